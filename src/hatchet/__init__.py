@@ -1,0 +1,1 @@
+"""The Python SDK of Hatchet: background tasks and workflows on Postgres."""

@@ -1,0 +1,1 @@
+"""Threads, loops and connections: where things actually happen."""

@@ -1,0 +1,652 @@
+"""The session: one stream to the engine that carries everything hot, kept alive for ever.
+
+Runs on the I/O thread. The methods under "any thread" only put items into the outbox and return
+a `Reply`; the writer joins what has gathered into one frame while the previous frame is on its
+way, and the reader settles replies. When the stream breaks:
+
+- reports stay until acknowledged and are sent again; a worker resumes its id and tells what it
+  holds; wishes for results are repeated;
+- triggers that were not written yet wait for the next stream; those written but unanswered fail
+  with `TriggerOutcomeUnknownError`, because nobody knows whether their runs exist.
+"""
+
+import asyncio
+import itertools
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hatchet._core.session import Assigned, Cancelled, Registered, TriggerItemData, WorkerData
+from hatchet._run.io_thread import IoThread
+from hatchet._run.outbox import (
+    Item,
+    Join,
+    Lossy,
+    Outbox,
+    Report,
+    TaskCall,
+    TaskKey,
+    Trigger,
+    Unwatch,
+    Watch,
+)
+from hatchet._run.reply import Gathering, Reply, Wakeups
+from hatchet._version import __version__
+from hatchet.exceptions import (
+    ConnectionLostError,
+    EngineUnavailableError,
+    HatchetCallError,
+    TriggerOutcomeUnknownError,
+)
+
+if TYPE_CHECKING:
+    from hatchet._core.session import Received, RunOutcome, Welcomed
+    from hatchet._wire.channel import CallFailure, StreamCall
+    from hatchet.config import ClientConfig
+
+logger = logging.getLogger("hatchet")
+
+WELCOME_TIMEOUT_S = 10.0
+BACKOFF_FIRST_S = 0.05
+BACKOFF_LAST_S = 5.0
+REFUSED_BACKOFF_S = 30.0
+TICK_S = 0.25
+FIRST_FRAME_BYTES = 4 << 20  # until the engine has told its own limit
+SUBSCRIBE_IDS_PER_PIECE = 10_000
+# Trying again does not help before somebody changes something.
+REFUSALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "UNIMPLEMENTED"})
+
+
+class WorkerPort(Protocol):
+    """A worker, as the session sees it. All methods are called on the I/O thread."""
+
+    data: WorkerData
+    worker_id: bytes
+
+    def held(self) -> list[TaskKey]: ...
+    def deliver(self, assignments: list[Assigned]) -> None: ...
+    def cancel(self, cancellations: list[Cancelled]) -> None: ...
+    def acknowledged(self, keys: list[TaskKey]) -> None: ...
+    def registered(self, answer: Registered, wakeups: Wakeups) -> None: ...
+    def refused(self, error: Exception, wakeups: Wakeups) -> None: ...
+    def disconnected(self) -> None: ...
+
+
+class Session:
+    """One client's connection to the engine."""
+
+    def __init__(self, config: "ClientConfig", io: IoThread, client_name: str = "") -> None:
+        self._config = config
+        self._io = io
+        self._client_name = client_name
+        self._outbox = Outbox(io.loop, self._woken)
+        self._request_ids = itertools.count(1)
+        self._wakeups = Wakeups()
+        self._triggers: dict[int, Trigger] = {}  # written, unanswered
+        self._calls: dict[int, TaskCall] = {}
+        self._watches: dict[bytes, list[tuple[Gathering[RunOutcome], int]]] = {}
+        self._worker: WorkerPort | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._channel: Any = None
+        self._writer_wake: asyncio.Event | None = None
+        self._tick_handle: asyncio.TimerHandle | None = None
+        self._next_seq = 1
+        self._last_write = 0.0
+        self._closing = False
+        self.log_backlog = 0
+        self.welcome: Welcomed | None = None
+        self.last_failure: str = ""
+
+    # ------------------------------------------------------------------ any thread
+
+    def trigger(self, items: list[TriggerItemData], want_results: bool) -> Trigger:
+        """Ask for runs; all items of one call are created or none."""
+        from hatchet._wire import frames
+
+        request_id = next(self._request_ids)
+        data = frames.trigger(request_id, items, want_results)
+        deadline = time.monotonic() + self._config.trigger_timeout_s
+        trigger = Trigger(request_id, data, len(items), deadline, want_results)
+        self._outbox.put(trigger)
+        return trigger
+
+    def watch(self, run_ids: list[bytes]) -> Watch:
+        """Ask for the results of runs, each as soon as it is final."""
+        watch = Watch(run_ids, time.monotonic() + self._config.trigger_timeout_s)
+        self._outbox.put(watch)
+        return watch
+
+    def unwatch(self, run_ids: list[bytes], gathering: "Gathering[RunOutcome]") -> None:
+        self._outbox.put(Unwatch(run_ids, gathering))
+
+    def report(self, key: TaskKey, data: bytes) -> None:
+        self._outbox.put(Report(key, data))
+
+    def send(self, data: bytes) -> None:
+        """Write a piece once; it is lost if the stream breaks."""
+        self._outbox.put(Lossy(data, is_log=False))
+
+    def send_log(self, data: bytes) -> bool:
+        """Like `send`, bounded by `log_queue_size`; False if the line was dropped."""
+        if self.log_backlog >= self._config.log_queue_size:
+            return False
+        self.log_backlog += 1
+        self._outbox.put(Lossy(data, is_log=True))
+        return True
+
+    def extend_timeout(self, task_id: bytes, by_ms: int) -> Reply[int]:
+        from hatchet._wire import frames
+
+        request_id = next(self._request_ids)
+        return self._call(request_id, frames.extend_timeout(request_id, task_id, by_ms))
+
+    def release_slot(self, task_id: bytes) -> Reply[int]:
+        from hatchet._wire import frames
+
+        request_id = next(self._request_ids)
+        return self._call(request_id, frames.release_slot(request_id, task_id))
+
+    def _call(self, request_id: int, data: bytes) -> Reply[int]:
+        call = TaskCall(request_id, data, time.monotonic() + self._config.trigger_timeout_s)
+        self._outbox.put(call)
+        return call.reply
+
+    def attach(self, worker: WorkerPort) -> None:
+        """Make this the stream of a worker. At most one worker per session."""
+        self._worker = worker
+        self._outbox.put(Join())
+
+    def detach(self) -> None:
+        self._worker = None
+
+    @property
+    def has_worker(self) -> bool:
+        return self._worker is not None
+
+    @property
+    def settled(self) -> bool:
+        """Everything is written, and every report is acknowledged."""
+        return self._outbox.settled
+
+    async def unary(self, path: str, request: Any, timeout_s: float = 30.0) -> Any:
+        """A call of the official protocol, from any event loop."""
+        return await asyncio.wrap_future(self._io.submit(self._unary(path, request, timeout_s)))
+
+    def unary_sync(self, path: str, request: Any, timeout_s: float = 30.0) -> Any:
+        return self._io.submit(self._unary(path, request, timeout_s)).result()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Write what is left and end the stream."""
+        self._io.submit(self._close(timeout_s)).result(timeout_s + 1)
+
+    # ------------------------------------------------------------------ I/O thread
+
+    async def _unary(self, path: str, request: Any, timeout_s: float) -> Any:
+        from hatchet._wire import channel as wire
+
+        give_up = time.monotonic() + timeout_s
+        pauses = _pauses()
+        while True:
+            rest = give_up - time.monotonic()
+            try:
+                return await wire.unary(
+                    self._open_channel(), self._config.token, path, request, max(rest, 0.001)
+                )
+            except Exception as error:
+                failure = wire.failure(error)
+                if failure is None:
+                    raise
+                pause = next(pauses)
+                if failure.code != "UNAVAILABLE":
+                    raise HatchetCallError(failure.code, failure.message) from None
+                if time.monotonic() + pause > give_up:
+                    raise self._unavailable(failure.message) from None
+                await self._drop_channel()
+                await asyncio.sleep(pause)
+
+    def _open_channel(self) -> Any:
+        if self._channel is None:
+            from hatchet._wire.channel import open_channel
+
+            self._channel = open_channel(self._config)
+        return self._channel
+
+    async def _drop_channel(self) -> None:
+        """After a failed attempt: a fresh channel connects at once, an old one waits."""
+        if self.welcome_is_live:
+            return
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    @property
+    def welcome_is_live(self) -> bool:
+        return self._writer_wake is not None
+
+    def _woken(self) -> None:
+        """The outbox has something and the writer slept, or there is no connection."""
+        if self._writer_wake is not None:
+            self._writer_wake.set()
+        elif self._runner is None or self._runner.done():
+            self._runner = self._io.loop.create_task(self._run())
+        self._arm_tick()
+
+    def _wanted(self) -> bool:
+        return not self._closing and bool(
+            self._worker or self._watches or not self._outbox.settled or self._triggers
+        )
+
+    async def _run(self) -> None:
+        """Connect, serve, reconnect, as long as somebody needs it."""
+        pauses = _pauses()
+        while self._wanted():
+            welcomed = self.welcome
+            try:
+                failure = await self._serve()
+            except Exception as error:  # a defect here must not end the worker
+                logger.exception("session failed")
+                failure = _as_failure(error)
+            if self._closing:
+                break
+            if self.welcome is not welcomed:
+                pauses = _pauses()
+            self._broken(failure)
+            if not self._wanted():
+                break
+            refused = failure.code in REFUSALS
+            pause = REFUSED_BACKOFF_S if refused else next(pauses)
+            self._log_failure(failure, pause)
+            await self._drop_channel()
+            await asyncio.sleep(pause)
+        self._outbox.sleep()
+
+    async def _serve(self) -> "CallFailure":
+        """One stream, from hello to its end; how it ended."""
+        from hatchet._wire import channel as wire
+        from hatchet._wire import frames
+
+        call = wire.connect(self._open_channel(), self._config.token)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.timeout(WELCOME_TIMEOUT_S):
+                await call.write(frames.hello(__version__, self._client_name))
+                first = await call.read()
+            if wire.is_end(first):
+                return await wire.ended(call)
+            self._open(frames.decode(first))  # type: ignore[arg-type]
+            tasks = [asyncio.create_task(self._write(call)), asyncio.create_task(self._read(call))]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done() and (error := task.exception()) is not None:
+                    raise error
+            return await wire.ended(call)
+        except TimeoutError:
+            return wire.CallFailure("UNAVAILABLE", "the server did not answer")
+        except Exception as error:
+            failure = wire.failure(error)
+            if failure is None and call.done():
+                failure = await wire.ended(call)
+            if failure is None:
+                raise
+            return failure
+        finally:
+            self._writer_wake = None
+            for task in tasks:
+                task.cancel()
+            call.cancel()
+
+    def _open(self, received: "Received") -> None:
+        """The stream is ours: what must be repeated goes to the front of the outbox."""
+        from hatchet._wire import frames
+
+        if received.welcome is None:
+            raise ConnectionLostError("the first frame of the engine was no welcome")
+        self.welcome = received.welcome
+        self._next_seq = 1
+        self._writer_wake = asyncio.Event()
+        self._outbox.rewind()
+        front = self._outbox.items
+        ids = list(self._watches)
+        for start in range(0, len(ids), SUBSCRIBE_IDS_PER_PIECE):
+            piece = frames.subscribe(ids[start : start + SUBSCRIBE_IDS_PER_PIECE])
+            front.appendleft(Lossy(piece, is_log=False))
+        if self._worker is not None:
+            front.appendleft(Join())
+        self._take(received)
+        self._beat()
+
+    def _beat(self) -> None:
+        """A heartbeat for each interval in which nothing else was written."""
+        if self._writer_wake is None or self.welcome is None:
+            return
+        interval_s = max(self.welcome.heartbeat_interval_ms, 100) / 1000
+        loop = self._io.loop
+        if loop.time() - self._last_write >= interval_s * 0.9:
+            from hatchet._wire import frames
+
+            self._outbox.put(Lossy(frames.heartbeat(), is_log=False))
+        loop.call_later(interval_s, self._beat_of, self._writer_wake)
+
+    def _beat_of(self, stream: asyncio.Event) -> None:
+        if stream is self._writer_wake:  # not of an earlier stream
+            self._beat()
+
+    async def _write(self, call: "StreamCall") -> None:
+        wake = self._writer_wake
+        assert wake is not None
+        loop = self._io.loop
+        while True:
+            frame = self._gather()
+            if frame:
+                self._last_write = loop.time()
+                await call.write(frame)
+            elif self._outbox.sleep():
+                await wake.wait()
+                wake.clear()
+
+    def _gather(self) -> bytes:
+        """Join what has gathered, up to the size of a frame."""
+        from hatchet._wire import frames
+
+        limit = self.welcome.max_frame_bytes if self.welcome else FIRST_FRAME_BYTES
+        limit = (limit or FIRST_FRAME_BYTES) - 64
+        items = self._outbox.items
+        parts: list[bytes] = []
+        reports: list[Report] = []
+        size = 0
+        while items:
+            item = items[0]
+            data = self._encode(item)
+            if parts and size + len(data) > limit:
+                break
+            items.popleft()
+            if isinstance(item, Report):
+                reports.append(item)
+            elif isinstance(item, Lossy):
+                self.log_backlog -= item.is_log
+            elif isinstance(item, Trigger):
+                if len(data) > limit:
+                    self._settle_oversize(item, limit)
+                    continue
+                if item.ids.done:  # its caller's patience has ended
+                    continue
+                self._triggers[item.request_id] = item
+            elif isinstance(item, TaskCall):
+                self._calls[item.request_id] = item
+            if data:
+                parts.append(data)
+                size += len(data)
+        if reports:
+            self._outbox.sent(self._next_seq, reports)
+            parts.append(frames.sequence(self._next_seq))
+            self._next_seq += 1
+        self._wakeups.flush()
+        if self._triggers or self._calls:
+            self._arm_tick()
+        return b"".join(parts)
+
+    def _encode(self, item: Any) -> bytes:
+        from hatchet._wire import frames
+
+        if isinstance(item, Watch):
+            return frames.subscribe(self._add_watch(item))
+        if isinstance(item, Unwatch):
+            ids = self._drop_watch(item)
+            return frames.unsubscribe(ids) if ids else b""
+        if isinstance(item, Join):
+            worker = self._worker
+            if worker is None:
+                return b""
+            return frames.register_worker(worker.data, worker.worker_id, worker.held())
+        data: bytes = item.data
+        return data
+
+    def _settle_oversize(self, trigger: Trigger, limit: int) -> None:
+        error = ValueError(
+            f"the trigger takes {len(trigger.data):,} bytes; the engine accepts at most {limit:,} "
+            "in one frame. Store large data elsewhere and pass a reference."
+        )
+        self._fail_trigger(trigger, error)
+
+    def _add_watch(self, watch: Watch) -> list[bytes]:
+        for index, run_id in enumerate(watch.run_ids):
+            waiting = self._watches.setdefault(run_id, [])
+            if (watch.gathering, index) not in waiting:
+                waiting.append((watch.gathering, index))
+        return watch.run_ids
+
+    def _drop_watch(self, item: Unwatch) -> list[bytes]:
+        ended = []
+        for run_id in item.run_ids:
+            waiting = self._watches.get(run_id)
+            if waiting is None:
+                continue
+            waiting[:] = [entry for entry in waiting if entry[0] is not item.gathering]
+            if not waiting:
+                del self._watches[run_id]
+                ended.append(run_id)
+        return ended
+
+    async def _read(self, call: "StreamCall") -> None:
+        from hatchet._wire import channel as wire
+        from hatchet._wire import frames
+
+        while not wire.is_end(data := await call.read()):
+            self._take(frames.decode(data))  # type: ignore[arg-type]
+
+    def _take(self, received: "Received") -> None:
+        wakeups = self._wakeups
+        for answer in received.trigger_answers:
+            trigger = self._triggers.pop(answer.request_id, None)
+            if trigger is None:
+                continue
+            if answer.error is not None:
+                self._fail_trigger(trigger, _call_error(answer.error.code, answer.error.message))
+                continue
+            if trigger.gathering is not None:
+                for index, run_id in enumerate(answer.run_ids):
+                    self._watches.setdefault(run_id, []).append((trigger.gathering, index))
+            trigger.ids.settle(wakeups, answer.run_ids)
+        watches = self._watches
+        for run_id, outcome in received.results:
+            for gathering, index in watches.pop(run_id, ()):
+                gathering.put(index, outcome, wakeups)
+        worker = self._worker
+        if received.acked_seq:
+            keys = self._outbox.acked(received.acked_seq)
+            if worker is not None and keys:
+                worker.acknowledged(keys)
+        if worker is not None:
+            if received.registered is not None:
+                worker.registered(received.registered, wakeups)
+            if received.assignments:
+                worker.deliver(received.assignments)
+            if received.cancellations:
+                worker.cancel(received.cancellations)
+        for task_answer in received.task_answers:
+            call = self._calls.pop(task_answer.request_id, None)
+            if call is not None:
+                error = task_answer.error
+                call.reply.settle(
+                    wakeups,
+                    task_answer.timeout_at_ms,
+                    _call_error(error.code, error.message) if error else None,
+                )
+        wakeups.flush()
+
+    # ------------------------------------------------------------------ failure
+
+    def _broken(self, failure: "CallFailure") -> None:
+        """The stream ended: settle what can not be carried over to the next one."""
+        where = f"{self._config.host_port}: {failure.message or 'stream ended'} ({failure.code})"
+        self.last_failure = f"{failure.message or 'stream ended'} ({failure.code})"
+        for trigger in self._triggers.values():
+            self._fail_trigger(
+                trigger,
+                TriggerOutcomeUnknownError(
+                    f"the connection to {where} broke before the trigger was answered: its runs "
+                    "may or may not exist. Look for them before you trigger again."
+                ),
+            )
+        self._triggers.clear()
+        for call in self._calls.values():
+            call.reply.settle(self._wakeups, error=ConnectionLostError(f"lost {where}"))
+        self._calls.clear()
+        if failure.code in REFUSALS:
+            self._refuse_all(_refusal(failure, self._config.host_port))
+        if self._worker is not None:
+            self._worker.disconnected()
+        self._wakeups.flush()
+        self._outbox.sleep()
+        self._arm_tick()
+
+    def _refuse_all(self, error: Exception) -> None:
+        """The engine refuses this client: whoever waits hears why."""
+        kept = self._worker is not None
+
+        def keep(item: Item) -> bool:
+            if isinstance(item, (Trigger, TaskCall, Watch)):
+                self._fail_unsent(item, error)
+                return False
+            return kept and not isinstance(item, (Unwatch, Join))
+
+        self._outbox.filter(keep)
+        for waiting in self._watches.values():
+            for gathering, _ in waiting:
+                gathering.reply.settle(self._wakeups, error=error)
+        self._watches.clear()
+        if self._worker is not None:
+            self._worker.refused(error, self._wakeups)
+
+    def _fail_trigger(self, trigger: Trigger, error: Exception) -> None:
+        if trigger.gathering is not None:
+            trigger.gathering.reply.settle(self._wakeups, error=error)
+        trigger.ids.settle(self._wakeups, error=error)
+
+    def _arm_tick(self) -> None:
+        if self._tick_handle is None:
+            self._tick_handle = self._io.loop.call_later(TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        """End the patience of those who wait too long. Runs only while somebody waits."""
+        self._tick_handle = None
+        now = time.monotonic()
+        waiting = False
+        expired: list[Trigger | TaskCall | Watch] = []
+        for written in (self._triggers, self._calls):
+            for entry in written.values():
+                if entry.deadline > now:
+                    waiting = True
+                    break
+                expired.append(entry)
+        for entry in expired:
+            text = f"{self._config.host_port} did not answer in {self._config.trigger_timeout_s:g} s"
+            if isinstance(entry, Trigger):
+                del self._triggers[entry.request_id]
+                self._fail_trigger(entry, TriggerOutcomeUnknownError(text))
+            elif isinstance(entry, TaskCall):
+                del self._calls[entry.request_id]
+                entry.reply.settle(self._wakeups, error=ConnectionLostError(text))
+        if self._writer_wake is None:
+            waiting = self._tick_unsent(now) or waiting
+        self._wakeups.flush()
+        if waiting:
+            self._arm_tick()
+
+    def _tick_unsent(self, now: float) -> bool:
+        """Fail what has waited too long for a connection; whether something still waits."""
+        waiting = False
+
+        def patient(item: Item) -> bool:
+            nonlocal waiting
+            if not isinstance(item, (Trigger, TaskCall, Watch)):
+                return True
+            if item.deadline > now:
+                waiting = True
+                return True
+            self._fail_unsent(item, self._unavailable(self.last_failure))
+            return False
+
+        self._outbox.filter(patient)
+        return waiting
+
+    def _fail_unsent(self, item: Trigger | TaskCall | Watch, error: Exception) -> None:
+        if isinstance(item, Trigger):
+            self._fail_trigger(item, error)
+        elif isinstance(item, TaskCall):
+            item.reply.settle(self._wakeups, error=error)
+        else:
+            item.gathering.reply.settle(self._wakeups, error=error)
+
+    def _unavailable(self, reason: str) -> EngineUnavailableError:
+        return EngineUnavailableError(
+            f"cannot reach the Hatchet engine at {self._config.host_port} ({reason or 'no answer'}). "
+            "Is it running? `hatchet server` starts one; HATCHET_CLIENT_HOST_PORT and "
+            "HATCHET_CLIENT_TLS_STRATEGY say where and how to connect."
+        )
+
+    def _log_failure(self, failure: "CallFailure", pause_s: float) -> None:
+        if self._worker is None:
+            logger.debug("stream ended: %s; reconnecting in %.1f s", failure, pause_s)
+        else:
+            logger.warning(
+                "lost the engine at %s: %s (%s); trying again in %.1f s, running tasks go on",
+                self._config.host_port,
+                failure.message or "stream ended",
+                failure.code,
+                pause_s,
+            )
+
+    async def _close(self, timeout_s: float) -> None:
+        deadline = self._io.loop.time() + timeout_s
+        while (
+            self.welcome_is_live and not self.settled and self._io.loop.time() < deadline
+        ):  # pragma: no branch
+            await asyncio.sleep(0.005)
+        self._closing = True
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+
+def _pauses() -> "itertools.chain[float]":
+    """Growing pauses with jitter, in seconds, without end."""
+
+    def grow() -> Any:
+        pause = BACKOFF_FIRST_S
+        while True:
+            yield pause * random.uniform(0.5, 1.5)
+            pause = min(pause * 2, BACKOFF_LAST_S)
+
+    return itertools.chain(grow())
+
+
+def _as_failure(error: Exception) -> "CallFailure":
+    from hatchet._wire.channel import CallFailure
+
+    return CallFailure("UNKNOWN", str(error))
+
+
+def _call_error(code: int, message: str) -> Exception:
+    from hatchet._wire.channel import status_name
+
+    return HatchetCallError(status_name(code), message)
+
+
+def _refusal(failure: "CallFailure", host_port: str) -> Exception:
+    if failure.code == "UNIMPLEMENTED":
+        text = (
+            f"the server at {host_port} does not speak the session protocol of this SDK: "
+            "it is no `hatchet server`, or an older one"
+        )
+    elif failure.code == "UNAUTHENTICATED":
+        text = f"{host_port} refused the token: {failure.message}. `hatchet token create` makes one."
+    else:
+        text = f"{host_port} refused the connection: {failure.message}"
+    return HatchetCallError(failure.code, text)

@@ -1,0 +1,1 @@
+"""What a running task knows about itself."""

@@ -1,0 +1,1 @@
+"""What can be run: workflows, standalone tasks, and references to their runs."""

@@ -1,0 +1,42 @@
+"""What a workflow's declaration says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hatchet.runnables.types import DefaultFilter, TaskDefaults
+from hatchet.types.priority import Priority
+
+if TYPE_CHECKING:
+    from hatchet.types.concurrency import ConcurrencyExpression
+    from hatchet.types.idempotency import (
+        StatusBasedIdempotencyConfig,
+        TTLBasedIdempotencyConfig,
+    )
+    from hatchet.types.sticky import StickyStrategy
+
+__all__ = ["WorkflowConfig"]
+
+
+@dataclass(kw_only=True)
+class WorkflowConfig:
+    name: str
+    description: str | None = None
+    input_validator: Any = None
+    on_events: list[str] = field(default_factory=list)
+    on_crons: list[str] = field(default_factory=list)
+    cron_input: Any = None
+    version: str | None = None
+    sticky: "StickyStrategy | None" = None
+    default_priority: Priority | int = Priority.LOW
+    concurrency: "int | ConcurrencyExpression | Sequence[ConcurrencyExpression] | None" = None
+    task_defaults: TaskDefaults = field(default_factory=TaskDefaults)
+    default_filters: list[DefaultFilter] = field(default_factory=list)
+    default_additional_metadata: dict[str, Any] = field(default_factory=dict)
+    idempotency: "TTLBasedIdempotencyConfig | StatusBasedIdempotencyConfig | None" = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("a workflow needs a name")
+        if not 1 <= int(self.default_priority) <= 3:
+            raise ValueError(f"default_priority must be 1, 2 or 3, not {self.default_priority}")

@@ -1,0 +1,267 @@
+"""One task of a workflow: its declaration, and how its function is called."""
+
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from hatchet._core.codec import Codec, EmptyModel
+from hatchet._core.durations import Duration, timedelta_to_expr
+from hatchet.runnables.types import BatchConfig, StepType
+
+if TYPE_CHECKING:
+    from hatchet.conditions import Condition, OrGroup
+    from hatchet.context.context import Context
+    from hatchet.runnables.eviction import EvictionPolicy
+    from hatchet.runnables.workflow import BaseWorkflow
+    from hatchet.types.concurrency import ConcurrencyExpression
+    from hatchet.types.labels import DesiredWorkerLabel
+    from hatchet.types.rate_limit import RateLimit
+
+__all__ = ["Depends", "Task", "TaskOptions"]
+
+DEFAULT_SCHEDULE_TIMEOUT = timedelta(minutes=5)
+DEFAULT_EXECUTION_TIMEOUT = timedelta(seconds=60)
+
+TInput = TypeVar("TInput")
+R = TypeVar("R")
+
+
+class Depends:
+    """Marks a parameter that is computed for each run: `Annotated[T, Depends(fn)]`.
+
+    `fn(input, ctx)` may be sync or async.
+    """
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self.fn = fn
+
+
+@dataclass(kw_only=True, slots=True)
+class TaskOptions:
+    """What a decorator says about a task. None: not said."""
+
+    schedule_timeout: Duration | None = None
+    execution_timeout: Duration | None = None
+    retries: int | None = None
+    backoff_factor: float | None = None
+    backoff_max_seconds: int | None = None
+    parents: "list[Task[Any, Any]]" = field(default_factory=list)
+    rate_limits: "list[RateLimit]" = field(default_factory=list)
+    desired_worker_labels: "list[DesiredWorkerLabel]" = field(default_factory=list)
+    concurrency: "list[ConcurrencyExpression]" = field(default_factory=list)
+    wait_for: "list[Condition | OrGroup]" = field(default_factory=list)
+    skip_if: "list[Condition | OrGroup]" = field(default_factory=list)
+    cancel_if: "list[Condition | OrGroup]" = field(default_factory=list)
+    slot_cost: int | None = None
+    is_durable: bool = False
+    eviction_policy: "EvictionPolicy | None" = None
+    batch: BatchConfig | None = None
+
+
+class Task(Generic[TInput, R]):
+    """One task. Made by the decorators; pass it as `parents=` of another, or to `mock_run`."""
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        workflow: "BaseWorkflow[TInput]",
+        name: str,
+        options: TaskOptions,
+        type: StepType = StepType.DEFAULT,
+        input_codec: Codec[Any] | None = None,
+    ) -> None:
+        self._fn = fn
+        self._workflow = workflow
+        self._options = options
+        self.name = name
+        self.type = type
+        self.is_async = _is_async(fn)
+        hints = signature_hints(fn)
+        self._input_codec = input_codec or workflow._input_codec
+        self._output_codec: Codec[R] = Codec(hints.output)
+        self.schedule_timeout = options.schedule_timeout or DEFAULT_SCHEDULE_TIMEOUT
+        self.execution_timeout = options.execution_timeout or DEFAULT_EXECUTION_TIMEOUT
+        self.retries = options.retries or 0
+        self.backoff_factor = options.backoff_factor
+        self.backoff_max_seconds = options.backoff_max_seconds
+        self.parents = options.parents
+        self.rate_limits = options.rate_limits
+        self.desired_worker_labels = options.desired_worker_labels
+        self.concurrency = options.concurrency
+        self.wait_for = options.wait_for
+        self.skip_if = options.skip_if
+        self.cancel_if = options.cancel_if
+        self.is_durable = options.is_durable
+        self.eviction_policy = options.eviction_policy
+        self.batch = options.batch
+        self._check()
+
+    def _check(self) -> None:
+        for option in ("schedule_timeout", "execution_timeout"):
+            value = getattr(self, option)
+            if isinstance(value, timedelta) and value <= timedelta(0):
+                raise ValueError(f"task {self.name!r}: {option} must be positive, not {value}")
+        if self.retries < 0:
+            raise ValueError(f"task {self.name!r}: retries must not be negative")
+        if self._options.slot_cost is not None and self._options.slot_cost <= 0:
+            raise ValueError(f"task {self.name!r}: slot_cost must be at least 1")
+        keys: set[str] = set()
+        from hatchet.conditions import flatten
+
+        for conditions in (self.wait_for, self.skip_if, self.cancel_if):
+            for condition, _ in flatten(conditions):
+                if condition.readable_data_key in keys:
+                    raise ValueError(
+                        f"task {self.name!r}: two conditions have the readable_data_key "
+                        f"{condition.readable_data_key!r}; give one of them its own"
+                    )
+                keys.add(condition.readable_data_key)
+
+    @property
+    def action(self) -> str:
+        """The id under which workers offer this task."""
+        return self._workflow._action_of(self.name)
+
+    @property
+    def slot_requests(self) -> dict[str, int]:
+        """Slots that one attempt takes, by pool."""
+        if self.is_durable:
+            return {"durable": 1}
+        return {"default": self._options.slot_cost or 1}
+
+    @property
+    def timeout_text(self) -> str:
+        return timedelta_to_expr(self.execution_timeout)
+
+    @property
+    def schedule_timeout_text(self) -> str:
+        return timedelta_to_expr(self.schedule_timeout)
+
+    @property
+    def output_validator(self) -> Any:
+        """pydantic's `TypeAdapter` of the declared return type."""
+        return self._output_codec.adapter
+
+    @property
+    def output_validator_type(self) -> Any:
+        return self._output_codec.declared
+
+    def mock_run(
+        self,
+        input: TInput | None = None,
+        additional_metadata: dict[str, Any] | None = None,
+        parent_outputs: dict[str, Any] | None = None,
+        retry_count: int = 0,
+        lifespan: Any = None,
+        dependencies: dict[str, Any] | None = None,
+    ) -> R:
+        """Call the function of a sync task as a worker would, without an engine.
+
+        Input is validated like on a worker; the raw return value comes back. Raises `TypeError`
+        for an async task: use `aio_mock_run`.
+        """
+        if self.is_async:
+            raise TypeError(f"task {self.name!r} is async: use `await task.aio_mock_run(...)`")
+        value, context = self._mock(input, additional_metadata, parent_outputs, retry_count, lifespan)
+        with context.as_current():
+            return self._fn(value, context, **(dependencies or {}))  # type: ignore[no-any-return]
+
+    async def aio_mock_run(
+        self,
+        input: TInput | None = None,
+        additional_metadata: dict[str, Any] | None = None,
+        parent_outputs: dict[str, Any] | None = None,
+        retry_count: int = 0,
+        lifespan: Any = None,
+        dependencies: dict[str, Any] | None = None,
+    ) -> R:
+        """Like `mock_run`, for an async task."""
+        if not self.is_async:
+            raise TypeError(f"task {self.name!r} is sync: use `task.mock_run(...)`")
+        value, context = self._mock(input, additional_metadata, parent_outputs, retry_count, lifespan)
+        with context.as_current():
+            return await self._fn(value, context, **(dependencies or {}))  # type: ignore[no-any-return]
+
+    def _mock(
+        self,
+        input: Any,
+        additional_metadata: dict[str, Any] | None,
+        parent_outputs: dict[str, Any] | None,
+        retry_count: int,
+        lifespan: Any,
+    ) -> "tuple[Any, Context]":
+        from hatchet._core.codec import write_input
+        from hatchet.context.mock import mock_context
+
+        text = write_input(self._input_codec, input)
+        context = mock_context(
+            self, text, additional_metadata or {}, parent_outputs or {}, retry_count, lifespan
+        )
+        return self._input_codec.read(text), context
+
+
+class SignatureHints(typing.NamedTuple):
+    input: Any
+    output: Any
+
+
+def signature_hints(fn: Callable[..., Any]) -> SignatureHints:
+    """Types of the first parameter and of the return value; None where nothing usable is said.
+
+    Annotations that cannot be resolved (a name only known to the type checker) count as absent.
+    """
+    try:
+        hints = typing.get_type_hints(fn, include_extras=True)
+    except Exception:
+        raw = getattr(fn, "__annotations__", {})
+        hints = {name: hint for name, hint in raw.items() if not isinstance(hint, str)}
+    try:
+        names = list(inspect.signature(fn).parameters)
+    except (TypeError, ValueError):
+        names = []
+    first = hints.get(names[0]) if names else None
+    return SignatureHints(first if is_structure(first) else None, hints.get("return"))
+
+
+def is_structure(hint: Any) -> bool:
+    """Whether a type is a model, a dataclass, a TypedDict or a dict."""
+    origin = typing.get_origin(hint) or hint
+    if origin is None or hint is EmptyModel or not isinstance(origin, type):
+        return False
+    return issubclass(origin, (BaseModel, dict)) or is_dataclass(origin)
+
+
+def _is_async(fn: Callable[..., Any]) -> bool:
+    call = getattr(fn, "__call__", None)  # noqa: B004 - objects with an async __call__ count
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(call)
+
+
+def as_concurrency(
+    value: "int | ConcurrencyExpression | Sequence[ConcurrencyExpression] | None",
+) -> "list[ConcurrencyExpression]":
+    """All accepted forms of `concurrency` as a list."""
+    if value is None:
+        return []
+    from hatchet.types.concurrency import ConcurrencyExpression
+
+    if isinstance(value, int):
+        return [ConcurrencyExpression.from_int(value)]
+    if isinstance(value, ConcurrencyExpression):
+        return [value]
+    return list(value)
+
+
+def as_labels(
+    value: "Sequence[DesiredWorkerLabel] | dict[str, DesiredWorkerLabel] | None",
+) -> "list[DesiredWorkerLabel]":
+    """All accepted forms of desired labels as a list with keys."""
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [label.model_copy(update={"key": key}) for key, label in value.items()]
+    return list(value)

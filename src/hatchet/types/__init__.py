@@ -1,0 +1,1 @@
+"""Value types of the public interface, one module for each subject."""

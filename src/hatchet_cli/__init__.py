@@ -1,0 +1,1 @@
+"""The `hatchet` command: one file per noun."""

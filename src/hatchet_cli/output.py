@@ -1,0 +1,145 @@
+"""How the command line speaks: results on standard output, everything else on standard error.
+
+With `--json` a result is exactly one JSON document, so that it can be piped into other programs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+EXIT_PROBLEM = 1
+EXIT_USAGE = 2
+# As shells do: 128 + SIGINT.
+EXIT_INTERRUPTED = 130
+
+STATUS_STYLES = {
+    "COMPLETED": "green",
+    "FAILED": "red",
+    "CANCELLED": "yellow",
+    "RUNNING": "cyan",
+    "QUEUED": "dim",
+    "ACTIVE": "green",
+    "INACTIVE": "dim",
+    "PAUSED": "yellow",
+}
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and no tables.")]
+
+
+class Problem(Exception):
+    """Something the user can act on: shown as one message, never as a traceback."""
+
+    def __init__(self, message: str, *, hint: str | None = None, code: int = EXIT_PROBLEM) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.code = code
+
+
+def errors() -> Console:
+    """Standard error, for people."""
+    return Console(stderr=True, highlight=False)
+
+
+def print_problem(problem: Problem) -> None:
+    """Show a problem and its remedy on standard error."""
+    console = errors()
+    console.print(f"[bold red]error:[/] {escape(str(problem))}", soft_wrap=True)
+    if problem.hint:
+        console.print(f"[dim]try:[/]   {escape(problem.hint)}", soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """One line for people, on standard error."""
+    errors().print(escape(text), soft_wrap=True)
+
+
+def print_plain(text: str) -> None:
+    """One line of result, as it is."""
+    sys.stdout.write(text + "\n")
+
+
+def print_json(value: object) -> None:
+    """The result as one JSON document."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """The result as a table; `empty` is said when there are no rows."""
+    if not rows:
+        note(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(value) for value in row))
+    Console(highlight=False).print(table)
+
+
+def print_fields(fields: Sequence[tuple[str, object]]) -> None:
+    """The result as lines of name and value; those without a value are left out."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in fields:
+        if value not in (None, "", {}, []):
+            table.add_row(name, cell(value))
+    Console(highlight=False).print(table)
+
+
+def ago(timestamp: str | None) -> str:
+    """A time of the API as an age: `12 s ago`."""
+    moment = parse_time(timestamp)
+    if moment is None:
+        return ""
+    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
+def duration(milliseconds: float | None) -> str:
+    """A duration for people: `340 ms`, `2.1 s`, `3 min 4 s`."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1_000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def parse_time(timestamp: str | None) -> datetime | None:
+    """A time of the API; None for a missing one (also in its `0001-01-01` form)."""
+    if not timestamp or timestamp.startswith("0001-"):
+        return None
+    # Python 3.11 reads at most microseconds.
+    text = re.sub(r"(\.\d{6})\d+", r"\1", timestamp)
+    return datetime.fromisoformat(text)
+
+
+def cell(value: Any) -> str:
+    """A value as the text of a table cell, coloured if it is a status."""
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return escape(json.dumps(value, ensure_ascii=False))
+    text = escape(str(value))
+    style = STATUS_STYLES.get(str(value))
+    return f"[{style}]{text}[/]" if style else text
+
+
+def print_json_line(value: object) -> None:
+    """One JSON document on one line, for streams of results."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,317 @@
+"""`hatchet runs`: look at runs, follow them, cancel and replay them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from hatchet_cli import output
+from hatchet_cli.durations import read_duration
+from hatchet_cli.run import FINAL_STATUSES, wait_for_end
+from hatchet_cli.workflows import workflow_ids
+
+REFRESH_INTERVAL_S = 1.0
+LIST_LIMIT_MAX = 1_000
+ALL_STATUSES = ("QUEUED", "RUNNING", "COMPLETED", "CANCELLED", "FAILED")
+
+app = typer.Typer(help="List, show, follow, cancel and replay runs.", no_args_is_help=True)
+
+RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids of runs.")]
+Statuses = Annotated[
+    list[str] | None,
+    typer.Option("--status", "-s", help=f"One of {', '.join(ALL_STATUSES)}; repeat for several."),
+]
+Workflows = Annotated[
+    list[str] | None, typer.Option("--workflow", "-w", help="Name of a workflow; repeat.")
+]
+Since = Annotated[
+    str, typer.Option("--since", metavar="DURATION", help="Only runs that began so long ago.")
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Only with this metadata; repeat."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.command("list")
+def list_runs(
+    status: Statuses = None,
+    workflow: Workflows = None,
+    since: Since = "24h",
+    metadata: Metadata = None,
+    limit: Annotated[int, typer.Option(min=1, max=LIST_LIMIT_MAX, help="Most rows.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Rows to skip.")] = 0,
+    as_json: output.JsonOption = False,
+) -> None:
+    """List runs, newest first.
+
+    Examples:
+
+        hatchet runs list
+
+        hatchet runs list --status FAILED --workflow greet --since 7d --json
+    """
+    from hatchet_cli.api import Api
+
+    with Api() as api:
+        query = {
+            "since": _since(since),
+            "statuses": _statuses(status),
+            "workflow_ids": workflow_ids(api, workflow),
+            "additional_metadata": _metadata_pairs(metadata),
+            "only_tasks": "false",
+            "limit": limit,
+            "offset": offset,
+        }
+        rows = api.get(f"{api.stable_tenant}/workflow-runs", query)["rows"]
+    if as_json:
+        output.print_json(rows)
+        return
+    output.print_table(
+        ["run", "workflow", "status", "began", "took", "error"],
+        [_row(row) for row in rows],
+        empty=f"no runs within {since}",
+    )
+
+
+@app.command("get")
+def get_run(
+    run: Annotated[str, typer.Argument(help="Id of the run.")], as_json: output.JsonOption = False
+) -> None:
+    """Show one run: input, output, error and tasks.
+
+    Example: hatchet runs get 019a7c5e-…
+    """
+    from hatchet_cli.api import Api
+
+    with Api() as api:
+        details = api.get(f"/api/v1/stable/workflow-runs/{run}")
+    if as_json:
+        output.print_json(details)
+        return
+    outcome = details["run"]
+    output.print_fields(
+        [
+            ("run", outcome["metadata"]["id"]),
+            ("name", outcome["displayName"]),
+            ("status", outcome["status"]),
+            ("began", output.ago(outcome.get("startedAt"))),
+            ("took", output.duration(outcome.get("duration"))),
+            ("metadata", outcome.get("additionalMetadata")),
+            ("input", outcome.get("input")),
+            ("output", outcome.get("output")),
+            ("error", outcome.get("errorMessage")),
+        ]
+    )
+    tasks = details.get("tasks") or []
+    if len(tasks) > 1:
+        output.print_table(
+            ["task", "name", "status", "attempt", "took", "error"],
+            [
+                [
+                    task["taskExternalId"],
+                    task["displayName"],
+                    task["status"],
+                    task.get("attempt"),
+                    output.duration(task.get("duration")),
+                    task.get("errorMessage"),
+                ]
+                for task in tasks
+            ],
+            empty="",
+        )
+
+
+@app.command("watch")
+def watch(
+    run: Annotated[str | None, typer.Argument(help="Id of a run; without it, the latest.")] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Give up after so long.")
+    ] = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Follow one run to its end, or the latest runs until Ctrl-C.
+
+    Examples:
+
+        hatchet runs watch
+
+        hatchet runs watch 019a7c5e-… --timeout 10m
+    """
+    from hatchet_cli.api import Api
+
+    timeout_s = None if timeout is None else read_duration("--timeout", timeout).total_seconds()
+    with Api() as api:
+        if run is None:
+            _watch_latest(api, timeout_s, as_json=as_json)
+            return
+        outcome = wait_for_end(api, run, timeout_s)["run"]
+    if as_json:
+        output.print_json(outcome)
+    else:
+        took = output.duration(outcome.get("duration"))
+        output.print_plain(f"{run} {outcome['status']} {took}".rstrip())
+    if outcome["status"] != "COMPLETED":
+        raise output.Problem(outcome.get("errorMessage") or f"the run ended {outcome['status']}")
+
+
+@app.command("cancel")
+def cancel(
+    run: RunIds = None,
+    status: Statuses = None,
+    workflow: Workflows = None,
+    since: Since = "24h",
+    metadata: Metadata = None,
+    yes: Yes = False,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Cancel runs, by id or all that match.
+
+    Examples:
+
+        hatchet runs cancel 019a7c5e-…
+
+        hatchet runs cancel --workflow greet --status QUEUED --since 1h
+    """
+    _act("cancel", run, status, workflow, since, metadata, yes=yes, as_json=as_json)
+
+
+@app.command("replay")
+def replay(
+    run: RunIds = None,
+    status: Statuses = None,
+    workflow: Workflows = None,
+    since: Since = "24h",
+    metadata: Metadata = None,
+    yes: Yes = False,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Run ended runs again with the same input, by id or all that match.
+
+    Examples:
+
+        hatchet runs replay 019a7c5e-…
+
+        hatchet runs replay --workflow greet --status FAILED --since 7d
+    """
+    _act("replay", run, status, workflow, since, metadata, yes=yes, as_json=as_json)
+
+
+def _act(
+    verb: str,
+    runs: list[str] | None,
+    status: list[str] | None,
+    workflow: list[str] | None,
+    since: str,
+    metadata: list[str] | None,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    from hatchet_cli.api import Api
+
+    if not runs and not (status or workflow or metadata):
+        raise output.Problem(
+            f"say what to {verb}: ids of runs, or --workflow, --status, --metadata",
+            hint=f"hatchet runs {verb} --help",
+            code=output.EXIT_USAGE,
+        )
+    if runs and (status or workflow or metadata):
+        raise output.Problem(
+            "give either ids of runs or --workflow, --status, --metadata, not both",
+            code=output.EXIT_USAGE,
+        )
+    with Api() as api:
+        body: dict[str, Any] = {"externalIds": runs}
+        if not runs:
+            chosen = {
+                "since": _since(since),
+                "statuses": _statuses(status),
+                "workflowIds": workflow_ids(api, workflow),
+                "additionalMetadata": _metadata_pairs(metadata),
+            }
+            body = {"filter": {key: value for key, value in chosen.items() if value is not None}}
+            if not yes:
+                typer.confirm(f"{verb} all matching runs of the last {since}?", abort=True, err=True)
+        answer = api.post(f"{api.stable_tenant}/tasks/{verb}", body)
+    ids = (answer or {}).get("ids") or []
+    if as_json:
+        output.print_json({"ids": ids})
+        return
+    for run_id in ids:
+        output.print_plain(run_id)
+    output.note(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} asked to {verb}")
+
+
+def _watch_latest(api: Any, timeout_s: float | None, *, as_json: bool) -> None:
+    """Show the latest runs every second; as JSON, print each change of a run once."""
+    began = time.monotonic()
+    path = f"{api.stable_tenant}/workflow-runs"
+    shown: dict[str, str] = {}
+    with Live(console=Console(), auto_refresh=False, screen=False) as live:
+        while timeout_s is None or time.monotonic() - began < timeout_s:
+            query = {"since": _since("24h"), "only_tasks": "false", "limit": 20}
+            rows = api.get(path, query)["rows"]
+            if as_json:
+                for row in reversed(rows):
+                    key, status = row["metadata"]["id"], row["status"]
+                    if shown.get(key) != status:
+                        output.print_json_line(row)
+                shown = {row["metadata"]["id"]: row["status"] for row in rows}
+            else:
+                live.update(_live_table(rows), refresh=True)
+            time.sleep(REFRESH_INTERVAL_S)
+
+
+def _live_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in ("run", "workflow", "status", "began", "took", "error"):
+        table.add_column(header)
+    for row in rows:
+        table.add_row(*(output.cell(value) for value in _row(row)))
+    return table
+
+
+def _row(row: dict[str, Any]) -> list[object]:
+    error = (row.get("errorMessage") or "").strip().splitlines()
+    return [
+        row["metadata"]["id"],
+        row.get("workflowName") or row["displayName"],
+        row["status"],
+        output.ago(row.get("startedAt") or row.get("createdAt")),
+        output.duration(row.get("duration")) if row["status"] in FINAL_STATUSES else "",
+        error[-1] if error else "",
+    ]
+
+
+def _since(text: str) -> str:
+    moment = datetime.now(UTC) - read_duration("--since", text)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _statuses(statuses: list[str] | None) -> list[str] | None:
+    if not statuses:
+        return None
+    chosen = [status.upper() for status in statuses]
+    for status in chosen:
+        if status not in ALL_STATUSES:
+            raise output.Problem(
+                f"--status {status} does not exist: choose from {', '.join(ALL_STATUSES)}",
+                code=output.EXIT_USAGE,
+            )
+    return chosen
+
+
+def _metadata_pairs(pairs: list[str] | None) -> list[str] | None:
+    from hatchet_cli.run import read_metadata
+
+    if not pairs:
+        return None
+    return [f"{key}:{value}" for key, value in read_metadata(pairs).items()]

@@ -1,0 +1,69 @@
+"""A Postgres whose owner is gone: find it, stop it, clear what would stand in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import psutil
+import structlog
+
+from hatchet_engine.app.embedded.cluster import SOCKET_PORT, read_postmaster
+
+FAST_STOP_TIMEOUT_S = 15.0
+IMMEDIATE_STOP_TIMEOUT_S = 5.0
+
+# Fast stop with a checkpoint; stop at once (recovery at the next start); no choice left.
+STOP_STEPS = (
+    (signal.SIGINT, FAST_STOP_TIMEOUT_S),
+    (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S),
+    (signal.SIGKILL, IMMEDIATE_STOP_TIMEOUT_S),
+)
+
+log = structlog.get_logger(__name__)
+
+
+async def stop_leftover(cluster_dir: Path, socket_dir: Path) -> None:
+    """Stop whatever runs in `cluster_dir`. Call it only while holding the lock of the directory:
+    then what runs there has no owner any more.
+    """
+    postmaster = read_postmaster(cluster_dir)
+    for sig, timeout_s in STOP_STEPS:
+        members = _members(cluster_dir)
+        if not members:
+            break
+        log.info("embedded_postgres_leftover", pids=[member.pid for member in members])
+        for member in members:
+            # Helpers end by themselves when the postmaster is gone; they are only waited for.
+            is_postmaster = postmaster is not None and member.pid == postmaster.pid
+            if is_postmaster or sig is signal.SIGKILL:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.send_signal(sig)
+        await asyncio.to_thread(psutil.wait_procs, members, timeout_s)
+    # The pid in these files may belong to something else by now (common in containers), and
+    # Postgres would then refuse to start. Nothing runs in the directory, so they can go.
+    socket_file = socket_dir / f".s.PGSQL.{SOCKET_PORT}"
+    for path in (cluster_dir / "postmaster.pid", Path(f"{socket_file}.lock"), socket_file):
+        path.unlink(missing_ok=True)
+
+
+def is_postgres(pid: int) -> bool:
+    """Whether process `pid` lives and is a Postgres."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _members(cluster_dir: Path) -> list[psutil.Process]:
+    """All processes of the Postgres in `cluster_dir`: each has it as its working directory."""
+    place = str(cluster_dir.resolve())
+    found = []
+    for process in psutil.process_iter(["name"]):
+        if process.info["name"] == "postgres":
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.cwd() == place:
+                    found.append(process)
+    return found

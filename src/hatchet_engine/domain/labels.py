@@ -1,0 +1,57 @@
+"""Worker labels: what a worker offers and what a task or run desires (RO-*, B3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+LabelValue = str | int
+
+DEFAULT_WEIGHT = 100
+
+
+class Comparator(IntEnum):
+    EQUAL = 0
+    NOT_EQUAL = 1
+    GREATER_THAN = 2
+    GREATER_THAN_OR_EQUAL = 3
+    LESS_THAN = 4
+    LESS_THAN_OR_EQUAL = 5
+
+
+@dataclass(slots=True, frozen=True)
+class DesiredLabel:
+    value: LabelValue
+    required: bool = False
+    comparator: Comparator = Comparator.EQUAL
+    weight: int = DEFAULT_WEIGHT
+
+    def met_by(self, offered: LabelValue | None) -> bool:
+        """Whether a worker's value satisfies this; values of the other type never do."""
+        wanted = self.value
+        if offered is None or isinstance(offered, str) != isinstance(wanted, str):
+            return False
+        if self.comparator is Comparator.EQUAL:
+            return offered == wanted
+        if self.comparator is Comparator.NOT_EQUAL:
+            return offered != wanted
+        if isinstance(offered, str) or isinstance(wanted, str):
+            return False  # strings know no order here
+        if self.comparator is Comparator.GREATER_THAN:
+            return offered > wanted
+        if self.comparator is Comparator.GREATER_THAN_OR_EQUAL:
+            return offered >= wanted
+        if self.comparator is Comparator.LESS_THAN:
+            return offered < wanted
+        return offered <= wanted
+
+
+def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> int | None:
+    """Sum of the weights of all satisfied labels, or None when a required one is not met."""
+    total = 0
+    for key, label in desired.items():
+        if label.met_by(offered.get(key)):
+            total += label.weight
+        elif label.required:
+            return None
+    return total

@@ -1,0 +1,234 @@
+"""Checks and normalises a workflow definition before it becomes a version (REG-*, 1.2)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+
+import orjson
+
+from hatchet_engine.domain.definition import (
+    DEFAULT_BACKOFF_MAX_S,
+    ConcurrencyRule,
+    TaskDefinition,
+    WorkflowDefinition,
+)
+from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
+
+NAME = re.compile(r"^[a-zA-Z0-9._-]+$")
+ACTION = re.compile(r"^[^:\s]+:[^:\s]+(:[^:\s]+)?$")
+NAME_LENGTH_MAX = 255
+TASKS_MAX = 1_000
+RETRIES_MAX = 10_000
+BACKOFF_FACTOR_MAX = 1_000
+STRATEGIES = (
+    "CANCEL_IN_PROGRESS",
+    "GROUP_ROUND_ROBIN",
+    "CANCEL_NEWEST",
+    "CANCEL_QUEUED_EXCEPT_NEWEST",
+    "CANCEL_QUEUED_EXCEPT_OLDEST",
+)
+
+
+def check(definition: WorkflowDefinition) -> WorkflowDefinition:
+    """Return the normalised definition, or raise ``Refused`` naming the field and the remedy.
+
+    Normalising makes equal meanings equal texts: tasks in topological order (ties by name), action
+    ids lower case, or-groups numbered by appearance, data keys of parent conditions replaced by the
+    parent's name, ``{"default": 1}`` slots dropped (REG-4, REG-6, REG-7), and workflow-level
+    concurrency of a one-task workflow moved to its task (REG-15).
+    """
+    _check_name(definition.name, "name")
+    regular = [task for task in definition.tasks if not task.on_failure]
+    if not regular:
+        raise invalid("tasks: a workflow needs at least one task", field="tasks")
+    if len(definition.tasks) > TASKS_MAX:
+        raise invalid(f"tasks: at most {TASKS_MAX} tasks in a workflow", field="tasks")
+    for task in definition.tasks:
+        _check_task(task)
+    _check_workflow(definition)
+    ordered = _sorted_tasks(definition.tasks, regular)
+    for task in ordered:
+        _normalise_task(task)
+    definition.tasks = ordered
+    if len(ordered) == 1 and definition.concurrency:
+        ordered[0].concurrency = definition.concurrency + ordered[0].concurrency
+        definition.concurrency = []
+    return definition
+
+
+def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
+    """Say clearly what this engine can't run yet, instead of running it wrongly."""
+    missing = []
+    if len(definition.tasks) > 1:
+        missing.append("workflows of several tasks (and on-failure tasks)")
+    if definition.event_triggers or definition.default_filters:
+        missing.append("event triggers")
+    if definition.cron_triggers:
+        missing.append("cron triggers")
+    if definition.concurrency or any(task.concurrency for task in definition.tasks):
+        missing.append("concurrency rules")
+    if any(task.rate_limits for task in definition.tasks):
+        missing.append("rate limits")
+    if any(task.conditions for task in definition.tasks):
+        missing.append("conditions")
+    if any(task.batch for task in definition.tasks):
+        missing.append("batch tasks")
+    if definition.idempotency is not None:
+        missing.append("idempotency keys")
+    if definition.sticky is not None:
+        missing.append("sticky workflows")
+    if missing:
+        raise Refused(
+            Code.UNIMPLEMENTED,
+            f"workflow {definition.name!r} uses what this engine does not offer yet: "
+            + ", ".join(missing),
+        )
+
+
+def _check_name(name: str, field: str) -> None:
+    if not name:
+        raise invalid(f"{field}: is required", field=field)
+    if len(name) > NAME_LENGTH_MAX:
+        raise invalid(
+            f"{field}: is {len(name)} characters long, the limit is {NAME_LENGTH_MAX}", field=field
+        )
+    if not NAME.match(name):
+        raise invalid(
+            f"{field}: {name!r} may hold only letters, digits, dot, underscore and hyphen",
+            field=field,
+        )
+
+
+def _check_workflow(definition: WorkflowDefinition) -> None:
+    priority = definition.default_priority
+    if priority is not None and not PRIORITY_MIN <= priority <= PRIORITY_MAX:
+        raise invalid(
+            f"default_priority: priority must be between 1 and 3, got {priority}",
+            field="default_priority",
+        )
+    for rule in definition.concurrency:
+        _check_concurrency(rule, "concurrency")
+    if definition.cron_input is not None:
+        _check_json(definition.cron_input, "cron_input")
+    for entry in definition.default_filters:
+        _check_json(entry.payload, "default_filters.payload")
+    idempotency = definition.idempotency
+    if idempotency is not None:
+        if not idempotency.expression:
+            raise invalid("idempotency.expression: is required", field="idempotency")
+        if idempotency.ttl_ms < 1:
+            raise invalid("idempotency.ttl_ms: must be at least 1", field="idempotency")
+
+
+def _check_task(task: TaskDefinition) -> None:
+    _check_name(task.name, "task.readable_id")
+    where = f"task {task.name!r}"
+    if not ACTION.match(task.action):
+        raise invalid(
+            f"{where}: action {task.action!r} must look like service:verb", field="action"
+        )
+    if not 0 <= task.retries <= RETRIES_MAX:
+        raise invalid(
+            f"{where}: retries must be between 0 and {RETRIES_MAX}, got {task.retries}",
+            field="retries",
+        )
+    factor = task.backoff_factor
+    if factor is not None and not 1 <= factor <= BACKOFF_FACTOR_MAX:
+        raise invalid(
+            f"{where}: backoff_factor must be between 1 and {BACKOFF_FACTOR_MAX}, got {factor:g}",
+            field="backoff_factor",
+        )
+    longest = task.backoff_max_s
+    if longest is not None and not 1 <= longest <= DEFAULT_BACKOFF_MAX_S:
+        raise invalid(
+            f"{where}: backoff_max_seconds must be between 1 and {DEFAULT_BACKOFF_MAX_S}, "
+            f"got {longest}",
+            field="backoff_max_seconds",
+        )
+    for slot_type, units in task.slots.items():
+        if not slot_type or units <= 0:
+            raise invalid(
+                f"{where}: slot_requests need a slot type and at least 1 unit, "
+                f"got {slot_type!r}: {units}",
+                field="slot_requests",
+            )
+    for rule in task.concurrency:
+        _check_concurrency(rule, f"{where}: concurrency")
+    for use in task.rate_limits:
+        if not use.key or (use.units is None and not use.units_expr):
+            raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+    for condition in task.conditions:
+        if not condition.data_key:
+            raise invalid(f"{where}: a condition needs a readable data key", field="conditions")
+        if condition.action not in ("QUEUE", "CANCEL", "SKIP"):
+            raise invalid(
+                f"{where}: a condition's action is QUEUE, CANCEL or SKIP, not {condition.action}",
+                field="conditions",
+            )
+
+
+def _check_concurrency(rule: ConcurrencyRule, where: str) -> None:
+    if not rule.expression:
+        raise invalid(f"{where}: expression is required", field="concurrency")
+    if rule.strategy not in STRATEGIES:
+        raise invalid(
+            f"{where}: strategy {rule.strategy} is not offered; use one of {', '.join(STRATEGIES)}",
+            field="concurrency",
+        )
+    if rule.max_runs < 1:
+        raise invalid(f"{where}: max_runs must be at least 1", field="concurrency")
+
+
+def _check_json(text: str, field: str) -> None:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"{field}: is not valid JSON: {error}", field=field) from None
+
+
+def _sorted_tasks(tasks: list[TaskDefinition], regular: list[TaskDefinition]) -> list[TaskDefinition]:
+    """Parents before children, ties by name, the on-failure task last (REG-4, REG-8, REG-9)."""
+    counted = Counter(task.name for task in tasks)
+    twice = [name for name, count in counted.items() if count > 1]
+    if twice:
+        raise invalid(f"tasks: the name {twice[0]!r} is used twice", field="tasks")
+    names = {task.name: task for task in regular}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for task in regular:
+        for parent in task.parents:
+            if parent not in names:
+                raise invalid(
+                    f"task {task.name!r}: parent {parent!r} is not a task of this workflow",
+                    field="parents",
+                )
+        sorter.add(task.name, *task.parents)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        raise invalid(f"tasks: the parents form a circle: {circle}", field="parents") from None
+    ordered: list[TaskDefinition] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        ordered += [names[name] for name in ready]
+        sorter.done(*ready)
+    return ordered + [task for task in tasks if task.on_failure]
+
+
+def _normalise_task(task: TaskDefinition) -> None:
+    task.action = task.action.lower()
+    if task.slots == {"default": 1}:
+        task.slots = {}
+    if task.durable and not task.slots:
+        task.slots = {"durable": 1}
+    if task.backoff_factor is not None and task.backoff_max_s is None:
+        task.backoff_max_s = DEFAULT_BACKOFF_MAX_S
+    task.parents = sorted(set(task.parents))
+    groups: dict[str, str] = {}
+    for condition in task.conditions:
+        if condition.kind == "parent" and condition.parent:
+            condition.data_key = condition.parent
+        condition.or_group = groups.setdefault(condition.or_group, str(len(groups)))

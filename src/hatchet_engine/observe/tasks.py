@@ -1,0 +1,80 @@
+"""One task: its latest or an earlier attempt, and how many runs it has spawned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import asyncpg
+
+from hatchet_engine.domain import ids
+from hatchet_engine.domain.states import EventKind, Status, TaskKind
+from hatchet_engine.observe.rows import TaskRow, task_rows
+from hatchet_engine.observe.task_events import EventRow, event_rows
+from hatchet_engine.observe.times import from_ms
+from hatchet_engine.store.sql import load
+
+_SQL = load("read_runs")
+_FAILURES = {
+    EventKind.ATTEMPT_FAILED,
+    EventKind.TIMED_OUT,
+    EventKind.REASSIGNED,
+    EventKind.SCHEDULING_TIMED_OUT,
+}
+
+
+@dataclass(slots=True, frozen=True)
+class TaskView:
+    task: TaskRow  # its status, times, output and error are those of the attempt asked for
+    child_count: int
+
+
+async def task_get(
+    pool: asyncpg.Pool, tenant_id: UUID, task_id: UUID, attempt: int | None = None
+) -> TaskView | None:
+    """A task with payloads; ``attempt`` counts from 0, None is the latest.
+
+    None for unknown ids, for DAG runs (they are no tasks) and for attempts that were never made.
+    """
+    found = await task_rows(pool, tenant_id, [task_id], payloads=True)
+    if not found or found[0].kind is TaskKind.DAG:
+        return None
+    task = found[0]
+    if attempt is not None and attempt != task.attempt:
+        if attempt > task.attempt:
+            return None
+        events = await event_rows(pool, tenant_id, [task_id])
+        task = _earlier(task, attempt, events)
+    count: int = await pool.fetchval(_SQL["run_child_count"], tenant_id, task_id)
+    return TaskView(task, count)
+
+
+async def task_exists(pool: asyncpg.Pool, tenant_id: UUID, task_id: UUID) -> bool:
+    """Whether this is a task (not a DAG run) of the tenant."""
+    record = await pool.fetchrow(_SQL["run_names"], tenant_id, [task_id], task_id, task_id)
+    return record is not None and record["kind"] != TaskKind.DAG
+
+
+def _earlier(task: TaskRow, attempt: int, events: Sequence[EventRow]) -> TaskRow:
+    """An attempt that is over is known by its events alone."""
+    own = [event for event in events if event.attempt == attempt]
+    replayed = next((event for event in own if event.kind is EventKind.ENDED), None)
+    failed = next((event for event in own if event.kind in _FAILURES), None)
+    ended = replayed or failed
+    if replayed is not None and replayed.status is not None:
+        status = replayed.status
+    else:
+        status = Status.FAILED
+    completed = status is Status.COMPLETED
+    return replace(
+        task,
+        attempt=attempt,
+        status=status,
+        assigned_at=ended.assigned_at if ended else None,
+        started_at=ended.started_at if ended else None,
+        finished_at=(ended.finished_at or from_ms(ids.time_ms(ended.id))) if ended else None,
+        worker_id=ended.worker_id if ended else None,
+        output=ended.message if ended and completed else None,
+        error=ended.message if ended and not completed else None,
+    )

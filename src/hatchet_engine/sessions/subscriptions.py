@@ -1,0 +1,128 @@
+"""Who waits for the results of which runs (RS-2).
+
+A waiter is entered first and the table is looked at afterwards, so a run that ends in between is
+found by one way or the other; what comes by both is delivered once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from hatchet_engine.domain.states import Status
+from hatchet_engine.store import history
+from hatchet_engine.turn.commands import RunSubscriber
+from hatchet_engine.turn.deliveries import RunResult, TaskResult
+from hatchet_engine.turn.times import to_ms
+
+log = structlog.get_logger("hatchet.subscriptions")
+
+TaskNames = Callable[[UUID, int], Awaitable[str]]  # (version id, position) -> name
+
+LOOKUP_MAX = 1_000  # ids per read
+LOOKUP_RETRY_S = 1.0
+
+
+class Subscriptions:
+    """All waiters of this node; call :meth:`attach` before :meth:`run`."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[UUID, set[RunSubscriber]] = {}
+        self._ids_of: dict[RunSubscriber, set[UUID]] = {}
+        self._lookups: dict[UUID, set[UUID]] = {}  # tenant -> ids to look up in the table
+        self._wake = asyncio.Event()
+        self._pool: asyncpg.Pool | None = None
+        self._task_name: TaskNames | None = None
+
+    def attach(self, pool: asyncpg.Pool, task_name: TaskNames) -> None:
+        """Where to read results of runs that have ended already."""
+        self._pool = pool
+        self._task_name = task_name
+
+    def subscribe(self, tenant_id: UUID, subscriber: RunSubscriber, ids: Sequence[UUID]) -> None:
+        """Deliver the result of each of these runs once, now or when it ends."""
+        self.add(tenant_id, subscriber, ids)
+        self._lookups.setdefault(tenant_id, set()).update(ids)
+        self._wake.set()
+
+    def add(self, tenant_id: UUID, subscriber: RunSubscriber, ids: Sequence[UUID]) -> None:
+        """Like :meth:`subscribe` for runs that were just created: the table needs no look."""
+        mine = self._ids_of.setdefault(subscriber, set())
+        mine.update(ids)
+        waiting = self._waiting
+        for id in ids:
+            present = waiting.get(id)
+            if present is None:
+                waiting[id] = {subscriber}
+            else:
+                present.add(subscriber)
+
+    def unsubscribe(self, subscriber: RunSubscriber, ids: Sequence[UUID] | None = None) -> None:
+        """Forget some ids of a subscriber, or all of them (None)."""
+        mine = self._ids_of.get(subscriber)
+        if mine is None:
+            return
+        for id in list(mine) if ids is None else ids:
+            mine.discard(id)
+            present = self._waiting.get(id)
+            if present is not None:
+                present.discard(subscriber)
+                if not present:
+                    del self._waiting[id]
+        if not mine:
+            del self._ids_of[subscriber]
+
+    def awaited(self, run_id: UUID) -> bool:
+        return run_id in self._waiting
+
+    def deliver(self, results: Sequence[RunResult]) -> None:
+        """Hand results to those who wait, many to each at once."""
+        by_subscriber: dict[RunSubscriber, list[RunResult]] = {}
+        for result in results:
+            for subscriber in self._waiting.pop(result.run_id, ()):
+                by_subscriber.setdefault(subscriber, []).append(result)
+                mine = self._ids_of.get(subscriber)
+                if mine is not None:
+                    mine.discard(result.run_id)
+                    if not mine:
+                        del self._ids_of[subscriber]
+        for subscriber, mine_now in by_subscriber.items():
+            subscriber.deliver_results(mine_now)
+
+    async def run(self) -> None:
+        """Look up subscribed ids in the table, many per read; runs until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._lookups:
+                tenant_id, ids = self._lookups.popitem()
+                wanted = [id for id in ids if id in self._waiting]
+                for start in range(0, len(wanted), LOOKUP_MAX):
+                    await self._look_up(tenant_id, wanted[start : start + LOOKUP_MAX])
+
+    async def _look_up(self, tenant_id: UUID, ids: list[UUID]) -> None:
+        assert self._pool is not None
+        try:
+            rows = await history.outcome_results(self._pool, tenant_id, ids)
+            results = [await self._result(row) for row in rows]
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            # The database is away; waiters keep waiting and are looked up again.
+            log.warning("result_lookup_failed", ids=len(ids), exc_info=True)
+            self._lookups.setdefault(tenant_id, set()).update(ids)
+            await asyncio.sleep(LOOKUP_RETRY_S)
+            self._wake.set()
+            return
+        if results:
+            self.deliver(results)
+
+    async def _result(self, row: asyncpg.Record) -> RunResult:
+        assert self._task_name is not None
+        status = Status(row["status"])
+        name = await self._task_name(row["version_id"], row["step"])
+        task = TaskResult(row["id"], name, status, row["output"], row["error"])
+        return RunResult(row["id"], status, to_ms(row["finished_at"]), [task])
+

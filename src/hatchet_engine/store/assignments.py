@@ -1,0 +1,46 @@
+"""The assignment table: tasks on workers. Rows are tuples in statement order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from hatchet_engine.store.history import Row, columns
+from hatchet_engine.store.sql import load
+
+_SQL = load("assignments")
+
+
+async def list_all(connection: asyncpg.Connection) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL["assignment_list"])
+    return rows
+
+
+async def insert_many(
+    connection: asyncpg.Connection, rows: Sequence[Row], assigned_ms: int
+) -> None:
+    first = columns(rows)
+    await connection.execute(_SQL["assignment_insert_many"], *first[:10], assigned_ms, first[10])
+
+
+async def delete_many(connection: asyncpg.Connection, task_ids: Sequence[UUID]) -> None:
+    await connection.execute(_SQL["assignment_delete_many"], task_ids)
+
+
+async def set_started_many(
+    connection: asyncpg.Connection, rows: Sequence[tuple[UUID, int | None]]
+) -> None:
+    await connection.execute(_SQL["assignment_set_started_many"], *columns(rows))
+
+
+async def set_deadline_many(
+    connection: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    await connection.execute(_SQL["assignment_set_deadline_many"], *columns(rows))
+
+
+async def set_released_many(connection: asyncpg.Connection, task_ids: Sequence[UUID]) -> None:
+    await connection.execute(_SQL["assignment_set_released_many"], task_ids)

@@ -1,0 +1,95 @@
+"""The history tables: task, outcome, task_event. Rows are tuples in statement order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from hatchet_engine.store.sql import load
+
+_TASKS = load("tasks")
+_OUTCOMES = load("outcomes")
+_EVENTS = load("events")
+
+Row = tuple[Any, ...]
+
+
+def columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    """Rows to columns: asyncpg binds one array per column."""
+    return list(zip(*rows, strict=True))
+
+
+async def task_insert_many(
+    connection: asyncpg.Connection, rows: Sequence[Row], created_at: datetime
+) -> None:
+    await connection.execute(_TASKS["task_insert_many"], *columns(rows), created_at)
+
+
+async def task_get_many(
+    connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
+) -> list[asyncpg.Record]:
+    """Tasks by (tenant id, task id); unknown ones are missing from the answer."""
+    return await _by_keys(connection, _TASKS["task_get_many"], keys)
+
+
+async def task_existing(
+    connection: asyncpg.Connection, tenant_id: UUID, ids: Sequence[UUID]
+) -> set[UUID]:
+    """Which of these tasks exist at all."""
+    rows = await connection.fetch(_TASKS["task_existing"], tenant_id, ids, min(ids), max(ids))
+    return {row["id"] for row in rows}
+
+
+async def outcome_insert_many(
+    connection: asyncpg.Connection, rows: Sequence[Row], finished_at: datetime
+) -> None:
+    await connection.execute(_OUTCOMES["outcome_insert_many"], *columns(rows), finished_at)
+
+
+async def outcome_get_many(
+    connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
+) -> list[asyncpg.Record]:
+    return await _by_keys(connection, _OUTCOMES["outcome_get_many"], keys)
+
+
+async def outcome_delete_many(
+    connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
+) -> None:
+    await _by_keys(connection, _OUTCOMES["outcome_delete_many"], keys)
+
+
+async def outcome_results(
+    connection: asyncpg.Connection | asyncpg.Pool, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[asyncpg.Record]:
+    """Results of those of these tasks that have ended."""
+    statement = _OUTCOMES["outcome_results"]
+    rows: list[asyncpg.Record] = await connection.fetch(
+        statement, tenant_id, list(ids), min(ids), max(ids)
+    )
+    return rows
+
+
+async def event_insert_many(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+    await connection.execute(_EVENTS["task_event_insert_many"], *columns(rows))
+
+
+async def task_ids_by_filter(
+    connection: asyncpg.Connection | asyncpg.Pool, *arguments: Any
+) -> list[UUID]:
+    rows = await connection.fetch(_TASKS["task_ids_by_filter"], *arguments)
+    return [row["id"] for row in rows]
+
+
+async def _by_keys(
+    connection: asyncpg.Connection, statement: str, keys: Sequence[tuple[UUID, UUID]]
+) -> list[asyncpg.Record]:
+    # The bounds let Postgres skip all partitions that can't hold these ids.
+    ids = [key[1] for key in keys]
+    rows: list[asyncpg.Record] = await connection.fetch(
+        statement, [key[0] for key in keys], ids, min(ids), max(ids)
+    )
+    return rows

@@ -1,0 +1,115 @@
+"""The queue tables: queue, queue_item, delayed_item. Rows are tuples in statement order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from hatchet_engine.store.history import Row, columns
+from hatchet_engine.store.sql import load
+
+_SQL = load("queue")
+BEFORE_ALL = (-32_768, UUID(int=0))
+
+
+async def list_all(connection: asyncpg.Connection) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL["queue_list"])
+    return rows
+
+
+async def depths(connection: asyncpg.Connection) -> dict[int, int]:
+    rows = await connection.fetch(_SQL["queue_depth_list"])
+    return {row["queue_id"]: row["depth"] for row in rows}
+
+
+async def insert(connection: asyncpg.Connection, tenant_id: UUID, action: str) -> int:
+    """The queue of an action, made when it does not exist yet."""
+    id: int = await connection.fetchval(_SQL["queue_insert"], tenant_id, action)
+    return id
+
+
+async def insert_many(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+    await connection.execute(_SQL["queue_item_insert_many"], *columns(rows))
+
+
+async def delete_many(connection: asyncpg.Connection, keys: Sequence[Row]) -> None:
+    """``keys``: (queue id, rank, task id)."""
+    await connection.execute(_SQL["queue_item_delete_many"], *columns(keys))
+
+
+async def window(
+    connection: asyncpg.Connection, queue_id: int, after: tuple[int, UUID] | None, limit: int
+) -> list[asyncpg.Record]:
+    """The next ``limit`` items behind a position, in queue order."""
+    rank, task_id = after or BEFORE_ALL
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _SQL["queue_item_window"], queue_id, rank, task_id, limit
+    )
+    return rows
+
+
+async def find_many(
+    connection: asyncpg.Connection, keys: Sequence[tuple[int, UUID]]
+) -> list[asyncpg.Record]:
+    """Queued tasks by (queue id, task id)."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _SQL["queue_item_find_many"], *columns(keys)
+    )
+    return rows
+
+
+async def timed_out(
+    connection: asyncpg.Connection, now_ms: int, limit: int
+) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _SQL["queue_item_timed_out"], now_ms, limit
+    )
+    return rows
+
+
+async def next_timeout_ms(connection: asyncpg.Connection) -> int | None:
+    value: int | None = await connection.fetchval(_SQL["queue_item_next_timeout"])
+    return value
+
+
+async def delayed_insert_many(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+    await connection.execute(_SQL["delayed_item_insert_many"], *columns(rows))
+
+
+async def delayed_delete_many(connection: asyncpg.Connection, ids: Sequence[UUID]) -> None:
+    await connection.execute(_SQL["delayed_item_delete_many"], ids)
+
+
+async def delayed_find_many(
+    connection: asyncpg.Connection, ids: Sequence[UUID]
+) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL["delayed_item_find_many"], ids)
+    return rows
+
+
+async def delayed_due(
+    connection: asyncpg.Connection, now_ms: int, limit: int
+) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL["delayed_item_due"], now_ms, limit)
+    return rows
+
+
+async def delayed_next_due_ms(connection: asyncpg.Connection) -> int | None:
+    value: int | None = await connection.fetchval(_SQL["delayed_item_next_due"])
+    return value
+
+
+
+
+async def next_timeout_after_ms(connection: asyncpg.Connection, after_ms: int) -> int | None:
+    value: int | None = await connection.fetchval(
+        _SQL["queue_item_next_timeout_after"], after_ms
+    )
+    return value
+
+
+async def delayed_next_due_after_ms(connection: asyncpg.Connection, after_ms: int) -> int | None:
+    value: int | None = await connection.fetchval(_SQL["delayed_item_next_due_after"], after_ms)
+    return value

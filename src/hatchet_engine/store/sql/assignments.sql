@@ -1,0 +1,32 @@
+-- name: assignment_list
+select a.task_id, a.tenant_id, a.queue_id, a.version_id, a.step, a.attempt, a.worker_id,
+       a.app_retries, a.internal_retries, a.assigned_ms, a.deadline_ms, a.started_ms, a.released,
+       a.demand::text as demand, t.run_id, t.kind, t.priority
+from assignment a
+join task t on t.tenant_id = a.tenant_id and t.id = a.task_id;
+
+-- name: assignment_insert_many
+insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
+                        app_retries, internal_retries, assigned_ms, deadline_ms, demand)
+select task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
+       app_retries, internal_retries, $11, deadline_ms, demand
+from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::smallint[], $6::integer[],
+            $7::uuid[], $8::smallint[], $9::smallint[], $10::bigint[], $12::jsonb[])
+     as t (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id, app_retries,
+           internal_retries, deadline_ms, demand);
+
+-- name: assignment_delete_many
+delete from assignment where task_id = any ($1::uuid[]);
+
+-- name: assignment_set_started_many
+update assignment a set started_ms = k.started_ms
+from unnest($1::uuid[], $2::bigint[]) as k (task_id, started_ms)
+where a.task_id = k.task_id;
+
+-- name: assignment_set_deadline_many
+update assignment a set deadline_ms = k.deadline_ms
+from unnest($1::uuid[], $2::bigint[]) as k (task_id, deadline_ms)
+where a.task_id = k.task_id;
+
+-- name: assignment_set_released_many
+update assignment set released = true where task_id = any ($1::uuid[]);

@@ -1,0 +1,29 @@
+-- name: outcome_insert_many
+insert into outcome (tenant_id, id, status, attempt, finished_at, assigned_at, started_at,
+                     worker_id, output, error)
+select tenant_id, id, status, attempt, $10,
+       to_timestamp(assigned_ms / 1000.0), to_timestamp(started_ms / 1000.0),
+       worker_id, output, error
+from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::integer[], $5::bigint[], $6::bigint[],
+            $7::uuid[], $8::text[], $9::text[])
+     as t (tenant_id, id, status, attempt, assigned_ms, started_ms, worker_id, output, error);
+
+-- name: outcome_get_many
+select o.id, o.status, o.attempt, o.finished_at, o.output, o.error, o.worker_id,
+       o.assigned_at, o.started_at
+from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
+join outcome o on o.tenant_id = k.tenant_id and o.id = k.id
+where o.id >= $3 and o.id <= $4;
+
+-- name: outcome_delete_many
+delete from outcome o
+using unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
+where o.tenant_id = k.tenant_id and o.id = k.id and o.id >= $3 and o.id <= $4;
+
+-- name: outcome_results
+-- What waiters need of finished runs: the task's name comes from the version.
+select o.id, o.status, o.finished_at, o.output, o.error, t.version_id, t.step
+from unnest($2::uuid[]) as k (id)
+join outcome o on o.tenant_id = $1 and o.id = k.id
+join task t on t.tenant_id = $1 and t.id = k.id
+where o.id >= $3 and o.id <= $4 and t.id >= $3 and t.id <= $4;

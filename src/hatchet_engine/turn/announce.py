@@ -1,0 +1,103 @@
+"""What follows a commit: start messages, cancellations, results. Nothing here may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from hatchet_engine.turn.commands import RunSubscriber
+from hatchet_engine.turn.deliveries import Assigned, RunEvent, RunResult, TaskResult
+from hatchet_engine.turn.queues import Payload
+from hatchet_engine.turn.state import Finished, Turn
+from hatchet_engine.turn.workers import Running, Worker
+
+
+class Waiters(Protocol):
+    """Those who wait for results (sessions/subscriptions.py)."""
+
+    def add(self, tenant_id: UUID, subscriber: RunSubscriber, ids: Sequence[UUID]) -> None: ...
+
+    def awaited(self, run_id: UUID) -> bool: ...
+
+    def deliver(self, results: Sequence[RunResult]) -> None: ...
+
+
+class Watchers(Protocol):
+    """Those who watch runs live (sessions/watchers.py)."""
+
+    @property
+    def active(self) -> bool: ...
+
+    def deliver(self, events: Sequence[RunEvent]) -> None: ...
+
+
+def announce(turn: Turn, waiters: Waiters, watchers: Watchers) -> None:
+    """Tell everybody. Subscriptions come first: a run can't end before its waiter is known."""
+    for tenant_id, subscriber, ids in turn.subscriptions:
+        waiters.add(tenant_id, subscriber, ids)
+    _deliver(turn)
+    results = [_result(turn, one) for one in turn.finished if waiters.awaited(one.run_id)]
+    if results:
+        waiters.deliver(results)
+    if turn.events is not None:
+        turn.events.extend(event for one in turn.finished for event in _end_events(turn, one))
+        if turn.events:
+            watchers.deliver(turn.events)
+    for session, reason in turn.sessions_to_close:
+        session.close(reason)
+
+
+def _deliver(turn: Turn) -> None:
+    by_worker: dict[Worker, list[Assigned]] = {}
+    for running, payload in turn.deliveries:
+        if running.live and payload is not None:
+            by_worker.setdefault(running.worker, []).append(_assigned(running, payload))
+    for worker in by_worker.keys() | turn.cancels.keys():
+        if worker.session is not None:
+            worker.session.deliver(by_worker.get(worker, ()), turn.cancels.get(worker, ()))
+
+
+def _assigned(running: Running, payload: Payload) -> Assigned:
+    step = running.step
+    version = step.version
+    action = step.queue.action
+    return Assigned(
+        running.tenant_id,
+        running.task_id,
+        running.run_id,
+        running.attempt,
+        running.worker.actions.get(action, action),
+        step.name,
+        step.id,
+        payload.input,
+        payload.metadata,
+        payload.priority,
+        version.workflow_id,
+        version.id,
+        payload.created_ms,
+        running.assigned_ms,
+        running.deadline_ms,
+        payload.parent_task_id,
+        payload.child_index,
+        payload.child_key,
+    )
+
+
+def _result(turn: Turn, one: Finished) -> RunResult:
+    task = TaskResult(one.task_id, one.step.name, one.status, one.output, one.error)
+    return RunResult(one.run_id, one.status, turn.now_ms, [task])
+
+
+def _end_events(turn: Turn, one: Finished) -> list[RunEvent]:
+    kind = one.status.name
+    payload = (one.output if kind == "COMPLETED" else one.error) or ""
+    run_kind = f"RUN_{kind}"
+    task_payload = "" if kind == "CANCELLED" else payload
+    events = []
+    if kind != "FAILED":  # a failed attempt was reported when it failed
+        events.append(
+            RunEvent(one.run_id, one.task_id, kind, task_payload, 0, None, turn.now_ms)
+        )
+    events.append(RunEvent(one.run_id, None, run_kind, "", 0, None, turn.now_ms))
+    return events

@@ -1,0 +1,251 @@
+"""Everything that can be asked of the engine, as plain data.
+
+Transports decode the wire into these, hand them to :meth:`hatchet_engine.turn.engine.Engine.submit`
+and encode what comes back. A result is returned only after its turn is committed. Ids are
+``uuid.UUID``; JSON is text, byte for byte as the sender wrote it; times are epoch milliseconds.
+
+A command that can't be carried out raises :class:`hatchet_engine.domain.errors.Refused` from
+``submit``; nothing of it was written then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from hatchet_engine.domain.definition import WorkflowDefinition
+from hatchet_engine.domain.labels import DesiredLabel, LabelValue
+
+if TYPE_CHECKING:
+    from hatchet_engine.turn.deliveries import Assigned, CancelNotice
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Command(Generic[R_co]):
+    """Base of all commands; ``R_co`` is what ``submit`` returns for it."""
+
+    __slots__ = ()
+
+
+# ---------------------------------------------------------------- definitions
+
+
+@dataclass(slots=True, frozen=True)
+class RegisteredWorkflow:
+    workflow_id: UUID
+    version_id: UUID
+    number: int  # version number, 1 first
+    created_ms: int
+    changed: bool  # False: the definition was the latest version already (REG-2)
+
+
+@dataclass(slots=True, frozen=True)
+class PutWorkflow(Command[RegisteredWorkflow]):
+    tenant_id: UUID
+    definition: WorkflowDefinition  # validated by domain.definition.check
+
+
+@dataclass(slots=True, frozen=True)
+class DeleteWorkflow(Command[bool]):
+    """Soft delete (REG-19). Returns False when there is no such workflow."""
+
+    tenant_id: UUID
+    workflow_id: UUID
+
+
+# ---------------------------------------------------------------- runs
+
+
+@dataclass(slots=True)
+class TriggerItem:
+    """One run to create."""
+
+    workflow: str  # name, as registered
+    input: str = "{}"  # JSON object text; "" counts as {}
+    metadata: str = ""  # JSON object text; "" = none
+    priority: int | None = None  # 1..3; None: the workflow's default
+    parent_task_id: UUID | None = None
+    child_index: int | None = None
+    child_key: str | None = None
+    desired_worker_id: UUID | None = None
+    desired_labels: Mapping[str, DesiredLabel] | None = None
+
+
+@dataclass(slots=True)
+class TriggerRuns(Command[list[UUID]]):
+    """Create runs, all or none. Returns the run ids in item order.
+
+    ``subscriber``: gets the results of these runs, as if it had subscribed right after the commit.
+    """
+
+    tenant_id: UUID
+    items: Sequence[TriggerItem]
+    subscriber: RunSubscriber | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class RunFilter:
+    """Selects runs by what they are (CX-2). Metadata pairs are ORed; empty sequences select all."""
+
+    since_ms: int
+    until_ms: int | None = None
+    statuses: Sequence[int] = ()  # domain.states.Status
+    workflow_ids: Sequence[UUID] = ()
+    metadata: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class CancelTasks(Command[list[UUID]]):
+    """Cancel by run or task ids, or by filter (exactly one given). Unknown and finished ones are
+    left alone. Returns the ids that were cancelled now."""
+
+    tenant_id: UUID
+    ids: Sequence[UUID] = ()
+    filter: RunFilter | None = None
+    reason: str = "Cancelled by user"
+
+
+@dataclass(slots=True, frozen=True)
+class ReplayTasks(Command[list[UUID]]):
+    """Run finished runs or tasks again (RP-*). Returns the ids that were queued again."""
+
+    tenant_id: UUID
+    ids: Sequence[UUID] = ()
+    filter: RunFilter | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class RefreshTimeout(Command[int]):
+    """Move the execution deadline of a running task; returns the new one (TO-10)."""
+
+    tenant_id: UUID
+    task_id: UUID
+    increment_ms: int
+
+
+@dataclass(slots=True, frozen=True)
+class ReleaseSlot(Command[None]):
+    """Give the task's slots back while it goes on (SL-9). Repeats are harmless."""
+
+    tenant_id: UUID
+    task_id: UUID
+
+
+# ---------------------------------------------------------------- reports of workers
+
+
+class ReportKind(IntEnum):
+    STARTED = 1
+    COMPLETED = 2
+    FAILED = 3
+    ACKNOWLEDGED = 4
+    CANCELLED = 5
+
+
+@dataclass(slots=True)
+class Report:
+    task_id: UUID
+    attempt: int | None  # None (very old SDKs): the current one
+    kind: ReportKind
+    payload: str = ""  # COMPLETED: output JSON; FAILED: error text
+    should_not_retry: bool = False
+    retry_after_ms: int | None = None
+    started_ms: int | None = None  # worker clock; None: unknown
+
+
+@dataclass(slots=True)
+class ReportTasks(Command[list[bool]]):
+    """What a worker says of its tasks; any number at once.
+
+    Returns, per report, whether the task is known at all (official unary callers answer
+    INVALID_ARGUMENT for unknown ones). Reports for attempts that are over are accepted and
+    ignored (RT-9, RT-10).
+    """
+
+    tenant_id: UUID
+    reports: Sequence[Report]
+
+
+# ---------------------------------------------------------------- workers
+
+
+class WorkerSession(Protocol):
+    """The engine's end of one worker stream; transports implement it.
+
+    Both calls come from the engine's event loop after a commit, must not block and must not
+    raise; what can't be delivered any more is found out when the stream closes.
+    """
+
+    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None: ...
+
+    def close(self, reason: str) -> None:
+        """End the stream with OK, so that the SDK reconnects."""
+        ...
+
+
+class RunSubscriber(Protocol):
+    """Somebody waiting for results; called from the engine's event loop, must not block."""
+
+    def deliver_results(self, results: Sequence[Any]) -> None:
+        """``results``: :class:`hatchet_engine.turn.deliveries.RunResult` objects."""
+        ...
+
+
+@dataclass(slots=True, frozen=True)
+class RegisterWorker(Command[UUID]):
+    """A new worker row; it gets work only once a stream is open (WK-1). Returns its id."""
+
+    tenant_id: UUID
+    name: str
+    actions: Sequence[str]
+    slots: Mapping[str, int]  # empty: {"default": 100}
+    labels: Mapping[str, LabelValue] = field(default_factory=dict)
+    runtime: Mapping[str, Any] = field(default_factory=dict)
+    protocol: str = "grpc"
+
+
+@dataclass(slots=True, frozen=True)
+class OpenStream(Command[None]):
+    """A worker's stream is there: it may get work from now on (WK-4).
+
+    ``held``: what the worker says it is running, as (task id, attempt); assignments it does not
+    name were lost on the way and are delivered again. ``None`` (official SDKs): not known; what
+    was never acknowledged goes back to the queue as a new attempt.
+    Refused with NOT_FOUND for an unknown worker of this tenant.
+    """
+
+    tenant_id: UUID
+    worker_id: UUID
+    session: WorkerSession
+    held: Sequence[tuple[UUID, int]] | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class CloseStream(Command[None]):
+    """The stream ended, for whatever reason. Ignored when a newer stream has taken its place."""
+
+    tenant_id: UUID
+    worker_id: UUID
+    session: WorkerSession
+
+
+@dataclass(slots=True, frozen=True)
+class LeaveWorker(Command[None]):
+    """A clean goodbye (Unsubscribe, WK-10)."""
+
+    tenant_id: UUID
+    worker_id: UUID
+
+
+@dataclass(slots=True, frozen=True)
+class ChangeWorker(Command[None]):
+    """Upsert labels and/or pause or resume (WK-6). NOT_FOUND for an unknown worker."""
+
+    tenant_id: UUID
+    worker_id: UUID
+    labels: Mapping[str, LabelValue] = field(default_factory=dict)
+    paused: bool | None = None

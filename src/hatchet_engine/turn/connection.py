@@ -1,0 +1,24 @@
+"""The writer's connection: one per owned shard, used by the turn alone."""
+
+from __future__ import annotations
+
+import asyncpg
+
+# All statements of the turn are look-ups by key or reads of an index in order. Their generic
+# plans are good for tables of any size, provided the planner is not tempted by a scan while a
+# table is still small: it would keep that plan when the table has grown.
+SETTINGS = (
+    "set plan_cache_mode = force_generic_plan",
+    "set enable_seqscan = off",
+    "set enable_hashjoin = off",
+    "set enable_mergejoin = off",
+    "set enable_bitmapscan = off",
+    "set jit = off",
+    "set statement_timeout = '60s'",
+)
+
+
+async def prepare_writer(connection: asyncpg.Connection) -> None:
+    """Settings of a writer's connection."""
+    for setting in SETTINGS:
+        await connection.execute(setting)

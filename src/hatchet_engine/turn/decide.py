@@ -1,0 +1,64 @@
+"""Which function decides which command, and in what order a turn decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hatchet_engine.turn import (
+    cancel,
+    replay,
+    report,
+    running_changes,
+    timers,
+    trigger,
+    worker_changes,
+)
+from hatchet_engine.turn.commands import (
+    CancelTasks,
+    ChangeWorker,
+    CloseStream,
+    LeaveWorker,
+    OpenStream,
+    RefreshTimeout,
+    RegisterWorker,
+    ReleaseSlot,
+    ReplayTasks,
+    ReportTasks,
+    TriggerRuns,
+)
+from hatchet_engine.turn.load import Loader
+from hatchet_engine.turn.state import Turn
+
+Decide = Callable[[Turn, Any], Any]
+
+DECIDE: dict[type, Decide] = {
+    TriggerRuns: trigger.trigger,
+    ReportTasks: report.report,
+    CancelTasks: cancel.cancel,
+    ReplayTasks: replay.replay,
+    RefreshTimeout: running_changes.refresh_timeout,
+    ReleaseSlot: running_changes.release_slot,
+    RegisterWorker: worker_changes.register,
+    OpenStream: worker_changes.open_stream,
+    CloseStream: worker_changes.close_stream,
+    LeaveWorker: worker_changes.leave,
+    ChangeWorker: worker_changes.change,
+}
+
+
+def decide_timers(turn: Turn, loader: Loader) -> None:
+    """What is due goes first: a report that comes too late is too late."""
+    timers.end_backoffs(turn, loader.due_backoffs)
+    timers.end_waits(turn, loader.due_waits)
+    timers.end_overdue(turn)
+    timers.check_workers(turn)
+
+
+def weight(command: Any) -> int:
+    """How much work a command is, in rows; bounds a turn."""
+    if isinstance(command, TriggerRuns):
+        return len(command.items)
+    if isinstance(command, ReportTasks):
+        return len(command.reports)
+    return 10

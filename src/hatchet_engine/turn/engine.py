@@ -1,0 +1,287 @@
+"""The loop: commands in, one transaction, announcements out.
+
+One turn drains the inbox (bounded), reads what it needs in few set-based reads, lets the rules
+decide with all consequences, writes in few set-based statements, commits, and only then answers.
+While a turn commits, the next batch gathers: batches grow under load and stay at one under calm.
+
+Any failure inside a turn rolls back and reads the hot state anew; the commands of that turn are
+then run in halves until the culprit stands alone and gets its error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import asyncpg
+import structlog
+from asyncpg.pgproto.pgproto import UUID as FastUUID
+
+from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.ids import IdSource
+from hatchet_engine.store import partitions
+from hatchet_engine.turn import register
+from hatchet_engine.turn.announce import Waiters, Watchers, announce
+from hatchet_engine.turn.clock import Clock
+from hatchet_engine.turn.commands import Command, DeleteWorkflow, PutWorkflow
+from hatchet_engine.turn.decide import DECIDE, decide_timers, weight
+from hatchet_engine.turn.load import Loader
+from hatchet_engine.turn.place import place
+from hatchet_engine.turn.recover import recover
+from hatchet_engine.turn.state import Hot, Limits, Turn
+from hatchet_engine.turn.timers import next_due_ms
+from hatchet_engine.turn.worker_changes import heartbeat
+from hatchet_engine.turn.write import write
+
+log = structlog.get_logger("hatchet.turn")
+
+R = TypeVar("R")
+
+TURN_WEIGHT_MAX = 4_000  # rows of work in one turn; one larger command still goes as a whole
+INBOX_MAX = 100_000  # commands waiting; beyond it callers are told to slow down
+
+Waiting = tuple[Any, "asyncio.Future[Any]"]
+
+
+class ConnectionLost(Exception):
+    """The writer's connection broke; ``committed`` tells whether the turn's COMMIT was sent."""
+
+
+class Engine:
+    """The single writer of a shard. ``run`` is its loop; ``submit`` is its door."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        waiters: Waiters,
+        watchers: Watchers,
+        limits: Limits | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.clock = clock
+        self.limits = limits or Limits()
+        self.hot = Hot()
+        self.turns = 0
+        self._waiters = waiters
+        self._watchers = watchers
+        self._ids = IdSource(random_bytes, FastUUID)
+        self._inbox: deque[Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+        self._now_ms = 0
+        self._partitions_until_ms = 0
+        self._again = False
+        self._stopping = False
+        self._busy = False
+
+    # ------------------------------------------------------------ door
+
+    async def submit(self, command: Command[R]) -> R:
+        """Hand a command to the next turn; returns after its commit.
+
+        Raises ``Refused`` when it can't be carried out, or UNAVAILABLE when this node does not
+        own the shard or is stopping.
+        """
+        return await self.enter(command)
+
+    def enter(self, command: Command[R]) -> asyncio.Future[R]:
+        """Like :meth:`submit`, for callers that put several commands into one turn."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        if self._connection is None or self._stopping:
+            future.set_exception(
+                Refused(Code.UNAVAILABLE, "the engine is not ready to take commands: try again")
+            )
+        elif len(self._inbox) >= INBOX_MAX:
+            future.set_exception(
+                Refused(Code.RESOURCE_EXHAUSTED, "the engine is overloaded: try again later")
+            )
+        else:
+            self._inbox.append((command, cast("asyncio.Future[Any]", future)))
+            self._wake.set()
+        return future
+
+    def heartbeat(self, tenant_id: UUID, worker_id: UUID) -> None:
+        """A worker's sign of life. Raises ``Refused`` NOT_FOUND or FAILED_PRECONDITION (WK-3)."""
+        heartbeat(self.hot.workers.get(worker_id), tenant_id, self.clock.now_ms())
+
+    @property
+    def ready(self) -> bool:
+        return self._connection is not None and not self._stopping
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is due: the loop sleeps (for tests with hand-moved time)."""
+        return not (self._inbox or self._again or self._busy or self.due_now())
+
+    def due_now(self) -> bool:
+        due = next_due_ms(self.hot)
+        return due is not None and due <= self.clock.now_ms()
+
+    # ------------------------------------------------------------ loop
+
+    async def take_over(self, connection: asyncpg.Connection) -> None:
+        """Become the writer on this connection: read the state, accept commands."""
+        previous = self.hot if self.turns else None
+        now_ms = self._stamp()
+        await self._ensure_partitions(connection, now_ms)
+        self.hot = await recover(connection, now_ms, previous)
+        self._connection = connection
+        self._again = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Turn after turn until :meth:`stop`; raises when the connection is lost for good."""
+        while not self._stopping or self._inbox:
+            if not self._inbox and not self._again:
+                await self.clock.wait(self._wake, next_due_ms(self.hot))
+            self._wake.clear()
+            self._again = False
+            self._busy = True
+            batch = self._drain()
+            try:
+                await self._turn_in_halves(batch)
+            except BaseException:
+                self._refuse([*batch, *self._inbox])
+                self._inbox.clear()
+                raise
+            self._busy = False
+
+    def stop(self) -> None:
+        """Finish what is in the inbox and return from :meth:`run`."""
+        self._stopping = True
+        self._wake.set()
+
+    def resign(self) -> None:
+        """The connection or the lease is gone: refuse everything until the next take-over."""
+        self._connection = None
+        self._refuse(list(self._inbox))
+        self._inbox.clear()
+
+    def _drain(self) -> list[Waiting]:
+        batch: list[Waiting] = []
+        load = 0
+        inbox = self._inbox
+        while inbox and (load < TURN_WEIGHT_MAX):
+            entry = inbox.popleft()
+            if not entry[1].cancelled():
+                batch.append(entry)
+                load += weight(entry[0])
+        return batch
+
+    def _refuse(self, entries: list[Waiting]) -> None:
+        for _, future in entries:
+            if not future.done():
+                future.set_exception(
+                    Refused(Code.UNAVAILABLE, "the engine lost its database: try again")
+                )
+
+    # ------------------------------------------------------------ one turn
+
+    async def _turn_in_halves(self, batch: list[Waiting]) -> None:
+        try:
+            await self._turn(batch)
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+            raise
+        except Exception as error:
+            connection = self._connection
+            if connection is None or connection.is_closed():
+                raise
+            self.hot = await recover(connection, self._stamp(), self.hot)
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._turn_in_halves(batch[:middle])
+                await self._turn_in_halves(batch[middle:])
+                return
+            log.exception("turn_failed", commands=[type(entry[0]).__name__ for entry in batch])
+            if not batch:
+                raise  # not a caller's fault: timers or placement
+            if not batch[0][1].done():
+                batch[0][1].set_exception(error)
+
+    async def _turn(self, batch: list[Waiting]) -> None:
+        connection = self._connection
+        assert connection is not None
+        now_ms = self._stamp()
+        await self._ensure_partitions(connection, now_ms)
+        turn = Turn(self.hot, self._ids, self.limits, now_ms)
+        turn.events = [] if self._watchers.active else None
+        loader = Loader(connection, turn)
+        await loader.timers()
+        await loader.windows()
+        answers: list[tuple[asyncio.Future[Any], Any]] = []
+        direct = [entry for entry in batch if isinstance(entry[0], PutWorkflow | DeleteWorkflow)]
+        if direct:
+            async with connection.transaction():
+                await self._decide_direct(connection, turn, direct, answers)
+                await self._decide(turn, loader, batch, answers)
+                await self._write(connection, turn, loader)
+        else:
+            await self._decide(turn, loader, batch, answers)
+            if not turn.plan.empty:
+                async with connection.transaction():
+                    await self._write(connection, turn, loader)
+            elif turn.deliveries:
+                await loader.payloads(turn.deliveries)
+        self.turns += 1
+        announce(turn, self._waiters, self._watchers)
+        for future, answer in answers:
+            if not future.done():
+                future.set_result(answer)
+        self._again = any(queue.wants_reading and queue.workers for queue in self._lively())
+
+    async def _decide_direct(
+        self,
+        connection: asyncpg.Connection,
+        turn: Turn,
+        entries: list[Waiting],
+        answers: list[tuple[asyncio.Future[Any], Any]],
+    ) -> None:
+        for command, future in entries:
+            if isinstance(command, PutWorkflow):
+                answers.append((future, await register.put(connection, turn, command)))
+            else:
+                answers.append((future, await register.delete(connection, turn, command)))
+
+    async def _decide(
+        self,
+        turn: Turn,
+        loader: Loader,
+        batch: list[Waiting],
+        answers: list[tuple[asyncio.Future[Any], Any]],
+    ) -> None:
+        decide_timers(turn, loader)
+        for command, future in batch:
+            decide = DECIDE.get(type(command))
+            if decide is None:
+                continue
+            try:
+                await loader.command(command)
+                answers.append((future, decide(turn, command)))
+            except Refused as refused:
+                if not future.done():
+                    future.set_exception(refused)
+        place(turn)
+
+    async def _write(self, connection: asyncpg.Connection, turn: Turn, loader: Loader) -> None:
+        await write(connection, turn.plan)
+        # After the write: a task triggered in this very turn is readable only now.
+        await loader.payloads(turn.deliveries)
+
+    def _lively(self) -> list[Any]:
+        return [queue for queue in self.hot.queues.values() if queue.depth]
+
+    def _stamp(self) -> int:
+        """The turn's time: never goes backwards."""
+        self._now_ms = max(self._now_ms, self.clock.now_ms())
+        return self._now_ms
+
+    async def _ensure_partitions(self, connection: asyncpg.Connection, now_ms: int) -> None:
+        margin_ms = partitions.DAY_MS
+        if now_ms + margin_ms >= self._partitions_until_ms:
+            async with connection.transaction():
+                self._partitions_until_ms = await partitions.create_ahead(connection, now_ms)

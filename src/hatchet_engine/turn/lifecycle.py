@@ -1,0 +1,244 @@
+"""The steps every task goes through, each in one place: enqueue, end, retry, cancel."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import orjson
+
+from hatchet_engine.domain import retry
+from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind, Status
+from hatchet_engine.turn.definitions import Step
+from hatchet_engine.turn.deliveries import CancelNotice, RunEvent
+from hatchet_engine.turn.queues import Payload, Queued
+from hatchet_engine.turn.state import Finished, Turn
+from hatchet_engine.turn.workers import Running
+
+
+def enqueue(
+    turn: Turn,
+    *,
+    task_id: UUID,
+    tenant_id: UUID,
+    step: Step,
+    priority: int,
+    attempt: int = 0,
+    app_retries: int = 0,
+    internal_retries: int = 0,
+    demand: str | None = None,
+    payload: Payload | None = None,
+) -> None:
+    """Put a task into its queue with a fresh schedule timeout (TO-1). It is stored only if no
+    worker takes it within this turn."""
+    expires_ms = turn.now_ms + step.schedule_timeout_ms
+    item = Queued(
+        task_id,
+        tenant_id,
+        step,
+        -priority,
+        attempt,
+        app_retries,
+        internal_retries,
+        turn.now_ms,
+        expires_ms,
+        demand,
+        payload,
+    )
+    step.queue.add(item)
+    turn.plan.queued.append(item)
+    turn.wake(step.queue)
+    earliest = turn.hot.next_schedule_timeout_ms
+    if earliest is None or expires_ms < earliest:
+        turn.hot.next_schedule_timeout_ms = expires_ms
+
+
+def leave_worker(turn: Turn, running: Running) -> None:
+    """The attempt is over: give its slots back and offer them to the worker's queues."""
+    running.live = False
+    worker = running.worker
+    del turn.hot.running[running.task_id]
+    worker.running.pop(running.task_id, None)
+    turn.plan.unassign(running)
+    if not running.released:
+        worker.give(running.step.units)
+        for queue in worker.queues:
+            if queue.depth:
+                turn.dirty[queue.id] = queue
+
+
+def finish(
+    turn: Turn,
+    running: Running,
+    status: Status,
+    output: str | None,
+    error: str | None,
+) -> None:
+    """The task ends with this attempt."""
+    leave_worker(turn, running)
+    turn.plan.end(
+        running.tenant_id, running.task_id, status, running.attempt, running, output, error
+    )
+    turn.finished.append(
+        Finished(running.run_id, running.task_id, running.step, status, output, error)
+    )
+
+
+def fail(
+    turn: Turn,
+    running: Running,
+    error: str,
+    *,
+    kind: EventKind = EventKind.ATTEMPT_FAILED,
+    should_not_retry: bool = False,
+    retry_after_ms: int | None = None,
+) -> None:
+    """A user failure or an execution timeout: another attempt, or the end (RT-1 to RT-8)."""
+    step = running.step
+    _watch(turn, running, "FAILED", error)
+    if not retry.may_retry(step.retries, running.app_retries, should_not_retry):
+        if kind is not EventKind.ATTEMPT_FAILED:
+            _attempt_event(turn, running, kind, error)
+        finish(turn, running, Status.FAILED, None, error)
+        return
+    _attempt_event(turn, running, kind, error)
+    app_retries = running.app_retries + 1
+    delay_ms = retry_after_ms
+    if delay_ms is None:
+        delay_ms = retry.backoff_ms(step.backoff_factor, step.backoff_max_s, app_retries)
+    turn.plan.event(
+        EventKind.RETRYING,
+        running.tenant_id,
+        running.task_id,
+        running.attempt + 1,
+        data=f'{{"delay_ms": {delay_ms}}}',
+    )
+    leave_worker(turn, running)
+    if delay_ms > 0:
+        delay(turn, running, app_retries, turn.now_ms + delay_ms)
+    else:
+        again(turn, running, app_retries, running.internal_retries)
+
+
+def reassign(turn: Turn, running: Running, reason: str) -> None:
+    """The worker or the way to it was lost; costs the user no retry (WK-9, RT-14)."""
+    _attempt_event(turn, running, EventKind.REASSIGNED, reason)
+    if running.internal_retries >= retry.INTERNAL_RETRIES_MAX:
+        finish(turn, running, Status.FAILED, None, "Task reached its maximum reassignment count")
+        return
+    leave_worker(turn, running)
+    again(turn, running, running.app_retries, running.internal_retries + 1)
+
+
+def again(turn: Turn, running: Running, app_retries: int, internal_retries: int) -> None:
+    """Queue the next attempt ahead of all user priorities (Q-6)."""
+    enqueue(
+        turn,
+        task_id=running.task_id,
+        tenant_id=running.tenant_id,
+        step=running.step,
+        priority=PRIORITY_AGAIN,
+        attempt=running.attempt + 1,
+        app_retries=app_retries,
+        internal_retries=internal_retries,
+        demand=running.demand,
+    )
+
+
+def delay(turn: Turn, running: Running, app_retries: int, due_ms: int) -> None:
+    """Hold no slot until the backoff is over (RT-6)."""
+    step = running.step
+    turn.plan.delayed.append(
+        (
+            running.task_id,
+            due_ms,
+            step.queue.id,
+            running.tenant_id,
+            step.version.id,
+            step.index,
+            running.attempt + 1,
+            app_retries,
+            running.internal_retries,
+            running.demand,
+        )
+    )
+    earliest = turn.hot.next_delayed_ms
+    if earliest is None or due_ms < earliest:
+        turn.hot.next_delayed_ms = due_ms
+
+
+def cancel_running(turn: Turn, running: Running, reason: str) -> None:
+    """Cancel an attempt on its worker: final at once, the worker is told after the commit (CX-3)."""
+    tell_worker(turn, running, reason)
+    turn.plan.event(
+        EventKind.CANCELLED,
+        running.tenant_id,
+        running.task_id,
+        running.attempt,
+        running.worker.id,
+        reason,
+    )
+    finish(turn, running, Status.CANCELLED, None, reason)
+
+
+def end_waiting(
+    turn: Turn,
+    *,
+    tenant_id: UUID,
+    task_id: UUID,
+    step: Step,
+    attempt: int,
+    kind: EventKind,
+    reason: str,
+) -> None:
+    """A task that holds no worker ends as cancelled; its hot row is removed by the caller."""
+    turn.plan.event(kind, tenant_id, task_id, attempt, None, reason)
+    turn.plan.end(tenant_id, task_id, Status.CANCELLED, attempt, None, None, reason)
+    # Several-task runs will look their run id up; a standalone task is its own run.
+    turn.finished.append(Finished(task_id, task_id, step, Status.CANCELLED, None, reason))
+
+
+def tell_worker(turn: Turn, running: Running, reason: str) -> None:
+    """Have the worker stop this attempt, if its stream is there to hear it."""
+    step = running.step
+    turn.cancels.setdefault(running.worker, []).append(
+        CancelNotice(
+            tenant_id=running.tenant_id,
+            task_id=running.task_id,
+            run_id=running.run_id,
+            attempt=running.attempt,
+            action=running.worker.actions.get(step.queue.action, step.queue.action),
+            task_name=step.name,
+            step_id=step.id,
+            workflow_id=step.version.workflow_id,
+            version_id=step.version.id,
+            reason=reason,
+        )
+    )
+
+
+def _attempt_event(turn: Turn, running: Running, kind: EventKind, message: str) -> None:
+    times = {"assigned_ms": running.assigned_ms, "started_ms": running.started_ms}
+    turn.plan.event(
+        kind,
+        running.tenant_id,
+        running.task_id,
+        running.attempt,
+        running.worker.id,
+        message,
+        orjson.dumps(times).decode(),
+    )
+
+
+def _watch(turn: Turn, running: Running, kind: str, payload: str) -> None:
+    if turn.events is not None:
+        turn.events.append(
+            RunEvent(
+                run_id=running.run_id,
+                task_id=running.task_id,
+                kind=kind,
+                payload=payload,
+                retry_count=running.attempt,
+                index=None,
+                at_ms=turn.now_ms,
+            )
+        )

@@ -1,0 +1,144 @@
+"""Brings queued tasks and free slots together (Q-*, SL-*, RO-*)."""
+
+from __future__ import annotations
+
+
+import orjson
+
+from hatchet_engine.domain.labels import Comparator, DesiredLabel, score
+from hatchet_engine.turn.definitions import Step
+from hatchet_engine.turn.queues import Queue, Queued
+from hatchet_engine.turn.state import Turn
+from hatchet_engine.turn.workers import Running, Worker
+
+
+def place(turn: Turn) -> None:
+    """Give every dirty queue what its workers have free. Queues take turns in being first, so
+    one with a long backlog does not keep a shared worker to itself."""
+    queues = list(turn.dirty.values())
+    turn.dirty.clear()
+    if not queues:
+        return
+    hot = turn.hot
+    hot.rotation += 1
+    first = hot.rotation % len(queues)
+    for queue in queues[first:] + queues[:first]:
+        if queue.workers and queue.items:
+            _place_queue(turn, queue)
+
+
+def _place_queue(turn: Turn, queue: Queue) -> None:
+    workers = queue.workers
+    count = len(workers)
+    position = turn.hot.rotation % count
+    skipped: list[Queued] = []
+    full: set[Step] = set()  # steps that no worker has room for; a plain item of one is skipped
+    while True:
+        item = queue.pop()
+        if item is None:
+            break
+        step = item.step
+        labels = step.labels if item.demand is None else _labels(item)
+        if labels:
+            worker = _best(workers, step, labels)
+        elif step in full:
+            worker = None
+        else:
+            worker, position = _next(workers, position, step)
+            if worker is None:
+                full.add(step)
+        if worker is None:
+            skipped.append(item)
+            if not any(map(_has_room, workers)):
+                break
+        else:
+            _assign(turn, queue, item, worker)
+    # All of the window was looked at and none of it fits: what is behind it may.
+    queue.starved = len(skipped) >= len(queue.items) and bool(skipped)
+    queue.put_back(skipped)
+
+
+def _next(workers: list[Worker], position: int, step: Step) -> tuple[Worker | None, int]:
+    """The next worker in rotation with room for this step (SL-7)."""
+    count = len(workers)
+    units = step.units
+    for offset in range(count):
+        worker = workers[(position + offset) % count]
+        if worker.fits(units):
+            return worker, (position + offset + 1) % count
+    return None, position
+
+
+def _best(workers: list[Worker], step: Step, labels: dict[str, DesiredLabel]) -> Worker | None:
+    """The worker with the highest label score that has room; more free slots break ties."""
+    best: Worker | None = None
+    best_rank = (-1, -1)
+    for worker in workers:
+        if worker.fits(step.units):
+            points = score(labels, worker.labels)
+            if points is not None:
+                rank = (points, sum(worker.free.values()))
+                if rank > best_rank:
+                    best, best_rank = worker, rank
+    return best
+
+
+def _labels(item: Queued) -> dict[str, DesiredLabel]:
+    """Labels given on the trigger replace those of the task (B13.6)."""
+    demand = orjson.loads(item.demand or "{}")
+    labels = demand.get("labels")
+    if not labels:
+        return item.step.labels
+    return {
+        key: DesiredLabel(
+            value=data["value"],
+            required=data["required"],
+            comparator=Comparator(data["comparator"]),
+            weight=data["weight"],
+        )
+        for key, data in labels.items()
+    }
+
+
+def _has_room(worker: Worker) -> bool:
+    return any(free > 0 for free in worker.free.values())
+
+
+def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
+    step = item.step
+    task_id = item.task_id
+    queue.remove(item)
+    if item.stored:
+        turn.plan.queue_removed.append((queue.id, item.rank, task_id))
+    worker.take(step.units)
+    deadline_ms = turn.now_ms + step.execution_timeout_ms
+    payload = item.payload
+    running = Running(
+        task_id=task_id,
+        tenant_id=item.tenant_id,
+        run_id=payload.run_id if payload is not None else task_id,
+        step=step,
+        worker=worker,
+        attempt=item.attempt,
+        app_retries=item.app_retries,
+        internal_retries=item.internal_retries,
+        assigned_ms=turn.now_ms,
+        deadline_ms=deadline_ms,
+        demand=item.demand,
+    )
+    hot = turn.hot
+    hot.running[task_id] = running
+    worker.running[task_id] = running
+    if hot.next_deadline_ms is None or deadline_ms < hot.next_deadline_ms:
+        hot.next_deadline_ms = deadline_ms
+    turn.plan.assigned.append(running)
+    turn.deliveries.append((running, payload))
+
+
+def wake_worker(turn: Turn, worker: Worker) -> None:
+    """The worker has become able to take work: look at all its queues."""
+    for queue in worker.queues:
+        if queue.depth:
+            turn.wake(queue)
+
+

@@ -1,0 +1,120 @@
+"""What one turn writes: rows gathered by table, in the column order of the insert statements."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from hatchet_engine.domain.ids import IdSource
+from hatchet_engine.domain.states import EventKind, Status
+from hatchet_engine.turn.queues import Queued
+from hatchet_engine.turn.workers import Running
+
+Row = tuple[Any, ...]
+
+
+class Plan:
+    """Filled by the deciding functions, written by :mod:`hatchet_engine.turn.write`."""
+
+    def __init__(self, ids: IdSource, now_ms: int) -> None:
+        self.ids = ids
+        self.now_ms = now_ms
+        self.tasks: list[Row] = []
+        self.outcomes: list[Row] = []
+        self.outcomes_removed: list[tuple[UUID, UUID]] = []  # (tenant, task): replays
+        self.events: list[Row] = []
+        self.queued: list[Queued] = []  # stored at the end of the turn unless gone by then
+        self.queue_removed: list[Row] = []
+        self.delayed: list[Row] = []
+        self.delayed_removed: list[UUID] = []
+        self.assigned: list[Running] = []  # stored unless ended within the turn
+        self.assignments_removed: list[UUID] = []
+        self.started: dict[UUID, Running] = {}
+        self.deadlines: dict[UUID, int] = {}
+        self.released: list[UUID] = []
+        self.workers: list[Row] = []
+        self.streams_opened: list[UUID] = []
+        self.workers_left: list[UUID] = []
+        self.worker_labels: dict[UUID, str] = {}
+        self.worker_pauses: dict[UUID, bool] = {}
+
+    # ------------------------------------------------------------ shorthand for rows
+
+    def end(
+        self,
+        tenant_id: UUID,
+        task_id: UUID,
+        status: Status,
+        attempt: int,
+        running: Running | None,
+        output: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """The task has ended; ``running`` is its last attempt, if it had one."""
+        if running is None:
+            row = (tenant_id, task_id, status.value, attempt, None, None, None, output, error)
+        else:
+            row = (
+                tenant_id,
+                task_id,
+                status.value,
+                attempt,
+                running.assigned_ms,
+                running.started_ms,
+                running.worker.id,
+                output,
+                error,
+            )
+        self.outcomes.append(row)
+
+    def event(
+        self,
+        kind: EventKind,
+        tenant_id: UUID,
+        task_id: UUID,
+        attempt: int,
+        worker_id: UUID | None = None,
+        message: str | None = None,
+        data: str | None = None,
+    ) -> None:
+        self.events.append(
+            (
+                tenant_id,
+                self.ids.new(self.now_ms),
+                task_id,
+                kind.value,
+                attempt,
+                worker_id,
+                message,
+                data,
+            )
+        )
+
+    def unassign(self, running: Running) -> None:
+        """Take the attempt off its worker in the table and in memory."""
+        self.assignments_removed.append(running.task_id)
+        self.started.pop(running.task_id, None)
+        self.deadlines.pop(running.task_id, None)
+
+    @property
+    def empty(self) -> bool:
+        return not (
+            self.tasks
+            or self.outcomes
+            or self.outcomes_removed
+            or self.events
+            or self.queued
+            or self.queue_removed
+            or self.delayed
+            or self.delayed_removed
+            or self.assigned
+            or self.assignments_removed
+            or self.started
+            or self.deadlines
+            or self.released
+            or self.workers
+            or self.streams_opened
+            or self.workers_left
+            or self.worker_labels
+            or self.worker_pauses
+        )

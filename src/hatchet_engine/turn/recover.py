@@ -1,0 +1,99 @@
+"""Reads the hot state from Postgres: at start, at takeover, and after any failed turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import orjson
+
+from hatchet_engine.store import assignments, queue, workers, workflows
+from hatchet_engine.turn.queues import Queue
+from hatchet_engine.turn.register import add_version, load_versions
+from hatchet_engine.turn.state import Hot
+from hatchet_engine.turn.waiting import step_of
+from hatchet_engine.turn.workers import Running, Worker
+
+
+async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | None) -> Hot:
+    """A fresh hot state. ``previous``: keeps the live streams of the node and the last signs of
+    life across a failed turn; without it every worker gets a full heartbeat timeout to return."""
+    hot = Hot()
+    depths = await queue.depths(connection)
+    for row in await queue.list_all(connection):
+        depth = depths.get(row["id"], 0)
+        hot.add_queue(Queue(row["id"], row["tenant_id"], row["action"], depth))
+    for row in await workflows.latest_list(connection):
+        await add_version(connection, hot, row, latest=True)
+    for row in await workers.present_list(connection):
+        hot.add_worker(worker_from_row(row, now_ms))
+    await _load_running(connection, hot, now_ms)
+    hot.next_delayed_ms = await queue.delayed_next_due_ms(connection)
+    hot.next_schedule_timeout_ms = await queue.next_timeout_ms(connection)
+    hot.next_deadline_ms = min(
+        (running.deadline_ms for running in hot.running.values()), default=None
+    )
+    if hot.workers:
+        hot.next_worker_check_ms = now_ms
+    if previous is not None:
+        _keep_streams(hot, previous)
+    return hot
+
+
+def worker_from_row(row: Any, now_ms: int) -> Worker:
+    return Worker(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        name=row["name"],
+        actions=row["actions"],
+        slots=orjson.loads(row["slots"]),
+        labels=orjson.loads(row["labels"]),
+        protocol=row["protocol"],
+        heartbeat_ms=now_ms,
+        paused=row["paused"],
+        streamed=row["stream_opened_at"] is not None,
+    )
+
+
+async def _load_running(connection: asyncpg.Connection, hot: Hot, now_ms: int) -> None:
+    rows = await assignments.list_all(connection)
+    await load_versions(connection, hot, {row["version_id"] for row in rows})
+    for row in rows:
+        worker = hot.workers.get(row["worker_id"])
+        if worker is None:
+            # It left while holding work; look it up so that the work can be taken from it.
+            found = await workers.get(connection, row["worker_id"], row["tenant_id"])
+            if found is None:
+                raise RuntimeError(f"assignment of {row['task_id']} names an unknown worker")
+            worker = worker_from_row(found, now_ms)
+            hot.add_worker(worker)
+        running = Running(
+            task_id=row["task_id"],
+            tenant_id=row["tenant_id"],
+            run_id=row["run_id"],
+            step=step_of(hot, row),
+            worker=worker,
+            attempt=row["attempt"],
+            app_retries=row["app_retries"],
+            internal_retries=row["internal_retries"],
+            assigned_ms=row["assigned_ms"],
+            deadline_ms=row["deadline_ms"],
+            started_ms=row["started_ms"],
+            released=row["released"],
+            demand=row["demand"],
+        )
+        hot.running[running.task_id] = running
+        worker.running[running.task_id] = running
+        if not running.released:
+            worker.take(running.step.units)
+
+
+def _keep_streams(hot: Hot, previous: Hot) -> None:
+    for worker in hot.workers.values():
+        old = previous.workers.get(worker.id)
+        if old is not None:
+            worker.session = old.session
+            worker.heartbeat_ms = old.heartbeat_ms
+            worker.lost_check_ms = old.lost_check_ms
+            worker.lost_before_ms = old.lost_before_ms
+            hot.refresh_assignable(worker)

@@ -1,0 +1,116 @@
+"""The hot state of the shard and of one turn.
+
+Hot state is a cache of what Postgres holds: it can be dropped and read again at any time
+(:mod:`hatchet_engine.turn.recover`), which is also the way out of any failure inside a turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from hatchet_engine.domain.ids import IdSource
+from hatchet_engine.domain.states import Status
+from hatchet_engine.turn.commands import RunSubscriber, WorkerSession
+from hatchet_engine.turn.definitions import Definitions, Step
+from hatchet_engine.turn.deliveries import CancelNotice, RunEvent
+from hatchet_engine.turn.plan import Plan
+from hatchet_engine.turn.queues import Payload, Queue
+from hatchet_engine.turn.workers import Running, Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the engine; each is checked at its edge."""
+
+    payload_bytes_max: int = 4 * 1024 * 1024 - 64 * 1024  # one input or output
+    metadata_bytes_max: int = 64 * 1024
+    trigger_items_max: int = 10_000  # runs in one call
+    cancel_ids_max: int = 20_000
+    replay_ids_max: int = 1_000
+    heartbeat_timeout_ms: int = 30_000  # silent longer: the worker is dead (WK-9)
+    unacknowledged_ms: int = 3_000  # grace for a start message nobody confirmed
+    worker_slots_max: int = 100_000
+    child_key_length_max: int = 255
+
+
+class Hot:
+    """Everything the turn knows without asking Postgres."""
+
+    def __init__(self) -> None:
+        self.definitions = Definitions()
+        self.queues: dict[int, Queue] = {}
+        self.queues_by_action: dict[tuple[UUID, str], Queue] = {}
+        self.workers: dict[UUID, Worker] = {}
+        self.running: dict[UUID, Running] = {}
+        self.next_deadline_ms: int | None = None  # at or before the earliest execution timeout
+        self.next_delayed_ms: int | None = None  # at or before the earliest end of a backoff
+        self.next_schedule_timeout_ms: int | None = None
+        self.next_worker_check_ms: int | None = None
+        self.rotation = 0  # where the next placement starts, so that no queue is always last
+
+    def add_queue(self, queue: Queue) -> None:
+        self.queues[queue.id] = queue
+        self.queues_by_action[queue.tenant_id, queue.action] = queue
+        for worker in self.workers.values():
+            if worker.tenant_id == queue.tenant_id and queue.action in worker.actions:
+                worker.queues.append(queue)
+                if worker.assignable:
+                    queue.workers.append(worker)
+
+    def add_worker(self, worker: Worker) -> None:
+        self.workers[worker.id] = worker
+        for action in worker.actions:
+            queue = self.queues_by_action.get((worker.tenant_id, action))
+            if queue is not None:
+                worker.queues.append(queue)
+
+    def refresh_assignable(self, worker: Worker) -> None:
+        """Put the worker on, or take it off, the lists of its queues."""
+        for queue in worker.queues:
+            present = worker in queue.workers
+            if worker.assignable and not present:
+                queue.workers.append(worker)
+            elif not worker.assignable and present:
+                queue.workers.remove(worker)
+
+    def remove_worker(self, worker: Worker) -> None:
+        worker.session = None
+        self.refresh_assignable(worker)
+        self.workers.pop(worker.id, None)
+
+
+@dataclass(slots=True)
+class Finished:
+    """A run that ended in this turn; its waiters hear of it after the commit."""
+
+    run_id: UUID
+    task_id: UUID
+    step: Step
+    status: Status
+    output: str | None
+    error: str | None
+
+
+class Turn:
+    """One turn while it decides: the hot state it may change, and what it gathers."""
+
+    def __init__(self, hot: Hot, ids: IdSource, limits: Limits, now_ms: int) -> None:
+        self.hot = hot
+        self.ids = ids
+        self.limits = limits
+        self.now_ms = now_ms
+        self.plan = Plan(ids, now_ms)
+        self.dirty: dict[int, Queue] = {}  # queues that may have something to place
+        self.deliveries: list[tuple[Running, Payload | None]] = []
+        self.cancels: dict[Worker, list[CancelNotice]] = {}
+        self.finished: list[Finished] = []
+        self.events: list[RunEvent] | None = None  # None: nobody watches
+        self.subscriptions: list[tuple[UUID, RunSubscriber, list[UUID]]] = []
+        self.moved: set[UUID] = set()  # tasks whose loaded rows were used up in this turn
+        self.sessions_to_close: list[tuple[WorkerSession, str]] = []
+        self.loaded: dict[Any, Any] = {}  # what the load phase found for commands, by command id
+
+    def wake(self, queue: Queue) -> None:
+        self.dirty[queue.id] = queue

@@ -1,0 +1,117 @@
+"""Everything that happens because a time has come, in one due-time order."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from hatchet_engine.domain.durations import format_ms
+from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind
+from hatchet_engine.turn.lifecycle import enqueue, fail, reassign, tell_worker
+from hatchet_engine.turn.state import Hot, Turn
+from hatchet_engine.turn.waiting import end_queued, item_from_row, step_of
+from hatchet_engine.turn.workers import Worker
+
+DUE_READ_MAX = 1_000  # rows of one kind per turn; the rest follows in the next one
+
+
+def next_due_ms(hot: Hot) -> int | None:
+    """When the earliest timer is due, or a little before."""
+    dues = (
+        hot.next_deadline_ms,
+        hot.next_delayed_ms,
+        hot.next_schedule_timeout_ms,
+        hot.next_worker_check_ms,
+    )
+    return min((due for due in dues if due is not None), default=None)
+
+
+def end_backoffs(turn: Turn, rows: list[asyncpg.Record]) -> None:
+    """Backoffs that are over: back into the queue, ahead of user priorities (RT-5, Q-6)."""
+    for row in rows:
+        turn.moved.add(row["task_id"])
+        turn.plan.delayed_removed.append(row["task_id"])
+        enqueue(
+            turn,
+            task_id=row["task_id"],
+            tenant_id=row["tenant_id"],
+            step=step_of(turn.hot, row),
+            priority=PRIORITY_AGAIN,
+            attempt=row["attempt"],
+            app_retries=row["app_retries"],
+            internal_retries=row["internal_retries"],
+            demand=row["demand"],
+        )
+
+
+def end_waits(turn: Turn, rows: list[asyncpg.Record]) -> None:
+    """Schedule timeouts: cancelled, not retried (TO-2)."""
+    for row in rows:
+        step = step_of(turn.hot, row)
+        turn.moved.add(row["task_id"])
+        item = step.queue.items.get(row["task_id"]) or item_from_row(turn.hot, row)
+        end_queued(
+            turn,
+            item,
+            EventKind.SCHEDULING_TIMED_OUT,
+            f"No worker took the task within {format_ms(step.schedule_timeout_ms)}",
+        )
+
+
+def end_overdue(turn: Turn) -> None:
+    """Execution timeouts: a failure of the user's, and the worker is told to stop (TO-7)."""
+    hot = turn.hot
+    due = hot.next_deadline_ms
+    if due is None or due > turn.now_ms:
+        return
+    overdue = [running for running in hot.running.values() if running.deadline_ms <= turn.now_ms]
+    for running in overdue:
+        limit_ms = running.deadline_ms - running.assigned_ms
+        error = f"Task exceeded timeout of {format_ms(limit_ms)}"
+        tell_worker(turn, running, error)
+        fail(turn, running, error, kind=EventKind.TIMED_OUT)
+    hot.next_deadline_ms = min(
+        (running.deadline_ms for running in hot.running.values()), default=None
+    )
+
+
+def check_workers(turn: Turn) -> None:
+    """Workers that fell silent lose their tasks (WK-9)."""
+    hot = turn.hot
+    if hot.next_worker_check_ms is None or hot.next_worker_check_ms > turn.now_ms:
+        return
+    for worker in list(hot.workers.values()):
+        if worker.heartbeat_ms + turn.limits.heartbeat_timeout_ms <= turn.now_ms:
+            _bury(turn, worker)
+        elif worker.lost_check_ms is not None and worker.lost_check_ms <= turn.now_ms:
+            _give_up_lost(turn, worker)
+    schedule_worker_check(turn)
+
+
+def schedule_worker_check(turn: Turn) -> None:
+    """Have the loop look again when the next worker could be overdue."""
+    timeout_ms = turn.limits.heartbeat_timeout_ms
+    dues = [worker.heartbeat_ms + timeout_ms for worker in turn.hot.workers.values()]
+    dues += [
+        worker.lost_check_ms
+        for worker in turn.hot.workers.values()
+        if worker.lost_check_ms is not None
+    ]
+    turn.hot.next_worker_check_ms = min(dues, default=None)
+
+
+def _bury(turn: Turn, worker: Worker) -> None:
+    session = worker.session
+    turn.hot.remove_worker(worker)
+    turn.plan.workers_left.append(worker.id)
+    for running in list(worker.running.values()):
+        reassign(turn, running, f"Worker {worker.name} sent no heartbeat in time")
+    if session is not None:
+        turn.sessions_to_close.append((session, "no heartbeat in time"))
+
+
+def _give_up_lost(turn: Turn, worker: Worker) -> None:
+    """Start messages that were on their way when the stream broke and that nobody confirmed."""
+    worker.lost_check_ms = None
+    for running in list(worker.running.values()):
+        if running.started_ms is None and running.assigned_ms <= worker.lost_before_ms:
+            reassign(turn, running, f"Worker {worker.name} lost its stream before it had begun")

@@ -1,0 +1,164 @@
+"""Workers come, open and lose streams, change and leave (WK-*)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import orjson
+
+from hatchet_engine.domain.errors import Code, Refused, invalid, not_found
+from hatchet_engine.domain.registration import ACTION, NAME, NAME_LENGTH_MAX
+from hatchet_engine.turn.commands import (
+    ChangeWorker,
+    CloseStream,
+    LeaveWorker,
+    OpenStream,
+    RegisterWorker,
+)
+from hatchet_engine.turn.lifecycle import reassign
+from hatchet_engine.turn.place import wake_worker
+from hatchet_engine.turn.state import Limits, Turn
+from hatchet_engine.turn.timers import schedule_worker_check
+from hatchet_engine.turn.workers import Worker
+
+DEFAULT_SLOTS = {"default": 100}
+ACTIONS_MAX = 10_000
+
+
+def check_registration(command: RegisterWorker, limits: Limits) -> dict[str, int]:
+    """The worker's slots, or ``Refused`` naming the field (B3.1, SL-8)."""
+    if not command.name or len(command.name) > NAME_LENGTH_MAX or not NAME.match(command.name):
+        raise invalid(
+            f"worker_name: {command.name!r} must be 1 to {NAME_LENGTH_MAX} letters, digits, dots, "
+            "underscores or hyphens",
+            field="worker_name",
+        )
+    if len(command.actions) > ACTIONS_MAX:
+        raise invalid(f"actions: at most {ACTIONS_MAX} per worker", field="actions")
+    for action in command.actions:
+        if not ACTION.match(action):
+            raise invalid(f"actions: {action!r} must look like service:verb", field="actions")
+    for slot_type, units in command.slots.items():
+        if not slot_type or not 0 < units <= limits.worker_slots_max:
+            raise invalid(
+                f"slot_config: {slot_type!r} must have 1 to {limits.worker_slots_max} units, "
+                f"got {units}",
+                field="slot_config",
+            )
+    return dict(command.slots) or dict(DEFAULT_SLOTS)
+
+
+def register(turn: Turn, command: RegisterWorker) -> UUID:
+    """A new worker; it gets work once its stream is open (WK-1)."""
+    slots = check_registration(command, turn.limits)
+    worker = Worker(
+        id=turn.ids.new(turn.now_ms),
+        tenant_id=command.tenant_id,
+        name=command.name,
+        actions=list(command.actions),
+        slots=slots,
+        labels=command.labels,
+        protocol=command.protocol,
+        heartbeat_ms=turn.now_ms,
+    )
+    turn.hot.add_worker(worker)
+    schedule_worker_check(turn)
+    turn.plan.workers.append(
+        (
+            worker.id,
+            command.tenant_id,
+            command.name,
+            list(command.actions),
+            orjson.dumps(slots).decode(),
+            orjson.dumps(dict(command.labels)).decode(),
+            orjson.dumps(dict(command.runtime)).decode(),
+            command.protocol,
+        )
+    )
+    return worker.id
+
+
+def open_stream(turn: Turn, command: OpenStream) -> None:
+    """The worker may get work from now on; what was lost on the way before is dealt with."""
+    worker = _worker(turn, command.tenant_id, command.worker_id)
+    previous = worker.session
+    worker.session = command.session
+    worker.streamed = True
+    worker.heartbeat_ms = turn.now_ms
+    turn.plan.streams_opened.append(worker.id)
+    if previous is not None and previous is not command.session:
+        turn.sessions_to_close.append((previous, "a newer stream of this worker was opened"))
+    _recover_lost(turn, worker, command)
+    turn.hot.refresh_assignable(worker)
+    schedule_worker_check(turn)
+    wake_worker(turn, worker)
+
+
+def _recover_lost(turn: Turn, worker: Worker, command: OpenStream) -> None:
+    held = command.held
+    if held is None:
+        worker.lost_before_ms = turn.now_ms
+        worker.lost_check_ms = turn.now_ms + turn.limits.unacknowledged_ms
+        return
+    worker.lost_check_ms = None
+    have = set(held)
+    for running in worker.running.values():
+        if (running.task_id, running.attempt) not in have:
+            # Never arrived: the same attempt once more.
+            turn.deliveries.append((running, None))
+
+
+def close_stream(turn: Turn, command: CloseStream) -> None:
+    """No new assignments; running tasks go on and their reports are still welcome (WK-4)."""
+    worker = turn.hot.workers.get(command.worker_id)
+    if worker is None or worker.session is not command.session:
+        return  # a newer stream has taken its place
+    worker.session = None
+    turn.hot.refresh_assignable(worker)
+    if worker.protocol == "grpc":
+        worker.lost_before_ms = turn.now_ms
+        worker.lost_check_ms = turn.now_ms + turn.limits.unacknowledged_ms
+    schedule_worker_check(turn)
+
+
+def leave(turn: Turn, command: LeaveWorker) -> None:
+    """A clean goodbye; whatever it still held goes to others."""
+    worker = _worker(turn, command.tenant_id, command.worker_id)
+    session = worker.session
+    turn.hot.remove_worker(worker)
+    turn.plan.workers_left.append(worker.id)
+    for running in list(worker.running.values()):
+        reassign(turn, running, f"Worker {worker.name} left before the task ended")
+    if session is not None:
+        turn.sessions_to_close.append((session, "the worker has left"))
+
+
+def change(turn: Turn, command: ChangeWorker) -> None:
+    """Labels and pause; both count from the next assignment on (WK-6, WK-11)."""
+    worker = _worker(turn, command.tenant_id, command.worker_id)
+    if command.labels:
+        worker.labels.update(command.labels)
+        turn.plan.worker_labels[worker.id] = orjson.dumps(worker.labels).decode()
+    if command.paused is not None and command.paused != worker.paused:
+        worker.paused = command.paused
+        turn.plan.worker_pauses[worker.id] = command.paused
+        turn.hot.refresh_assignable(worker)
+    wake_worker(turn, worker)
+
+
+def heartbeat(worker: Worker | None, tenant_id: UUID, now_ms: int) -> None:
+    """Note a sign of life; no write. The table learns of it now and then."""
+    if worker is None or worker.tenant_id != tenant_id:
+        raise not_found("worker not found: register again")
+    if worker.streamed and worker.session is None:
+        raise Refused(
+            Code.FAILED_PRECONDITION, "the worker's stream is not open: call ListenV2 again"
+        )
+    worker.heartbeat_ms = now_ms
+
+
+def _worker(turn: Turn, tenant_id: UUID, worker_id: UUID) -> Worker:
+    worker = turn.hot.workers.get(worker_id)
+    if worker is None or worker.tenant_id != tenant_id:
+        raise not_found(f"worker {worker_id} not found")
+    return worker

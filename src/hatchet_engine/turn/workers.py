@@ -1,0 +1,136 @@
+"""Workers and what runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from hatchet_engine.domain.labels import LabelValue
+from hatchet_engine.turn.commands import WorkerSession
+
+if TYPE_CHECKING:
+    from hatchet_engine.turn.definitions import Step
+    from hatchet_engine.turn.queues import Queue
+
+
+class Running:
+    """A task on a worker. (task id, attempt) is the fence for its reports."""
+
+    __slots__ = (
+        "app_retries",
+        "assigned_ms",
+        "attempt",
+        "deadline_ms",
+        "demand",
+        "internal_retries",
+        "live",
+        "released",
+        "run_id",
+        "started_ms",
+        "step",
+        "task_id",
+        "tenant_id",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        *,
+        task_id: UUID,
+        tenant_id: UUID,
+        run_id: UUID,
+        step: Step,
+        worker: Worker,
+        attempt: int,
+        app_retries: int,
+        internal_retries: int,
+        assigned_ms: int,
+        deadline_ms: int,
+        started_ms: int | None = None,
+        released: bool = False,
+        demand: str | None = None,
+    ) -> None:
+        self.task_id = task_id
+        self.tenant_id = tenant_id
+        self.run_id = run_id
+        self.step = step
+        self.worker = worker
+        self.attempt = attempt
+        self.app_retries = app_retries
+        self.internal_retries = internal_retries
+        self.assigned_ms = assigned_ms
+        self.deadline_ms = deadline_ms
+        self.started_ms = started_ms
+        self.released = released
+        self.demand = demand
+        self.live = True  # False as soon as the attempt is over
+
+
+class Worker:
+    __slots__ = (
+        "actions",
+        "free",
+        "heartbeat_ms",
+        "id",
+        "labels",
+        "lost_before_ms",
+        "lost_check_ms",
+        "name",
+        "paused",
+        "protocol",
+        "queues",
+        "running",
+        "session",
+        "slots",
+        "streamed",
+        "tenant_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: UUID,
+        tenant_id: UUID,
+        name: str,
+        actions: list[str],
+        slots: Mapping[str, int],
+        labels: Mapping[str, LabelValue],
+        protocol: str,
+        heartbeat_ms: int,
+        paused: bool = False,
+        streamed: bool = False,
+    ) -> None:
+        self.id = id
+        self.tenant_id = tenant_id
+        self.name = name
+        self.actions = {action.lower(): action for action in actions}
+        self.slots = dict(slots)
+        self.free = dict(slots)
+        self.labels = dict(labels)
+        self.protocol = protocol
+        self.paused = paused
+        self.streamed = streamed  # has ever had a stream
+        self.session: WorkerSession | None = None
+        self.heartbeat_ms = heartbeat_ms
+        # When to give up on assignments that were never acknowledged; None: nothing to check.
+        self.lost_check_ms: int | None = None
+        self.lost_before_ms = 0  # assignments up to here may be lost
+        self.running: dict[UUID, Running] = {}
+        self.queues: list[Queue] = []
+
+    @property
+    def assignable(self) -> bool:
+        return self.session is not None and not self.paused
+
+    def fits(self, units: Mapping[str, int]) -> bool:
+        free = self.free
+        return all(free.get(slot_type, 0) >= count for slot_type, count in units.items())
+
+    def take(self, units: Mapping[str, int]) -> None:
+        for slot_type, count in units.items():
+            self.free[slot_type] = self.free.get(slot_type, 0) - count
+
+    def give(self, units: Mapping[str, int]) -> None:
+        for slot_type, count in units.items():
+            self.free[slot_type] += count

@@ -1,0 +1,1 @@
+"""The test suite; folders from fast to slow, see the Makefile."""
