@@ -1,1 +1,234 @@
-"""The Python SDK of Hatchet: background tasks and workflows on Postgres."""
+"""The Python SDK of Hatchet: background tasks and workflows on Postgres.
+
+    from hatchet import Context, Hatchet
+
+    hatchet = Hatchet()
+
+    @hatchet.task()
+    async def greet(input: Name, ctx: Context) -> Greeting:
+        return Greeting(text=f"Hello, {input.name}")
+
+Names are loaded when first used, so that importing costs little.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hatchet._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from hatchet._core.codec import EmptyModel as EmptyModel
+    from hatchet.conditions import Condition as Condition
+    from hatchet.conditions import OrGroup as OrGroup
+    from hatchet.conditions import ParentCondition as ParentCondition
+    from hatchet.conditions import SleepCondition as SleepCondition
+    from hatchet.conditions import UserEventCondition as UserEventCondition
+    from hatchet.conditions import or_ as or_
+    from hatchet.config import ClientConfig as ClientConfig
+    from hatchet.config import ClientTLSConfig as ClientTLSConfig
+    from hatchet.config import HealthcheckConfig as HealthcheckConfig
+    from hatchet.config import OTelAttribute as OTelAttribute
+    from hatchet.config import OpenTelemetryConfig as OpenTelemetryConfig
+    from hatchet.config import TenacityConfig as TenacityConfig
+    from hatchet.context.context import Context as Context
+    from hatchet.context.context import DurableContext as DurableContext
+    from hatchet.context.context import WorkerContext as WorkerContext
+    from hatchet.exceptions import BulkTriggerIdempotencyCollisionError as BulkTriggerIdempotencyCollisionError
+    from hatchet.exceptions import ConnectionLostError as ConnectionLostError
+    from hatchet.exceptions import DedupeViolationError as DedupeViolationError
+    from hatchet.exceptions import EngineUnavailableError as EngineUnavailableError
+    from hatchet.exceptions import EvictionNotSupportedError as EvictionNotSupportedError
+    from hatchet.exceptions import FailedTaskRunExceptionGroup as FailedTaskRunExceptionGroup
+    from hatchet.exceptions import HatchetCallError as HatchetCallError
+    from hatchet.exceptions import IdempotencyCollisionError as IdempotencyCollisionError
+    from hatchet.exceptions import IllegalTaskOutputError as IllegalTaskOutputError
+    from hatchet.exceptions import InvalidDependencyError as InvalidDependencyError
+    from hatchet.exceptions import LifespanSetupError as LifespanSetupError
+    from hatchet.exceptions import LoopAlreadyRunningError as LoopAlreadyRunningError
+    from hatchet.exceptions import NonDeterminismError as NonDeterminismError
+    from hatchet.exceptions import NonRetryableException as NonRetryableException
+    from hatchet.exceptions import RetryAfterException as RetryAfterException
+    from hatchet.exceptions import RunCancelledError as RunCancelledError
+    from hatchet.exceptions import SyncWaitInAsyncTaskError as SyncWaitInAsyncTaskError
+    from hatchet.exceptions import TaskRunError as TaskRunError
+    from hatchet.exceptions import TriggerOutcomeUnknownError as TriggerOutcomeUnknownError
+    from hatchet.hatchet import Hatchet as Hatchet
+    from hatchet.runnables.config import WorkflowConfig as WorkflowConfig
+    from hatchet.runnables.eviction import EvictionPolicy as EvictionPolicy
+    from hatchet.runnables.task import Depends as Depends
+    from hatchet.runnables.task import Task as Task
+    from hatchet.runnables.types import DefaultFilter as DefaultFilter
+    from hatchet.runnables.types import TaskDefaults as TaskDefaults
+    from hatchet.runnables.workflow import Standalone as Standalone
+    from hatchet.serde import is_in_hatchet_serialization_context as is_in_hatchet_serialization_context
+    from hatchet.serde import remove_null_unicode_character as remove_null_unicode_character
+    from hatchet.types.concurrency import ConcurrencyExpression as ConcurrencyExpression
+    from hatchet.types.concurrency import ConcurrencyLimitStrategy as ConcurrencyLimitStrategy
+    from hatchet.types.idempotency import StatusBasedIdempotencyConfig as StatusBasedIdempotencyConfig
+    from hatchet.types.idempotency import TTLBasedIdempotencyConfig as TTLBasedIdempotencyConfig
+    from hatchet.types.labels import DesiredWorkerLabel as DesiredWorkerLabel
+    from hatchet.types.labels import WorkerLabel as WorkerLabel
+    from hatchet.types.labels import WorkerLabelComparator as WorkerLabelComparator
+    from hatchet.types.priority import Priority as Priority
+    from hatchet.types.rate_limit import RateLimit as RateLimit
+    from hatchet.types.rate_limit import RateLimitDuration as RateLimitDuration
+    from hatchet.types.slot_types import SlotType as SlotType
+    from hatchet.types.sticky import StickyStrategy as StickyStrategy
+    from hatchet.types.trigger import ScheduleTriggerWorkflowOptions as ScheduleTriggerWorkflowOptions
+    from hatchet.types.trigger import TriggerWorkflowOptions as TriggerWorkflowOptions
+    from hatchet.types.trigger import WorkflowRunTriggerConfig as WorkflowRunTriggerConfig
+    from hatchet.worker.worker import Worker as Worker
+    from hatchet.worker.worker import WorkerStartOptions as WorkerStartOptions
+    from hatchet.worker.worker import WorkerStatus as WorkerStatus
+    from hatchet.workflow_run import TaskRunRef as TaskRunRef
+    from hatchet.workflow_run import WorkflowRunRef as WorkflowRunRef
+
+# Where each public name is defined.
+_HOMES = {
+    "BulkTriggerIdempotencyCollisionError": "hatchet.exceptions",
+    "ClientConfig": "hatchet.config",
+    "ClientTLSConfig": "hatchet.config",
+    "ConcurrencyExpression": "hatchet.types.concurrency",
+    "ConcurrencyLimitStrategy": "hatchet.types.concurrency",
+    "Condition": "hatchet.conditions",
+    "ConnectionLostError": "hatchet.exceptions",
+    "Context": "hatchet.context.context",
+    "DedupeViolationError": "hatchet.exceptions",
+    "DefaultFilter": "hatchet.runnables.types",
+    "Depends": "hatchet.runnables.task",
+    "DesiredWorkerLabel": "hatchet.types.labels",
+    "DurableContext": "hatchet.context.context",
+    "EmptyModel": "hatchet._core.codec",
+    "EngineUnavailableError": "hatchet.exceptions",
+    "EvictionNotSupportedError": "hatchet.exceptions",
+    "EvictionPolicy": "hatchet.runnables.eviction",
+    "FailedTaskRunExceptionGroup": "hatchet.exceptions",
+    "Hatchet": "hatchet.hatchet",
+    "HatchetCallError": "hatchet.exceptions",
+    "HealthcheckConfig": "hatchet.config",
+    "IdempotencyCollisionError": "hatchet.exceptions",
+    "IllegalTaskOutputError": "hatchet.exceptions",
+    "InvalidDependencyError": "hatchet.exceptions",
+    "LifespanSetupError": "hatchet.exceptions",
+    "LoopAlreadyRunningError": "hatchet.exceptions",
+    "NonDeterminismError": "hatchet.exceptions",
+    "NonRetryableException": "hatchet.exceptions",
+    "OTelAttribute": "hatchet.config",
+    "OpenTelemetryConfig": "hatchet.config",
+    "OrGroup": "hatchet.conditions",
+    "ParentCondition": "hatchet.conditions",
+    "Priority": "hatchet.types.priority",
+    "RateLimit": "hatchet.types.rate_limit",
+    "RateLimitDuration": "hatchet.types.rate_limit",
+    "RetryAfterException": "hatchet.exceptions",
+    "RunCancelledError": "hatchet.exceptions",
+    "ScheduleTriggerWorkflowOptions": "hatchet.types.trigger",
+    "SleepCondition": "hatchet.conditions",
+    "SlotType": "hatchet.types.slot_types",
+    "Standalone": "hatchet.runnables.workflow",
+    "StatusBasedIdempotencyConfig": "hatchet.types.idempotency",
+    "StickyStrategy": "hatchet.types.sticky",
+    "SyncWaitInAsyncTaskError": "hatchet.exceptions",
+    "TTLBasedIdempotencyConfig": "hatchet.types.idempotency",
+    "Task": "hatchet.runnables.task",
+    "TaskDefaults": "hatchet.runnables.types",
+    "TaskRunError": "hatchet.exceptions",
+    "TaskRunRef": "hatchet.workflow_run",
+    "TenacityConfig": "hatchet.config",
+    "TriggerOutcomeUnknownError": "hatchet.exceptions",
+    "TriggerWorkflowOptions": "hatchet.types.trigger",
+    "UserEventCondition": "hatchet.conditions",
+    "Worker": "hatchet.worker.worker",
+    "WorkerContext": "hatchet.context.context",
+    "WorkerLabel": "hatchet.types.labels",
+    "WorkerLabelComparator": "hatchet.types.labels",
+    "WorkerStartOptions": "hatchet.worker.worker",
+    "WorkerStatus": "hatchet.worker.worker",
+    "WorkflowConfig": "hatchet.runnables.config",
+    "WorkflowRunRef": "hatchet.workflow_run",
+    "WorkflowRunTriggerConfig": "hatchet.types.trigger",
+    "is_in_hatchet_serialization_context": "hatchet.serde",
+    "or_": "hatchet.conditions",
+    "remove_null_unicode_character": "hatchet.serde",
+}
+
+__all__ = [
+    "BulkTriggerIdempotencyCollisionError",
+    "ClientConfig",
+    "ClientTLSConfig",
+    "ConcurrencyExpression",
+    "ConcurrencyLimitStrategy",
+    "Condition",
+    "ConnectionLostError",
+    "Context",
+    "DedupeViolationError",
+    "DefaultFilter",
+    "Depends",
+    "DesiredWorkerLabel",
+    "DurableContext",
+    "EmptyModel",
+    "EngineUnavailableError",
+    "EvictionNotSupportedError",
+    "EvictionPolicy",
+    "FailedTaskRunExceptionGroup",
+    "Hatchet",
+    "HatchetCallError",
+    "HealthcheckConfig",
+    "IdempotencyCollisionError",
+    "IllegalTaskOutputError",
+    "InvalidDependencyError",
+    "LifespanSetupError",
+    "LoopAlreadyRunningError",
+    "NonDeterminismError",
+    "NonRetryableException",
+    "OTelAttribute",
+    "OpenTelemetryConfig",
+    "OrGroup",
+    "ParentCondition",
+    "Priority",
+    "RateLimit",
+    "RateLimitDuration",
+    "RetryAfterException",
+    "RunCancelledError",
+    "ScheduleTriggerWorkflowOptions",
+    "SleepCondition",
+    "SlotType",
+    "Standalone",
+    "StatusBasedIdempotencyConfig",
+    "StickyStrategy",
+    "SyncWaitInAsyncTaskError",
+    "TTLBasedIdempotencyConfig",
+    "Task",
+    "TaskDefaults",
+    "TaskRunError",
+    "TaskRunRef",
+    "TenacityConfig",
+    "TriggerOutcomeUnknownError",
+    "TriggerWorkflowOptions",
+    "UserEventCondition",
+    "Worker",
+    "WorkerContext",
+    "WorkerLabel",
+    "WorkerLabelComparator",
+    "WorkerStartOptions",
+    "WorkerStatus",
+    "WorkflowConfig",
+    "WorkflowRunRef",
+    "WorkflowRunTriggerConfig",
+    "is_in_hatchet_serialization_context",
+    "or_",
+    "remove_null_unicode_character",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'hatchet' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from hatchet_cli.connection import Connection, find_connection
-from hatchet_cli.output import Problem
+from hatchet_cli.output import CommandError
 
 REQUEST_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
@@ -68,24 +68,24 @@ class Api:
         try:
             response = self._client.request(method, path, **options)
         except httpx.ConnectError as error:
-            raise Problem(
+            raise CommandError(
                 f"no server answers at {where}: {error}", hint="start it with `hatchet server`"
             ) from error
         except httpx.TimeoutException as error:
-            raise Problem(f"{where} did not answer in time") from error
+            raise CommandError(f"{where} did not answer in time") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Problem(f"cannot talk to {where}: {error}") from error
+            raise CommandError(f"cannot talk to {where}: {error}") from error
         if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise Problem(
+            raise CommandError(
                 f"{where} refuses the token: {_reason(response)}",
                 hint="make a new one with `hatchet token create`",
             )
         if response.is_error:
-            raise Problem(f"{_reason(response)} (HTTP {response.status_code})")
+            raise CommandError(f"{_reason(response)} (HTTP {response.status_code})")
         try:
             return response.json() if response.content else None
         except ValueError as error:
-            raise Problem(f"{where} does not answer like a Hatchet server") from error
+            raise CommandError(f"{where} does not answer like a Hatchet server") from error
 
 
 def _reason(response: httpx.Response) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hatchet._core.environment import read_environment
 from hatchet._core.profile import ProfileError, load_profile, profile_name
 from hatchet._core.token import read_claims
-from hatchet_cli.output import Problem
+from hatchet_cli.output import CommandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Connection:
 
 
 def find_connection() -> Connection:
-    """The server for this command; raises `Problem` when none is known."""
+    """The server for this command; raises `CommandError` when none is known."""
     environ = read_environment()
     root_ca_file = environ.get("HATCHET_CLIENT_TLS_ROOT_CA_FILE") or None
     try:
@@ -51,10 +51,10 @@ def find_connection() -> Connection:
                 root_ca_file=root_ca_file,
             )
     except ProfileError as error:
-        raise Problem(str(error)) from error
+        raise CommandError(str(error)) from error
     except ValueError as error:
-        raise Problem(str(error), hint="hatchet token create") from error
-    raise Problem(
+        raise CommandError(str(error), hint="hatchet token create") from error
+    raise CommandError(
         f"no server is known: HATCHET_CLIENT_TOKEN is not set, and there is no profile "
         f"{profile_name(environ)!r}",
         hint="start one with `hatchet server`, or set HATCHET_CLIENT_TOKEN",

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hatchet_cli import output
 from hatchet_cli.ports import check_port
 from hatchet_cli.processes import Child, own_command, wait_until
+from hatchet_cli.profile import client_environ
 from hatchet_cli.server import DataDir, GrpcPort, Host, HttpPort, load_settings
 
 SERVER_READY_TIMEOUT_S = 60.0
@@ -56,6 +57,8 @@ def demo(
             began = time.monotonic()
             server = Child("server", own_command("server", *_flags(settings)))
             url = server.wait_ready(SERVER_READY_TIMEOUT_S).split()[1]
+            # For the worker, and for ourselves: a token of another server may be set here.
+            os.environ.update(client_environ())
             _done(console, f"server ready at {url}", began)
 
             status.update("starting the example worker")
@@ -87,7 +90,7 @@ def find_example() -> Path:
     for place in (here.parents[1] / "examples" / "python" / "first", here / "first_example"):
         if (place / "worker.py").exists():
             return place
-    raise output.Problem("the example is missing from this installation")
+    raise output.CommandError("the example is missing from this installation")
 
 
 def _flags(settings: Any) -> list[str]:
@@ -159,7 +162,7 @@ def _load(path: Path) -> ModuleType:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise output.Problem(f"cannot load the example {path}")
+        raise output.CommandError(f"cannot load the example {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -12,6 +12,7 @@ import typer
 
 from hatchet_cli import output
 from hatchet_cli.processes import Child, own_command
+from hatchet_cli.profile import client_environ
 from hatchet_cli.server import DatabaseUrl, DataDir, GrpcPort, Host, HttpPort, load_settings
 
 SERVER_READY_TIMEOUT_S = 60.0
@@ -52,7 +53,7 @@ def dev(
         grpc_port=grpc_port,
     )
     if ":" not in target:
-        raise output.Problem(
+        raise output.CommandError(
             f"{target!r} must look like MODULE:WORKERS", hint="hatchet dev app:worker"
         )
     flags = [
@@ -82,7 +83,11 @@ def _work(target: str, watched: list[Path], *, reload: bool) -> None:
 
     def start() -> Child:
         return Child(
-            "worker", [sys.executable, "-m", "hatchet_cli.worker_process", target], on_line=_show
+            "worker",
+            [sys.executable, "-m", "hatchet_cli.worker_process", target],
+            # A token of another server may be set here; ours must win.
+            environ=client_environ(),
+            on_line=_show,
         )
 
     worker = start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from hatchet_cli.output import EXIT_USAGE, Problem
+from hatchet_cli.output import EXIT_USAGE, CommandError
 
 UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*")
@@ -34,8 +34,8 @@ def parse_duration(text: str) -> timedelta:
 
 
 def read_duration(flag: str, text: str) -> timedelta:
-    """The duration given to `flag`; raises `Problem` that names the flag."""
+    """The duration given to `flag`; raises `CommandError` that names the flag."""
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise Problem(f"{flag}: {error}", code=EXIT_USAGE) from error
+        raise CommandError(f"{flag}: {error}", code=EXIT_USAGE) from error

@@ -51,7 +51,9 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Options of every command."""
@@ -60,8 +62,8 @@ def _options(
 def main() -> None:
     """Run the command line; the process ends here."""
     try:
-        app()
-    except output.Problem as problem:
+        app(prog_name="hatchet")
+    except output.CommandError as problem:
         output.print_problem(problem)
         sys.exit(problem.code)
     except KeyboardInterrupt:

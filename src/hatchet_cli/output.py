@@ -36,7 +36,7 @@ STATUS_STYLES = {
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and no tables.")]
 
 
-class Problem(Exception):
+class CommandError(Exception):
     """Something the user can act on: shown as one message, never as a traceback."""
 
     def __init__(self, message: str, *, hint: str | None = None, code: int = EXIT_PROBLEM) -> None:
@@ -50,7 +50,7 @@ def errors() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def print_problem(problem: Problem) -> None:
+def print_problem(problem: CommandError) -> None:
     """Show a problem and its remedy on standard error."""
     console = errors()
     console.print(f"[bold red]error:[/] {escape(str(problem))}", soft_wrap=True)

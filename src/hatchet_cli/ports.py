@@ -8,11 +8,11 @@ import socket
 
 import psutil
 
-from hatchet_cli.output import Problem
+from hatchet_cli.output import CommandError
 
 
 def check_port(host: str, port: int, flag: str) -> None:
-    """Raise `Problem` if `host:port` cannot be listened on; `flag` is how to choose another.
+    """Raise `CommandError` if `host:port` cannot be listened on; `flag` is how to choose another.
 
     Port 0 means "any free one" and is always fine. Another program may still take the port
     between this check and its use; the server then fails with the plain error of the system.
@@ -25,7 +25,7 @@ def check_port(host: str, port: int, flag: str) -> None:
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except socket.gaierror as error:
-        raise Problem(
+        raise CommandError(
             f"--host {host}: {error.strerror}", hint="--host 127.0.0.1 (HATCHET_HOST)"
         ) from error
     with socket.socket(family, kind, protocol) as probe:
@@ -38,19 +38,21 @@ def check_port(host: str, port: int, flag: str) -> None:
             raise _explain(error, host, port, flag, variable) from error
 
 
-def _explain(error: OSError, host: str, port: int, flag: str, variable: str) -> Problem:
+def _explain(error: OSError, host: str, port: int, flag: str, variable: str) -> CommandError:
     another = f"{flag} {suggest_port(port)} ({variable}), or {flag} 0 for any free port"
     if error.errno == errno.EADDRINUSE:
         owner = _owner_of(port)
         by = f" by {owner}" if owner else ""
-        return Problem(f"port {port} on {host} is taken{by}: {flag} must be another", hint=another)
+        return CommandError(
+            f"port {port} on {host} is taken{by}: {flag} must be another", hint=another
+        )
     if error.errno == errno.EACCES:
-        return Problem(f"{flag} {port}: ports below 1024 need root", hint=another)
+        return CommandError(f"{flag} {port}: ports below 1024 need root", hint=another)
     if error.errno == errno.EADDRNOTAVAIL:
-        return Problem(
+        return CommandError(
             f"--host {host} is no address of this machine", hint="--host 127.0.0.1 (HATCHET_HOST)"
         )
-    return Problem(f"{flag} {port}: {error.strerror}", hint=another)
+    return CommandError(f"{flag} {port}: {error.strerror}", hint=another)
 
 
 def suggest_port(port: int) -> int:
@@ -64,8 +66,9 @@ def _owner_of(port: int) -> str | None:
         for connection in psutil.net_connections("tcp"):
             if (
                 connection.status == psutil.CONN_LISTEN
-                and connection.laddr.port == port
                 and connection.pid
+                and connection.laddr
+                and connection.laddr.port == port
             ):
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     return None

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from hatchet_cli.output import Problem
+from hatchet_cli.output import CommandError
 
 # Set for processes of ours: they end when their parent does, however it ends.
 TIED_VARIABLE = "HATCHET_END_WITH_PARENT"
@@ -75,21 +75,21 @@ class Child:
         return self._process.poll()
 
     def wait_ready(self, timeout_s: float) -> str:
-        """The line beginning with `ready`; raises `Problem` if the process ends or is too slow."""
+        """The line beginning with `ready`; raises `CommandError` if it ends or is too slow."""
         try:
             line = self._ready.get(timeout=timeout_s)
         except queue.Empty:
-            raise Problem(f"the {self.name} was not ready within {timeout_s:g} s") from None
+            raise CommandError(f"the {self.name} was not ready within {timeout_s:g} s") from None
         if line is None:
             raise self.failure()
         return line
 
-    def failure(self) -> Problem:
+    def failure(self) -> CommandError:
         """What to tell when the process has ended by itself: its own words."""
         self._process.wait(STOP_TIMEOUT_S)
         self._reader.join(STOP_TIMEOUT_S)
         said = "\n".join(self.tail) or "(it said nothing)"
-        return Problem(f"the {self.name} ended with code {self.exit_code}:\n{said}")
+        return CommandError(f"the {self.name} ended with code {self.exit_code}:\n{said}")
 
     def stop(self) -> None:
         """Ask it to end, and end it by force if it does not; harmless when it has ended."""
@@ -118,9 +118,9 @@ class Child:
 def wait_until(
     condition: Callable[[], bool], *, timeout_s: float, interval_s: float, what: str
 ) -> None:
-    """Ask again and again until it is so; raises `Problem` naming `what` after `timeout_s`."""
+    """Ask again and again until it is so; raises `CommandError` naming `what` after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
-            raise Problem(f"{what} took longer than {timeout_s:g} s")
+            raise CommandError(f"{what} took longer than {timeout_s:g} s")
         time.sleep(interval_s)

@@ -76,7 +76,7 @@ def remove(name: Annotated[str, typer.Argument(help="Name of the profile.")]) ->
     Example: hatchet profile remove local
     """
     if not remove_profile(name):
-        raise output.Problem(f"there is no profile {name!r}", hint="hatchet profile show")
+        raise output.CommandError(f"there is no profile {name!r}", hint="hatchet profile show")
 
 
 def save_profile(profile: Profile) -> Path:
@@ -93,6 +93,22 @@ def remove_profile(name: str) -> bool:
     """Forget a profile; False if there was none."""
     with _editing(_path()) as profiles:
         return profiles.pop(name, None) is not None
+
+
+def client_environ(name: str | None = None) -> dict[str, str]:
+    """The variables that point a program at the server of a profile, whatever else is set."""
+    profile = load_profile(name)
+    if profile is None:
+        raise output.CommandError(
+            "the server left no profile, so programs cannot find it",
+            hint="set HATCHET_CONFIG_DIR to a directory that can be written",
+        )
+    return {
+        "HATCHET_CLIENT_TOKEN": profile.token,
+        "HATCHET_CLIENT_HOST_PORT": profile.host_port,
+        "HATCHET_CLIENT_SERVER_URL": profile.server_url,
+        "HATCHET_CLIENT_TLS_STRATEGY": profile.tls_strategy,
+    }
 
 
 def forget_server(name: str, pid: int) -> None:
@@ -132,5 +148,5 @@ def _editing(file: Path) -> Iterator[dict[str, object]]:
 def _path() -> Path:
     file = profile_path()
     if file is None:
-        raise output.Problem(NO_HOME)
+        raise output.CommandError(NO_HOME)
     return file

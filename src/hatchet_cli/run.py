@@ -25,7 +25,10 @@ def run(
     input_text: Annotated[
         str,
         typer.Option(
-            "--input", "-i", metavar="JSON", help="A JSON object; @FILE reads a file, - reads stdin."
+            "--input",
+            "-i",
+            metavar="JSON",
+            help="A JSON object; @FILE reads a file, - reads stdin.",
         ),
     ] = "{}",
     metadata: Annotated[
@@ -84,18 +87,18 @@ def run(
         output.print_json(outcome.get("output"))
     if outcome["status"] != "COMPLETED":
         reason = outcome.get("errorMessage") or "no reason given"
-        raise output.Problem(
+        raise output.CommandError(
             f"run {run_id} ended {outcome['status']}: {reason}", hint=f"hatchet runs get {run_id}"
         )
 
 
 def wait_for_end(api: Any, run_id: str, timeout_s: float | None) -> Any:
-    """Details of the run once it has ended; raises `Problem` when `timeout_s` passes first."""
+    """Details of the run once it has ended; raises `CommandError` when `timeout_s` passes first."""
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     pause_s = WATCH_INTERVAL_S_MIN
     while api.get(f"/api/v1/stable/workflow-runs/{run_id}/status") not in FINAL_STATUSES:
         if deadline is not None and time.monotonic() + pause_s > deadline:
-            raise output.Problem(
+            raise output.CommandError(
                 f"run {run_id} has not ended within {timeout_s:g} s; it goes on",
                 hint=f"hatchet runs watch {run_id}",
             )
@@ -112,15 +115,15 @@ def read_input(text: str) -> dict[str, Any]:
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise output.Problem(f"--input: cannot read {text[1:]}: {error}") from error
+            raise output.CommandError(f"--input: cannot read {text[1:]}: {error}") from error
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise output.Problem(
+        raise output.CommandError(
             f"--input is not JSON: {error}", hint="""--input '{"name": "Ada"}'"""
         ) from error
     if not isinstance(value, dict):
-        raise output.Problem(
+        raise output.CommandError(
             f"--input must be a JSON object, not {type(value).__name__}",
             hint="""--input '{"name": "Ada"}'""",
         )
@@ -133,7 +136,7 @@ def read_metadata(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator or not key:
-            raise output.Problem(
+            raise output.CommandError(
                 f"--metadata {pair!r} has no value", hint="--metadata team=blue"
             )
         metadata[key] = value

@@ -159,7 +159,9 @@ def watch(
         took = output.duration(outcome.get("duration"))
         output.print_plain(f"{run} {outcome['status']} {took}".rstrip())
     if outcome["status"] != "COMPLETED":
-        raise output.Problem(outcome.get("errorMessage") or f"the run ended {outcome['status']}")
+        raise output.CommandError(
+            outcome.get("errorMessage") or f"the run ended {outcome['status']}"
+        )
 
 
 @app.command("cancel")
@@ -218,13 +220,13 @@ def _act(
     from hatchet_cli.api import Api
 
     if not runs and not (status or workflow or metadata):
-        raise output.Problem(
+        raise output.CommandError(
             f"say what to {verb}: ids of runs, or --workflow, --status, --metadata",
             hint=f"hatchet runs {verb} --help",
             code=output.EXIT_USAGE,
         )
     if runs and (status or workflow or metadata):
-        raise output.Problem(
+        raise output.CommandError(
             "give either ids of runs or --workflow, --status, --metadata, not both",
             code=output.EXIT_USAGE,
         )
@@ -239,7 +241,9 @@ def _act(
             }
             body = {"filter": {key: value for key, value in chosen.items() if value is not None}}
             if not yes:
-                typer.confirm(f"{verb} all matching runs of the last {since}?", abort=True, err=True)
+                typer.confirm(
+                    f"{verb} all matching runs of the last {since}?", abort=True, err=True
+                )
         answer = api.post(f"{api.stable_tenant}/tasks/{verb}", body)
     ids = (answer or {}).get("ids") or []
     if as_json:
@@ -302,7 +306,7 @@ def _statuses(statuses: list[str] | None) -> list[str] | None:
     chosen = [status.upper() for status in statuses]
     for status in chosen:
         if status not in ALL_STATUSES:
-            raise output.Problem(
+            raise output.CommandError(
                 f"--status {status} does not exist: choose from {', '.join(ALL_STATUSES)}",
                 code=output.EXIT_USAGE,
             )

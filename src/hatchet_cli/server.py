@@ -71,9 +71,7 @@ def server(
     ] = None,
     profile: Annotated[
         bool,
-        typer.Option(
-            help="Leave a profile, so that Hatchet() and this command find the server by themselves."
-        ),
+        typer.Option(help="Leave a profile, by which Hatchet() and this command find the server."),
     ] = True,
 ) -> None:
     """Run the server until Ctrl-C. It prints a line beginning `ready` when it serves.
@@ -104,17 +102,17 @@ def server(
 
 
 def load_settings(**flags: object) -> Settings:
-    """Settings from flags and environment; raises `Problem` that names what cannot be used."""
+    """Settings from flags and environment; raises `CommandError` that names what cannot be used."""
     try:
         from hatchet_engine.app.settings import Settings, SettingsError
     except ImportError as error:
-        raise output.Problem(
+        raise output.CommandError(
             f"the server is not installed ({error})", hint="pip install 'hatchet[server]'"
         ) from error
     try:
         return Settings.load(**flags)
     except SettingsError as error:
-        raise output.Problem(str(error), code=output.EXIT_USAGE) from error
+        raise output.CommandError(str(error), code=output.EXIT_USAGE) from error
 
 
 def run_server(settings: Settings, *, write_profile: bool) -> None:
@@ -126,7 +124,7 @@ def run_server(settings: Settings, *, write_profile: bool) -> None:
     try:
         uvloop.run(_serve(settings, write_profile=write_profile))
     except EmbeddedPostgresError as error:
-        raise output.Problem(str(error)) from error
+        raise output.CommandError(str(error)) from error
 
 
 async def _serve(settings: Settings, *, write_profile: bool) -> None:
@@ -186,6 +184,6 @@ async def _write_profile(settings: Settings, info: ServerInfo) -> None:
                 server_pid=os.getpid(),
             )
         )
-    except (ProfileError, OSError, output.Problem) as error:
+    except (ProfileError, OSError, output.CommandError) as error:
         # A server without a profile is still a server: a read-only home must not stop it.
         output.note(f"no profile was written: {error}")

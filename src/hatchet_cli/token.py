@@ -65,7 +65,7 @@ def create(
     """
     life = read_duration("--expires", expires)
     if not timedelta() < life <= LIFE_MAX:
-        raise output.Problem(
+        raise output.CommandError(
             f"--expires {expires}: must be more than 0 and at most {LIFE_MAX.days}d",
             code=output.EXIT_USAGE,
         )
@@ -129,6 +129,4 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except EmbeddedPostgresError as error:
-        raise output.Problem(str(error)) from error
-
-
+        raise output.CommandError(str(error)) from error

@@ -52,7 +52,7 @@ def list_workflows(
 
 
 def workflow_ids(api: Any, names: list[str] | None) -> list[str] | None:
-    """Ids of the workflows with exactly these names; raises `Problem` for an unknown one."""
+    """Ids of the workflows with exactly these names; raises `CommandError` for an unknown one."""
     if not names:
         return None
     ids = []
@@ -60,7 +60,7 @@ def workflow_ids(api: Any, names: list[str] | None) -> list[str] | None:
         rows = api.get(f"{api.tenant}/workflows", {"name": name, "limit": PAGE_ROWS}).get("rows")
         matching = [row["metadata"]["id"] for row in rows or [] if row["name"] == name]
         if not matching:
-            raise output.Problem(
+            raise output.CommandError(
                 f"--workflow: there is no workflow {name!r}", hint="hatchet workflows list"
             )
         ids += matching

@@ -62,7 +62,7 @@ class WorkerPort(Protocol):
     """A worker, as the session sees it. All methods are called on the I/O thread."""
 
     data: WorkerData
-    worker_id: bytes
+    worker_id_bytes: bytes
 
     def held(self) -> list[TaskKey]: ...
     def deliver(self, assignments: list[Assigned]) -> None: ...
@@ -398,7 +398,7 @@ class Session:
             worker = self._worker
             if worker is None:
                 return b""
-            return frames.register_worker(worker.data, worker.worker_id, worker.held())
+            return frames.register_worker(worker.data, worker.worker_id_bytes, worker.held())
         data: bytes = item.data
         return data
 

@@ -44,3 +44,8 @@ async def set_deadline_many(
 
 async def set_released_many(connection: asyncpg.Connection, task_ids: Sequence[UUID]) -> None:
     await connection.execute(_SQL["assignment_set_released_many"], task_ids)
+
+
+async def exists(connection: asyncpg.Connection, task_id: UUID, attempt: int) -> bool:
+    found: bool = await connection.fetchval(_SQL["assignment_exists"], task_id, attempt)
+    return found

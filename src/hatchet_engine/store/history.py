@@ -77,6 +77,11 @@ async def event_insert_many(connection: asyncpg.Connection, rows: Sequence[Row])
     await connection.execute(_EVENTS["task_event_insert_many"], *columns(rows))
 
 
+async def event_exists(connection: asyncpg.Connection, task_id: UUID, event_id: UUID) -> bool:
+    found: bool = await connection.fetchval(_EVENTS["task_event_exists"], task_id, event_id)
+    return found
+
+
 async def task_ids_by_filter(
     connection: asyncpg.Connection | asyncpg.Pool, *arguments: Any
 ) -> list[UUID]:

@@ -14,6 +14,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -35,7 +36,7 @@ from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.state import Hot, Limits, Turn
 from hatchet_engine.turn.timers import next_due_ms
 from hatchet_engine.turn.worker_changes import heartbeat
-from hatchet_engine.turn.write import write
+from hatchet_engine.turn.write import stored, write
 
 log = structlog.get_logger("hatchet.turn")
 
@@ -48,7 +49,19 @@ Waiting = tuple[Any, "asyncio.Future[Any]"]
 
 
 class ConnectionLost(Exception):
-    """The writer's connection broke; ``committed`` tells whether the turn's COMMIT was sent."""
+    """The writer's connection broke. Waiting commands are kept for the next take-over."""
+
+
+CONNECTION_ERRORS = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+
+
+@dataclass(slots=True)
+class Doubt:
+    """A turn whose COMMIT was sent and never answered: it may be stored or not."""
+
+    turn: Turn
+    batch: list[Waiting]
+    answers: list[tuple[asyncio.Future[Any], Any]]
 
 
 class Engine:
@@ -78,6 +91,8 @@ class Engine:
         self._again = False
         self._stopping = False
         self._busy = False
+        self._open = False  # takes commands, also while the connection is being made again
+        self._doubt: Doubt | None = None
 
     # ------------------------------------------------------------ door
 
@@ -92,7 +107,7 @@ class Engine:
     def enter(self, command: Command[R]) -> asyncio.Future[R]:
         """Like :meth:`submit`, for callers that put several commands into one turn."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        if self._connection is None or self._stopping:
+        if not self._open or self._stopping:
             future.set_exception(
                 Refused(Code.UNAVAILABLE, "the engine is not ready to take commands: try again")
             )
@@ -130,12 +145,27 @@ class Engine:
         now_ms = self._stamp()
         await self._ensure_partitions(connection, now_ms)
         self.hot = await recover(connection, now_ms, previous)
+        if self._doubt is not None:
+            await self._settle_doubt(connection, self._doubt)
         self._connection = connection
+        self._open = True
         self._again = True
         self._wake.set()
 
+    async def _settle_doubt(self, connection: asyncpg.Connection, doubt: Doubt) -> None:
+        """Was the turn stored whose COMMIT got no answer? Its ids were made before the write, so
+        the tables tell; never apply twice, never answer "failed" for what is stored."""
+        if await stored(connection, doubt.turn.plan):
+            self._finish(doubt.turn, doubt.answers)
+        else:
+            self._inbox.extendleft(
+                entry for entry in reversed(doubt.batch) if not entry[1].done()
+            )
+        self._doubt = None
+
     async def run(self) -> None:
-        """Turn after turn until :meth:`stop`; raises when the connection is lost for good."""
+        """Turn after turn until :meth:`stop`. Raises ``ConnectionLost`` when the database is
+        away; commands then wait for the next :meth:`take_over`, or for :meth:`resign`."""
         while not self._stopping or self._inbox:
             if not self._inbox and not self._again:
                 await self.clock.wait(self._wake, next_due_ms(self.hot))
@@ -145,10 +175,13 @@ class Engine:
             batch = self._drain()
             try:
                 await self._turn_in_halves(batch)
-            except BaseException:
-                self._refuse([*batch, *self._inbox])
-                self._inbox.clear()
-                raise
+            except CONNECTION_ERRORS as error:
+                self._connection = None
+                if self._doubt is None:
+                    self._inbox.extendleft(
+                        entry for entry in reversed(batch) if not entry[1].done()
+                    )
+                raise ConnectionLost(str(error)) from error
             self._busy = False
 
     def stop(self) -> None:
@@ -157,10 +190,14 @@ class Engine:
         self._wake.set()
 
     def resign(self) -> None:
-        """The connection or the lease is gone: refuse everything until the next take-over."""
+        """The database or the lease is gone for longer: refuse everything until the next
+        take-over. What is in doubt is answered with the truth then, or here with UNAVAILABLE."""
         self._connection = None
+        self._open = False
         self._refuse(list(self._inbox))
         self._inbox.clear()
+        if self._doubt is not None:
+            self._refuse(self._doubt.batch)
 
     def _drain(self) -> list[Waiting]:
         batch: list[Waiting] = []
@@ -185,7 +222,7 @@ class Engine:
     async def _turn_in_halves(self, batch: list[Waiting]) -> None:
         try:
             await self._turn(batch)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+        except CONNECTION_ERRORS:
             raise
         except Exception as error:
             connection = self._connection
@@ -215,24 +252,46 @@ class Engine:
         await loader.windows()
         answers: list[tuple[asyncio.Future[Any], Any]] = []
         direct = [entry for entry in batch if isinstance(entry[0], PutWorkflow | DeleteWorkflow)]
-        if direct:
-            async with connection.transaction():
+        if not direct:
+            await self._decide(turn, loader, batch, answers)
+            if turn.plan.empty:
+                await loader.payloads(turn.deliveries)
+                self._finish(turn, answers)
+                return
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            if direct:
                 await self._decide_direct(connection, turn, direct, answers)
                 await self._decide(turn, loader, batch, answers)
-                await self._write(connection, turn, loader)
-        else:
-            await self._decide(turn, loader, batch, answers)
-            if not turn.plan.empty:
-                async with connection.transaction():
-                    await self._write(connection, turn, loader)
-            elif turn.deliveries:
-                await loader.payloads(turn.deliveries)
+            await write(connection, turn.plan)
+            # After the write: a task triggered in this very turn is readable only now.
+            await loader.payloads(turn.deliveries)
+        except BaseException:
+            if not connection.is_closed():
+                await transaction.rollback()
+            raise
+        self._doubt = Doubt(turn, batch, answers)
+        try:
+            await transaction.commit()
+        except CONNECTION_ERRORS:
+            raise
+        except BaseException:
+            self._doubt = None
+            raise
+        self._doubt = None
+        self._finish(turn, answers)
+
+    def _finish(self, turn: Turn, answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
+        """The turn is stored: tell everybody."""
         self.turns += 1
         announce(turn, self._waiters, self._watchers)
         for future, answer in answers:
             if not future.done():
                 future.set_result(answer)
-        self._again = any(queue.wants_reading and queue.workers for queue in self._lively())
+        self._again = any(
+            queue.wants_reading and queue.workers for queue in self.hot.queues.values()
+        )
 
     async def _decide_direct(
         self,
@@ -266,14 +325,6 @@ class Engine:
                 if not future.done():
                     future.set_exception(refused)
         place(turn)
-
-    async def _write(self, connection: asyncpg.Connection, turn: Turn, loader: Loader) -> None:
-        await write(connection, turn.plan)
-        # After the write: a task triggered in this very turn is readable only now.
-        await loader.payloads(turn.deliveries)
-
-    def _lively(self) -> list[Any]:
-        return [queue for queue in self.hot.queues.values() if queue.depth]
 
     def _stamp(self) -> int:
         """The turn's time: never goes backwards."""

@@ -51,6 +51,7 @@ class Plan:
         error: str | None = None,
     ) -> None:
         """The task has ended; ``running`` is its last attempt, if it had one."""
+        row: Row
         if running is None:
             row = (tenant_id, task_id, status.value, attempt, None, None, None, output, error)
         else:

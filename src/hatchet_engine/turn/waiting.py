@@ -24,7 +24,9 @@ class Found:
 
 def step_of(hot: Hot, row: asyncpg.Record) -> Step:
     """The definition a stored hot row runs under; its version was loaded with the row."""
-    return hot.definitions.versions[row["version_id"]].steps[row["step"]]
+    version: UUID = row["version_id"]
+    position: int = row["step"]
+    return hot.definitions.versions[version].steps[position]
 
 
 def item_from_row(hot: Hot, row: asyncpg.Record) -> Queued:

@@ -62,6 +62,25 @@ async def _write_workers(connection: asyncpg.Connection, plan: Plan, now: dateti
         await workers.set_left_many(connection, plan.workers_left, now)
 
 
+async def stored(connection: asyncpg.Connection, plan: Plan) -> bool:
+    """Whether a plan whose COMMIT got no answer was stored. One row tells for all: the plan was
+    one transaction, and nobody else writes. A plan without new rows may be applied again."""
+    if plan.tasks:
+        row = plan.tasks[0]
+        return bool(await history.task_existing(connection, row[0], [row[1]]))
+    if plan.outcomes:
+        row = plan.outcomes[0]
+        found = await history.outcome_get_many(connection, [(row[0], row[1])])
+        return any(one["attempt"] == row[3] for one in found)
+    if plan.events:
+        return await history.event_exists(connection, plan.events[0][2], plan.events[0][1])
+    if plan.workers:
+        return await workers.get(connection, plan.workers[0][0], plan.workers[0][1]) is not None
+    for running in plan.assigned:
+        return await assignments.exists(connection, running.task_id, running.attempt)
+    return False
+
+
 def _queue_row(item: Queued) -> Row:
     item.stored = True
     step = item.step

@@ -30,3 +30,6 @@ where a.task_id = k.task_id;
 
 -- name: assignment_set_released_many
 update assignment set released = true where task_id = any ($1::uuid[]);
+
+-- name: assignment_exists
+select exists (select 1 from assignment where task_id = $1 and attempt = $2);

@@ -1,0 +1,87 @@
+"""A context without a worker, for `mock_run`."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from hatchet._core.session import Assigned, LabelValue
+from hatchet.context.context import Context, DurableContext
+from hatchet.runnables.started import text
+
+if TYPE_CHECKING:
+    from hatchet._run.reply import Reply
+    from hatchet.runnables.task import Task
+
+
+class MockPort:
+    """Takes what a task asks of its worker, and does nothing with it."""
+
+    def __init__(self, lifespan: Any) -> None:
+        self.worker_id = text(os.urandom(16))
+        self.lifespan = lifespan
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._labels: dict[str, LabelValue] = {}
+
+    def labels(self) -> dict[str, LabelValue]:
+        return dict(self._labels)
+
+    def upsert_labels(self, labels: Mapping[str, LabelValue]) -> None:
+        self._labels.update(labels)
+
+    def log(
+        self, task_id: bytes, attempt: int, level: str, message: str, at_ms: int = 0
+    ) -> None:
+        pass
+
+    def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
+        pass
+
+    def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]":
+        return _answered()
+
+    def release_slot(self, task_id: bytes) -> "Reply[int]":
+        return _answered()
+
+    def cancel_self(self, task_id: bytes, attempt: int) -> None:
+        pass
+
+    def has_async_action(self, actions: tuple[str, ...]) -> bool:
+        return False
+
+
+def _answered() -> "Reply[int]":
+    from hatchet._run.reply import Reply, Wakeups
+
+    reply: Reply[int] = Reply()
+    reply.settle(Wakeups(), 0)
+    return reply
+
+
+def mock_context(
+    task: "Task[Any, Any]",
+    input: str,
+    metadata: dict[str, Any],
+    parent_outputs: dict[str, Any],
+    retry_count: int,
+    lifespan: Any,
+) -> Context:
+    """The context of an attempt that nobody assigned. Ids are random."""
+    task_id = os.urandom(16)
+    assigned = Assigned(
+        task_id,
+        task_id,
+        retry_count,
+        task.action,
+        task.name,
+        input,
+        orjson.dumps(metadata).decode(),
+        1,
+        os.urandom(16),
+        os.urandom(16),
+        context=orjson.dumps({"parents": parent_outputs, "triggers": {}}).decode(),
+    )
+    kind = DurableContext if task.is_durable else Context
+    return kind(assigned, task, MockPort(lifespan))

@@ -1,0 +1,3 @@
+from hatchet.types.slot_types import SlotType
+
+__all__ = ["SlotType"]

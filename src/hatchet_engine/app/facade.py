@@ -1,0 +1,124 @@
+"""What transports see of a running node: one object with a door, live facts and lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from hatchet_engine.app.node import Node
+from hatchet_engine.observe.logs import LogLane
+from hatchet_engine.sessions.subscriptions import Subscriptions
+from hatchet_engine.sessions.watchers import RunWatchers
+from hatchet_engine.turn.clock import Clock
+from hatchet_engine.turn.commands import Command
+from hatchet_engine.turn.engine import Engine
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLive:
+    last_heartbeat_ms: int | None
+    listening: bool
+    free: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStatus:
+    id: int
+    epoch: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    name: str
+    listening: bool
+    paused: bool
+    running: int
+    slots: Mapping[str, int]
+    free: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    version: str
+    database: str
+    shards: Sequence[ShardStatus]
+    workers: Sequence[WorkerStatus]
+    queue_depths: Mapping[str, int]
+
+
+class Facade:
+    """The engine as transports use it."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        node: Node,
+        read_pool: asyncpg.Pool,
+        subscriptions: Subscriptions,
+        watchers: RunWatchers,
+        logs: LogLane,
+        version: str,
+        database: str,
+    ) -> None:
+        self.read_pool = read_pool
+        self.subscriptions = subscriptions
+        self.watchers = watchers
+        self.logs = logs
+        self._engine = engine
+        self._node = node
+        self._version = version
+        self._database = database
+
+    @property
+    def clock(self) -> Clock:
+        return self._engine.clock
+
+    @property
+    def ready(self) -> bool:
+        """Whether commands are taken: this node owns the shard and its database answers."""
+        return self._engine.ready
+
+    async def submit(self, command: Command[R]) -> R:
+        """Carry out a command; returns after its commit. Raises ``domain.errors.Refused``."""
+        return await self._engine.enter(command)
+
+    def heartbeat(self, tenant_id: UUID, worker_id: UUID) -> None:
+        self._engine.heartbeat(tenant_id, worker_id)
+
+    def worker_live(self, worker_id: UUID) -> WorkerLive | None:
+        worker = self._engine.hot.workers.get(worker_id)
+        if worker is None or not worker.streamed:
+            return None
+        return WorkerLive(worker.heartbeat_ms, worker.session is not None, dict(worker.free))
+
+    def status(self) -> EngineStatus:
+        hot = self._engine.hot
+        depths: dict[str, int] = {}
+        for queue in hot.queues.values():
+            depths[queue.action] = depths.get(queue.action, 0) + queue.depth
+        owner = self._node.name if self._node.owner.is_set() else ""
+        return EngineStatus(
+            self._version,
+            self._database,
+            [ShardStatus(0, self._node.epoch, owner)],
+            [
+                WorkerStatus(
+                    worker.name,
+                    worker.session is not None,
+                    worker.paused,
+                    len(worker.running),
+                    dict(worker.slots),
+                    dict(worker.free),
+                )
+                for worker in hot.workers.values()
+            ],
+            depths,
+        )

@@ -1,0 +1,97 @@
+"""One engine node: gets the shard, keeps it, and gets it again after any loss."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+import asyncpg
+import structlog
+
+from hatchet_engine.shards import lease as leases
+from hatchet_engine.turn.connection import prepare_writer
+from hatchet_engine.turn.engine import ConnectionLost, Engine
+from hatchet_engine.upkeep.loop import DEFAULT_RETENTION_DAYS, Upkeep
+
+log = structlog.get_logger("hatchet.node")
+
+STANDBY_RETRY_S = 1.0  # how soon a waiting node looks again whether the shard is free
+RECONNECT_DELAYS_S = (0.05, 0.2, 0.5, 1.0, 2.0)
+PATIENCE_S = 5.0  # callers wait so long for a lost database before they are told
+COMMAND_TIMEOUT_S = 70.0  # a statement that hangs longer means a dead connection
+
+
+class Node:
+    """Runs an engine on a database. ``owner`` is set while this node owns the shard."""
+
+    def __init__(
+        self, engine: Engine, dsn: str, name: str, retention_days: int = DEFAULT_RETENTION_DAYS
+    ) -> None:
+        self.engine = engine
+        self.id: UUID = uuid4()
+        self.name = name
+        self.owner = asyncio.Event()
+        self.epoch = 0
+        self._dsn = dsn
+        self._stopping = False
+        self._retention_days = retention_days
+
+    async def run(self) -> None:
+        """Own the shard whenever possible, until :meth:`stop`."""
+        failures = 0
+        while not self._stopping:
+            try:
+                owned = await self._own_once()
+                failures = 0
+                if not owned:
+                    await asyncio.sleep(STANDBY_RETRY_S)
+            except (ConnectionLost, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                self.owner.clear()
+                log.warning("database_lost", error=str(error), failures=failures)
+                delay_s = RECONNECT_DELAYS_S[min(failures, len(RECONNECT_DELAYS_S) - 1)]
+                failures += 1
+                if failures * delay_s > PATIENCE_S or failures > len(RECONNECT_DELAYS_S):
+                    self.engine.resign()
+                await asyncio.sleep(delay_s * (0.5 + random.random()))  # noqa: S311 (jitter)
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.engine.stop()
+
+    async def _own_once(self) -> bool:
+        connection = await asyncpg.connect(self._dsn, command_timeout=COMMAND_TIMEOUT_S)
+        try:
+            await prepare_writer(connection)
+            lease = await leases.take(connection, self.id, self.name)
+            if lease is None:
+                self.engine.resign()
+                return False
+            self.epoch = lease.epoch
+            await self.engine.take_over(connection)
+            self.owner.set()
+            log.info("shard_owned", epoch=lease.epoch)
+            await self._serve(lease)
+            await leases.give_back(connection, lease)
+            return True
+        finally:
+            self.owner.clear()
+            with suppress(Exception):
+                await connection.close(timeout=1)
+
+    async def _serve(self, lease: leases.Lease) -> None:
+        """The engine's loop with its upkeep beside it; ends with whichever ends first."""
+        upkeep = Upkeep(self.engine, self._dsn, lease, self._retention_days)
+        loop = asyncio.create_task(self.engine.run())
+        beside = asyncio.create_task(upkeep.run())
+        try:
+            await asyncio.wait({loop, beside}, return_when=asyncio.FIRST_COMPLETED)
+            if loop.done():
+                await loop
+            else:
+                await beside  # raises why
+        finally:
+            for task in (loop, beside):
+                task.cancel()
+            await asyncio.gather(loop, beside, return_exceptions=True)

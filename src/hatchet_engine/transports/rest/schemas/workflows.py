@@ -1,0 +1,90 @@
+"""Workflows and their versions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from hatchet_engine.transports.rest.responses import JsonObject
+from hatchet_engine.transports.rest.schemas.common import (
+    APIResourceMeta,
+    PaginationResponse,
+    Schema,
+    Uuid,
+)
+
+
+class WorkflowTriggerCronRef(Schema):
+    parent_id: str | None = Field(None, alias="parent_id")
+    cron: str | None = None
+
+
+class WorkflowTriggerEventRef(Schema):
+    parent_id: str | None = Field(None, alias="parent_id")
+    event_key: str | None = Field(None, alias="event_key")
+
+
+class WorkflowTriggers(Schema):
+    metadata: APIResourceMeta | None = None
+    workflow_version_id: str | None = Field(None, alias="workflow_version_id")
+    tenant_id: str | None = Field(None, alias="tenant_id")
+    events: list[WorkflowTriggerEventRef] | None = None
+    crons: list[WorkflowTriggerCronRef] | None = None
+
+
+class Workflow(Schema):
+    metadata: APIResourceMeta
+    name: str
+    description: str | None = None
+    is_paused: bool | None = None
+    versions: list[WorkflowVersionMeta] | None = None
+    tenant_id: Uuid
+    triggers: WorkflowTriggers | None = None
+
+
+class WorkflowVersionMeta(Schema):
+    metadata: APIResourceMeta
+    version: str
+    order: int
+    workflow_id: Uuid
+
+
+class WorkflowList(Schema):
+    rows: list[Workflow]
+    pagination: PaginationResponse
+
+
+class ConcurrencyScope(StrEnum):
+    WORKFLOW = "WORKFLOW"
+    TASK = "TASK"
+
+
+class ConcurrencyLimitStrategy(StrEnum):
+    CANCEL_IN_PROGRESS = "CANCEL_IN_PROGRESS"
+    DROP_NEWEST = "DROP_NEWEST"
+    QUEUE_NEWEST = "QUEUE_NEWEST"
+    GROUP_ROUND_ROBIN = "GROUP_ROUND_ROBIN"
+
+
+class ConcurrencySetting(Schema):
+    max_runs: int
+    limit_strategy: ConcurrencyLimitStrategy
+    expression: str
+    step_readable_id: str | None = None
+    scope: ConcurrencyScope
+
+
+class WorkflowVersion(Schema):
+    metadata: APIResourceMeta
+    version: str
+    order: int
+    workflow_id: Uuid
+    sticky: str | None = None
+    default_priority: int | None = None
+    workflow: Workflow | None = None
+    triggers: WorkflowTriggers | None = None
+    schedule_timeout: str | None = None
+    workflow_config: JsonObject = None
+    v1_concurrency: list[ConcurrencySetting] | None = Field(None, alias="v1Concurrency")
+    input_json_schema: JsonObject = None

@@ -1,0 +1,73 @@
+"""Slow, regular work beside the turns, on a connection of its own.
+
+Every few seconds: the lease is renewed, together with the heartbeats of workers now and then.
+Once an hour: partitions that are older than the retention are dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import asyncpg
+import structlog
+
+from hatchet_engine.shards import lease as leases
+from hatchet_engine.store import partitions, workers
+from hatchet_engine.turn.engine import ConnectionLost, Engine
+
+log = structlog.get_logger("hatchet.upkeep")
+
+HEARTBEAT_FLUSH_EVERY = 4  # renewals
+RETENTION_EVERY = 720  # renewals: about an hour
+DEFAULT_RETENTION_DAYS = 30
+
+
+class Upkeep:
+    """Runs while its node owns the shard."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        dsn: str,
+        lease: leases.Lease,
+        retention_days: int = DEFAULT_RETENTION_DAYS,
+    ) -> None:
+        self._engine = engine
+        self._dsn = dsn
+        self._lease = lease
+        self._retention_days = retention_days
+
+    async def run(self) -> None:
+        """Until cancelled; raises ``ConnectionLost`` when the shard has changed hands."""
+        connection = await asyncpg.connect(self._dsn, command_timeout=leases.LEASE_S)
+        try:
+            rounds = 0
+            while True:
+                await asyncio.sleep(leases.RENEW_S)
+                now_ms = self._engine.clock.now_ms()
+                now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+                if not await leases.renew(connection, self._lease, now):
+                    raise ConnectionLost("another node has taken the shard over")
+                rounds += 1
+                if rounds % HEARTBEAT_FLUSH_EVERY == 0:
+                    await self._flush_heartbeats(connection)
+                if rounds % RETENTION_EVERY == 1:
+                    await self._drop_old(connection, now_ms)
+        finally:
+            await connection.close(timeout=1)
+
+    async def _flush_heartbeats(self, connection: asyncpg.Connection) -> None:
+        present = [worker for worker in self._engine.hot.workers.values() if worker.streamed]
+        if present:
+            await workers.set_heartbeat_many(
+                connection,
+                [worker.id for worker in present],
+                [worker.heartbeat_ms for worker in present],
+            )
+
+    async def _drop_old(self, connection: asyncpg.Connection, now_ms: int) -> None:
+        before_ms = now_ms - self._retention_days * partitions.DAY_MS
+        dropped = await partitions.drop_before(connection, before_ms)
+        if dropped:
+            log.info("partitions_dropped", names=dropped)
