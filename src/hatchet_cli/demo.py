@@ -121,17 +121,17 @@ def _wait_for_registration(worker: Child) -> None:
 
 
 def _run_one(console: Console, example: Path) -> None:
-    tasks = _load(example / "tasks.py")
+    program = _load(example / "worker.py")
     began = time.monotonic()
-    result = tasks.greet.run(tasks.Person(name="Ada"))
+    result = program.greet.run(program.Name(name="Ada"))
     took_ms = (time.monotonic() - began) * 1_000
     console.print(f"[green]✓[/] one task: {escape(repr(result))} [dim]{took_ms:.1f} ms[/]")
 
 
 def _run_many(console: Console, example: Path, count: int) -> None:
-    tasks = _load(example / "tasks.py")
+    program = _load(example / "worker.py")
     items = [
-        tasks.greet.create_bulk_run_item(tasks.Person(name=f"number {number}"))
+        program.greet.create_bulk_run_item(program.Name(name=f"number {number}"))
         for number in range(1, count + 1)
     ]
     columns = (
@@ -143,7 +143,7 @@ def _run_many(console: Console, example: Path, count: int) -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(f"{count:,} tasks in bulk", total=count)
         began = time.monotonic()
-        references = tasks.greet.run_many(items, wait_for_result=False)
+        references = program.greet.run_many(items, wait_for_result=False)
         result = None
         for reference in references:
             result = reference.result()

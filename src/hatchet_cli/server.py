@@ -120,7 +120,9 @@ def run_server(settings: Settings, *, write_profile: bool) -> None:
     import uvloop
 
     from hatchet_engine.app.embedded import EmbeddedPostgresError
+    from hatchet_engine.app.log_output import configure_logging
 
+    configure_logging(settings)
     try:
         uvloop.run(_serve(settings, write_profile=write_profile))
     except EmbeddedPostgresError as error:

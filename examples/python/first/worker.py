@@ -1,28 +1,9 @@
-"""A task and the worker that runs it.
+"""The worker: runs the task until Ctrl-C.
 
-Start a server with `hatchet server`, then this file: `python worker.py`.
+Start a server with `hatchet server`, then: `python worker.py`.
 """
 
-from pydantic import BaseModel
-
-from hatchet import Context, Hatchet
-
-hatchet = Hatchet()
-
-
-class Name(BaseModel):
-    name: str
-
-
-class Greeting(BaseModel):
-    text: str
-
-
-@hatchet.task(retries=3)
-async def greet(input: Name, ctx: Context) -> Greeting:
-    ctx.log(f"greeting {input.name}")
-    return Greeting(text=f"Hello, {input.name}!")
-
+from tasks import greet, hatchet
 
 if __name__ == "__main__":
-    hatchet.worker("greeter", workflows=[greet]).start()
+    hatchet.worker("first-worker", slots=100, workflows=[greet]).start()

@@ -26,6 +26,14 @@ async def insert_many(
     await connection.execute(_SQL["assignment_insert_many"], *first[:10], assigned_ms, first[10])
 
 
+async def insert_fresh(
+    connection: asyncpg.Connection, common: Row, rows: Sequence[Row]
+) -> None:
+    """``common``: tenant, queue, version, step, assigned ms, deadline ms; ``rows``: task id,
+    worker id."""
+    await connection.execute(_SQL["assignment_insert_fresh"], *common, *columns(rows))
+
+
 async def delete_many(connection: asyncpg.Connection, task_ids: Sequence[UUID]) -> None:
     await connection.execute(_SQL["assignment_delete_many"], task_ids)
 

@@ -23,6 +23,14 @@ def columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     return list(zip(*rows, strict=True))
 
 
+async def task_insert_plain(
+    connection: asyncpg.Connection, common: Row, rows: Sequence[Row]
+) -> None:
+    """``common``: tenant, workflow, version, step, created at; ``rows``: id, priority, input,
+    metadata."""
+    await connection.execute(_TASKS["task_insert_plain"], *common, *columns(rows))
+
+
 async def task_insert_many(
     connection: asyncpg.Connection, rows: Sequence[Row], created_at: datetime
 ) -> None:
@@ -30,10 +38,14 @@ async def task_insert_many(
 
 
 async def task_get_many(
-    connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
+    connection: asyncpg.Connection, tenant_id: UUID, ids: Sequence[UUID]
 ) -> list[asyncpg.Record]:
-    """Tasks by (tenant id, task id); unknown ones are missing from the answer."""
-    return await _by_keys(connection, _TASKS["task_get_many"], keys)
+    """These tasks of a tenant; unknown ones are missing from the answer."""
+    # The bounds let Postgres skip all partitions that can't hold these ids.
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _TASKS["task_get_many"], tenant_id, ids, min(ids), max(ids)
+    )
+    return rows
 
 
 async def task_existing(
@@ -44,6 +56,14 @@ async def task_existing(
     return {row["id"] for row in rows}
 
 
+async def outcome_insert_completed(
+    connection: asyncpg.Connection, tenant_id: UUID, finished_at: datetime, rows: Sequence[Row]
+) -> None:
+    """``rows``: id, attempt, assigned ms, started ms, worker id, output."""
+    statement = _OUTCOMES["outcome_insert_completed"]
+    await connection.execute(statement, tenant_id, finished_at, *columns(rows))
+
+
 async def outcome_insert_many(
     connection: asyncpg.Connection, rows: Sequence[Row], finished_at: datetime
 ) -> None:
@@ -51,15 +71,22 @@ async def outcome_insert_many(
 
 
 async def outcome_get_many(
-    connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
+    connection: asyncpg.Connection, tenant_id: UUID, ids: Sequence[UUID]
 ) -> list[asyncpg.Record]:
-    return await _by_keys(connection, _OUTCOMES["outcome_get_many"], keys)
+    """How these tasks of a tenant ended; those that have not are missing."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _OUTCOMES["outcome_get_many"], tenant_id, ids, min(ids), max(ids)
+    )
+    return rows
 
 
 async def outcome_delete_many(
     connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
 ) -> None:
-    await _by_keys(connection, _OUTCOMES["outcome_delete_many"], keys)
+    tenant_ids, ids = columns(keys)
+    await connection.execute(
+        _OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids)
+    )
 
 
 async def outcome_results(
@@ -88,13 +115,3 @@ async def task_ids_by_filter(
     rows = await connection.fetch(_TASKS["task_ids_by_filter"], *arguments)
     return [row["id"] for row in rows]
 
-
-async def _by_keys(
-    connection: asyncpg.Connection, statement: str, keys: Sequence[tuple[UUID, UUID]]
-) -> list[asyncpg.Record]:
-    # The bounds let Postgres skip all partitions that can't hold these ids.
-    ids = [key[1] for key in keys]
-    rows: list[asyncpg.Record] = await connection.fetch(
-        statement, [key[0] for key in keys], ids, min(ids), max(ids)
-    )
-    return rows

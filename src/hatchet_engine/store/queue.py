@@ -34,6 +34,20 @@ async def insert_many(connection: asyncpg.Connection, rows: Sequence[Row]) -> No
     await connection.execute(_SQL["queue_item_insert_many"], *columns(rows))
 
 
+async def insert_fresh(
+    connection: asyncpg.Connection, common: Row, task_ids: Sequence[UUID]
+) -> None:
+    """``common``: queue, rank, tenant, version, step, queued ms, schedule timeout ms."""
+    await connection.execute(_SQL["queue_item_insert_fresh"], *common, task_ids)
+
+
+async def delete_rank(
+    connection: asyncpg.Connection, queue_id: int, rank: int, task_ids: Sequence[UUID]
+) -> None:
+    """Items of one queue and one rank."""
+    await connection.execute(_SQL["queue_item_delete_rank"], queue_id, rank, task_ids)
+
+
 async def delete_many(connection: asyncpg.Connection, keys: Sequence[Row]) -> None:
     """``keys``: (queue id, rank, task id)."""
     await connection.execute(_SQL["queue_item_delete_many"], *columns(keys))

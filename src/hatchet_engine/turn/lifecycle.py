@@ -75,9 +75,12 @@ def finish(
 ) -> None:
     """The task ends with this attempt."""
     leave_worker(turn, running)
-    turn.plan.end(
-        running.tenant_id, running.task_id, status, running.attempt, running, output, error
-    )
+    if status is Status.COMPLETED:
+        turn.plan.completed.append((running, output))
+    else:
+        turn.plan.end(
+            running.tenant_id, running.task_id, status, running.attempt, running, output, error
+        )
     turn.finished.append(
         Finished(running.run_id, running.task_id, running.step, status, output, error)
     )

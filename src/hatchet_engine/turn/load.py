@@ -25,7 +25,7 @@ from hatchet_engine.turn.register import load_versions
 from hatchet_engine.turn.replay import Ended
 from hatchet_engine.turn.selection import check_selection
 from hatchet_engine.turn.state import Turn
-from hatchet_engine.turn.times import from_ms, to_ms
+from hatchet_engine.turn.times import from_ms
 from hatchet_engine.turn.timers import DUE_READ_MAX
 from hatchet_engine.turn.waiting import Found, item_from_row
 from hatchet_engine.turn.workers import Running
@@ -94,10 +94,14 @@ class Loader:
         if not missing:
             return
         found: dict[UUID, Payload] = {}
-        for start in range(0, len(missing), READ_SIZE):
-            keys = [(one.tenant_id, one.task_id) for one in missing[start : start + READ_SIZE]]
-            for row in await history.task_get_many(self.connection, keys):
-                found[row["id"]] = _payload(row)
+        by_tenant: dict[UUID, list[UUID]] = {}
+        for one in missing:
+            by_tenant.setdefault(one.tenant_id, []).append(one.task_id)
+        for tenant_id, wanted in by_tenant.items():
+            for start in range(0, len(wanted), READ_SIZE):
+                some = wanted[start : start + READ_SIZE]
+                for row in await history.task_get_many(self.connection, tenant_id, some):
+                    found[row["id"]] = _payload(row)
         for position, (running, payload) in enumerate(tasks):
             if payload is None:
                 loaded = found[running.task_id]
@@ -147,8 +151,12 @@ class Loader:
         ended: dict[UUID, Ended] = {}
         if ids_:
             tasks = await self._tasks(command.tenant_id, ids_)
-            keys = [(row["tenant_id"], row["id"]) for row in tasks]
-            outcomes = await history.outcome_get_many(self.connection, keys) if keys else []
+            known = [row["id"] for row in tasks]
+            outcomes = (
+                await history.outcome_get_many(self.connection, command.tenant_id, known)
+                if known
+                else []
+            )
             by_id = {row["id"]: row for row in outcomes}
             ended = {
                 row["id"]: Ended(row, by_id[row["id"]]) for row in tasks if row["id"] in by_id
@@ -183,9 +191,7 @@ class Loader:
         )
 
     async def _tasks(self, tenant_id: UUID, task_ids: Sequence[UUID]) -> list[asyncpg.Record]:
-        rows = await history.task_get_many(
-            self.connection, [(tenant_id, task_id) for task_id in task_ids]
-        )
+        rows = await history.task_get_many(self.connection, tenant_id, task_ids)
         await self._versions(rows)
         return rows
 
@@ -201,7 +207,7 @@ def _payload(row: asyncpg.Record) -> Payload:
         row["input"],
         row["metadata"] or "",
         row["priority"],
-        to_ms(row["created_at"]),
+        ids.time_ms(row["id"]),
         row["parent_task_id"],
         row["child_index"],
         row["child_key"],

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import EventKind, Status
+from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.workers import Running
 
 Row = tuple[Any, ...]
+
+
+class NewTask(NamedTuple):
+    """A row of ``task``: a standalone run. ``extra``: parent task id, child index, child key and
+    demand, when it has any of them."""
+
+    step: Step
+    id: UUID
+    priority: int
+    input: str
+    metadata: str | None
+    extra: tuple[UUID | None, int | None, str | None, str | None] | None
 
 
 class Plan:
@@ -19,8 +32,9 @@ class Plan:
     def __init__(self, ids: IdSource, now_ms: int) -> None:
         self.ids = ids
         self.now_ms = now_ms
-        self.tasks: list[Row] = []
-        self.outcomes: list[Row] = []
+        self.tasks: list[NewTask] = []
+        self.completed: list[tuple[Running, str | None]] = []  # with their outputs
+        self.outcomes: list[Row] = []  # all other ends
         self.outcomes_removed: list[tuple[UUID, UUID]] = []  # (tenant, task): replays
         self.events: list[Row] = []
         self.queued: list[Queued] = []  # stored at the end of the turn unless gone by then
@@ -101,6 +115,7 @@ class Plan:
     def empty(self) -> bool:
         return not (
             self.tasks
+            or self.completed
             or self.outcomes
             or self.outcomes_removed
             or self.events

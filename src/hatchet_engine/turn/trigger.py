@@ -11,11 +11,12 @@ import orjson
 from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.payloads import EMPTY_OBJECT, check_object
-from hatchet_engine.domain.states import PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, TaskKind
+from hatchet_engine.domain.states import PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN
 from hatchet_engine.turn.commands import TriggerItem, TriggerRuns
 from hatchet_engine.turn.definitions import Version
 from hatchet_engine.turn.deliveries import RunEvent
 from hatchet_engine.turn.lifecycle import enqueue
+from hatchet_engine.turn.plan import NewTask
 from hatchet_engine.turn.queues import Payload
 from hatchet_engine.turn.state import Limits, Turn
 
@@ -114,23 +115,11 @@ def _create(turn: Turn, tenant_id: UUID, new_run: NewRun) -> UUID:
     # Without a parent an index means nothing: the Python SDK always sends 0.
     child_index = item.child_index if parent is not None else None
     child_key = item.child_key or None if parent is not None else None
+    extra = None
+    if parent is not None or new_run.demand is not None:
+        extra = (parent, child_index, child_key, new_run.demand)
     turn.plan.tasks.append(
-        (
-            tenant_id,
-            id,
-            id,
-            TaskKind.STANDALONE.value,
-            version.workflow_id,
-            version.id,
-            0,
-            new_run.priority,
-            new_run.input,
-            new_run.metadata,
-            parent,
-            child_index,
-            child_key,
-            new_run.demand,
-        )
+        NewTask(step, id, new_run.priority, new_run.input, new_run.metadata, extra)
     )
     payload = Payload(
         id,

@@ -1,16 +1,27 @@
-"""Writes a plan: a handful of set-based statements inside the turn's transaction."""
+"""Writes a plan: a handful of set-based statements inside the turn's transaction.
+
+Nearly all rows of a turn are alike: first attempts of few steps, completed on some worker. They
+take short statements whose common values are bound once; whatever is special takes the general
+ones. Binding an array element costs Python and Postgres about as much as the work on it.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.domain.states import TaskKind
 from hatchet_engine.store import assignments, history, queue, workers
-from hatchet_engine.turn.plan import Plan, Row
+from hatchet_engine.turn.definitions import Step
+from hatchet_engine.turn.plan import NewTask, Plan, Row
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.times import from_ms
 from hatchet_engine.turn.workers import Running
+
+GROUPS_MAX = 4  # more kinds of rows than that in a turn: one general statement is cheaper
 
 
 async def write(connection: asyncpg.Connection, plan: Plan) -> None:
@@ -20,25 +31,193 @@ async def write(connection: asyncpg.Connection, plan: Plan) -> None:
     if plan.assignments_removed:
         await assignments.delete_many(connection, plan.assignments_removed)
     if plan.queue_removed:
-        await queue.delete_many(connection, plan.queue_removed)
+        await _remove_queued(connection, plan.queue_removed)
     if plan.delayed_removed:
         await queue.delayed_delete_many(connection, plan.delayed_removed)
     if plan.outcomes_removed:
         await history.outcome_delete_many(connection, plan.outcomes_removed)
     if plan.tasks:
-        await history.task_insert_many(connection, plan.tasks, now)
+        await _write_tasks(connection, plan.tasks, now)
+    if plan.completed:
+        await _write_completed(connection, plan.completed, now)
     if plan.outcomes:
         await history.outcome_insert_many(connection, plan.outcomes, now)
     if plan.events:
         await history.event_insert_many(connection, plan.events)
-    queued = [_queue_row(item) for item in plan.queued if not item.gone]
+    queued = [item for item in plan.queued if not item.gone]
     if queued:
-        await queue.insert_many(connection, queued)
+        await _write_queued(connection, queued)
     if plan.delayed:
         await queue.delayed_insert_many(connection, plan.delayed)
-    assigned = [_assignment_row(running) for running in plan.assigned if running.live]
+    assigned = [running for running in plan.assigned if running.live]
     if assigned:
-        await assignments.insert_many(connection, assigned, plan.now_ms)
+        await _write_assigned(connection, assigned, plan.now_ms)
+    await _write_changes(connection, plan)
+    await _write_workers(connection, plan, now)
+
+
+async def _write_tasks(
+    connection: asyncpg.Connection, tasks: list[NewTask], now: datetime
+) -> None:
+    plain: dict[Step, list[Row]] = {}
+    special: list[Row] = []
+    for task in tasks:
+        if task.extra is None:
+            plain.setdefault(task.step, []).append(task[1:5])
+        else:
+            special.append(_task_row(task))
+    if len(plain) > GROUPS_MAX:
+        special = [_task_row(task) for task in tasks]
+        plain = {}
+    for step, rows in plain.items():
+        version = step.version
+        common = (version.tenant_id, version.workflow_id, version.id, step.index, now)
+        await history.task_insert_plain(connection, common, rows)
+    if special:
+        await history.task_insert_many(connection, special, now)
+
+
+def _task_row(task: NewTask) -> Row:
+    version = task.step.version
+    return (
+        version.tenant_id,
+        task.id,
+        task.id,
+        TaskKind.STANDALONE.value,
+        version.workflow_id,
+        version.id,
+        task.step.index,
+        task.priority,
+        task.input,
+        task.metadata,
+        *(task.extra or (None, None, None, None)),
+    )
+
+
+async def _write_completed(
+    connection: asyncpg.Connection, completed: list[tuple[Running, str | None]], now: datetime
+) -> None:
+    by_tenant: dict[UUID, list[Row]] = {}
+    for running, output in completed:
+        by_tenant.setdefault(running.tenant_id, []).append(
+            (
+                running.task_id,
+                running.attempt,
+                running.assigned_ms,
+                running.started_ms,
+                running.worker.id,
+                output,
+            )
+        )
+    for tenant_id, rows in by_tenant.items():
+        await history.outcome_insert_completed(connection, tenant_id, now, rows)
+
+
+async def _remove_queued(connection: asyncpg.Connection, keys: list[Row]) -> None:
+    groups: dict[tuple[int, int], list[UUID]] = {}
+    for queue_id, rank, task_id in keys:
+        groups.setdefault((queue_id, rank), []).append(task_id)
+    if len(groups) > GROUPS_MAX:
+        await queue.delete_many(connection, keys)
+        return
+    for (queue_id, rank), task_ids in groups.items():
+        await queue.delete_rank(connection, queue_id, rank, task_ids)
+
+
+async def _write_queued(connection: asyncpg.Connection, items: list[Queued]) -> None:
+    fresh: dict[tuple[Step, int], list[Queued]] = {}
+    special: list[Row] = []
+    for item in items:
+        item.stored = True
+        if item.attempt == 0 and item.demand is None:
+            fresh.setdefault((item.step, item.rank), []).append(item)
+        else:
+            special.append(_queue_row(item))
+    if len(fresh) > GROUPS_MAX:
+        special = [_queue_row(item) for item in items]
+        fresh = {}
+    for (step, rank), group in fresh.items():
+        version, first = step.version, group[0]
+        common = (
+            step.queue.id,
+            rank,
+            version.tenant_id,
+            version.id,
+            step.index,
+            first.queued_ms,
+            first.schedule_timeout_ms,
+        )
+        await queue.insert_fresh(connection, common, [item.task_id for item in group])
+    if special:
+        await queue.insert_many(connection, special)
+
+
+def _queue_row(item: Queued) -> Row:
+    step = item.step
+    return (
+        step.queue.id,
+        item.rank,
+        item.task_id,
+        item.tenant_id,
+        step.version.id,
+        step.index,
+        item.attempt,
+        item.app_retries,
+        item.internal_retries,
+        item.queued_ms,
+        item.schedule_timeout_ms,
+        item.demand,
+    )
+
+
+async def _write_assigned(
+    connection: asyncpg.Connection, assigned: list[Running], now_ms: int
+) -> None:
+    fresh: dict[Step, list[Running]] = {}
+    special: list[Row] = []
+    for running in assigned:
+        if running.attempt == 0 and running.demand is None:
+            fresh.setdefault(running.step, []).append(running)
+        else:
+            special.append(_assignment_row(running))
+    if len(fresh) > GROUPS_MAX:
+        special = [_assignment_row(running) for running in assigned]
+        fresh = {}
+    for step, group in fresh.items():
+        version = step.version
+        common = (
+            version.tenant_id,
+            step.queue.id,
+            version.id,
+            step.index,
+            now_ms,
+            group[0].deadline_ms,
+        )
+        rows = [(running.task_id, running.worker.id) for running in group]
+        await assignments.insert_fresh(connection, common, rows)
+    if special:
+        await assignments.insert_many(connection, special, now_ms)
+
+
+def _assignment_row(running: Running) -> Row:
+    step = running.step
+    return (
+        running.task_id,
+        running.tenant_id,
+        step.queue.id,
+        step.version.id,
+        step.index,
+        running.attempt,
+        running.worker.id,
+        running.app_retries,
+        running.internal_retries,
+        running.deadline_ms,
+        running.demand,
+    )
+
+
+async def _write_changes(connection: asyncpg.Connection, plan: Plan) -> None:
+    """Changes of tasks that go on running."""
     if plan.started:
         started = [(id, running.started_ms) for id, running in plan.started.items()]
         await assignments.set_started_many(connection, started)
@@ -46,7 +225,6 @@ async def write(connection: asyncpg.Connection, plan: Plan) -> None:
         await assignments.set_deadline_many(connection, list(plan.deadlines.items()))
     if plan.released:
         await assignments.set_released_many(connection, plan.released)
-    await _write_workers(connection, plan, now)
 
 
 async def _write_workers(connection: asyncpg.Connection, plan: Plan, now: datetime) -> None:
@@ -66,12 +244,14 @@ async def stored(connection: asyncpg.Connection, plan: Plan) -> bool:
     """Whether a plan whose COMMIT got no answer was stored. One row tells for all: the plan was
     one transaction, and nobody else writes. A plan without new rows may be applied again."""
     if plan.tasks:
-        row = plan.tasks[0]
-        return bool(await history.task_existing(connection, row[0], [row[1]]))
-    if plan.outcomes:
-        row = plan.outcomes[0]
-        found = await history.outcome_get_many(connection, [(row[0], row[1])])
-        return any(one["attempt"] == row[3] for one in found)
+        first = plan.tasks[0]
+        tenant_id = first.step.version.tenant_id
+        return bool(await history.task_existing(connection, tenant_id, [first.id]))
+    ended = _first_end(plan)
+    if ended is not None:
+        tenant_id, task_id, attempt = ended
+        found = await history.outcome_get_many(connection, tenant_id, [task_id])
+        return any(row["attempt"] == attempt for row in found)
     if plan.events:
         return await history.event_exists(connection, plan.events[0][2], plan.events[0][1])
     if plan.workers:
@@ -81,37 +261,9 @@ async def stored(connection: asyncpg.Connection, plan: Plan) -> bool:
     return False
 
 
-def _queue_row(item: Queued) -> Row:
-    item.stored = True
-    step = item.step
-    return (
-        step.queue.id,
-        item.rank,
-        item.task_id,
-        item.tenant_id,
-        step.version.id,
-        step.index,
-        item.attempt,
-        item.app_retries,
-        item.internal_retries,
-        item.queued_ms,
-        item.schedule_timeout_ms,
-        item.demand,
-    )
-
-
-def _assignment_row(running: Running) -> Row:
-    step = running.step
-    return (
-        running.task_id,
-        running.tenant_id,
-        step.queue.id,
-        step.version.id,
-        step.index,
-        running.attempt,
-        running.worker.id,
-        running.app_retries,
-        running.internal_retries,
-        running.deadline_ms,
-        running.demand,
-    )
+def _first_end(plan: Plan) -> tuple[Any, Any, int] | None:
+    for running, _ in plan.completed:
+        return running.tenant_id, running.task_id, running.attempt
+    for row in plan.outcomes:
+        return row[0], row[1], row[3]
+    return None

@@ -15,6 +15,13 @@ from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::smallint[], $6
      as t (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id, app_retries,
            internal_retries, deadline_ms, demand);
 
+-- name: assignment_insert_fresh
+-- First attempts of one step.
+insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
+                        app_retries, internal_retries, assigned_ms, deadline_ms)
+select task_id, $1, $2, $3, $4, 0, worker_id, 0, 0, $5, $6
+from unnest($7::uuid[], $8::uuid[]) as t (task_id, worker_id);
+
 -- name: assignment_delete_many
 delete from assignment where task_id = any ($1::uuid[]);
 

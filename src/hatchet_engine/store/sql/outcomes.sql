@@ -1,3 +1,12 @@
+-- name: outcome_insert_completed
+-- Tasks of one tenant that completed on a worker: nearly all.
+insert into outcome (tenant_id, id, status, attempt, finished_at, assigned_at, started_at,
+                     worker_id, output)
+select $1, id, 2, attempt, $2,
+       to_timestamp(assigned_ms / 1000.0), to_timestamp(started_ms / 1000.0), worker_id, output
+from unnest($3::uuid[], $4::integer[], $5::bigint[], $6::bigint[], $7::uuid[], $8::text[])
+     as t (id, attempt, assigned_ms, started_ms, worker_id, output);
+
 -- name: outcome_insert_many
 insert into outcome (tenant_id, id, status, attempt, finished_at, assigned_at, started_at,
                      worker_id, output, error)
@@ -11,8 +20,8 @@ from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::integer[], $5::bigint[],
 -- name: outcome_get_many
 select o.id, o.status, o.attempt, o.finished_at, o.output, o.error, o.worker_id,
        o.assigned_at, o.started_at
-from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
-join outcome o on o.tenant_id = k.tenant_id and o.id = k.id
+from unnest($2::uuid[]) as k (id)
+join outcome o on o.tenant_id = $1 and o.id = k.id
 where o.id >= $3 and o.id <= $4;
 
 -- name: outcome_delete_many

@@ -16,6 +16,15 @@ select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::uuid[], $5::u
                      $6::smallint[], $7::integer[], $8::smallint[], $9::smallint[], $10::bigint[],
                      $11::bigint[], $12::jsonb[]);
 
+-- name: queue_item_insert_fresh
+-- First attempts of one step and one priority.
+insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
+                        internal_retries, queued_ms, schedule_timeout_ms)
+select $1, $2, task_id, $3, $4, $5, 0, 0, 0, $6, $7 from unnest($8::uuid[]) as t (task_id);
+
+-- name: queue_item_delete_rank
+delete from queue_item where queue_id = $1 and rank = $2 and task_id = any ($3::uuid[]);
+
 -- name: queue_item_delete_many
 delete from queue_item q
 using unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, task_id)

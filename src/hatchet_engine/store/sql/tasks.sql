@@ -1,3 +1,11 @@
+-- name: task_insert_plain
+-- Standalone runs of one step that nothing spawned and that ask for no worker: nearly all.
+insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, created_at,
+                  input, metadata)
+select $1, id, id, 0, $2, $3, $4, priority, $5, input, metadata
+from unnest($6::uuid[], $7::smallint[], $8::text[], $9::jsonb[])
+     as t (id, priority, input, metadata);
+
 -- name: task_insert_many
 insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, created_at,
                   input, metadata, parent_task_id, child_index, child_key, demand)
@@ -13,8 +21,8 @@ from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::
 select t.tenant_id, t.id, t.run_id, t.kind, t.workflow_id, t.version_id, t.step, t.priority,
        t.created_at, t.input, t.metadata::text as metadata, t.parent_task_id, t.child_index,
        t.child_key, t.demand::text as demand
-from unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
-join task t on t.tenant_id = k.tenant_id and t.id = k.id
+from unnest($2::uuid[]) as k (id)
+join task t on t.tenant_id = $1 and t.id = k.id
 where t.id >= $3 and t.id <= $4;
 
 -- name: task_existing

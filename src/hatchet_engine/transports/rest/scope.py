@@ -1,8 +1,8 @@
 """Who calls, and for which tenant.
 
 A bearer token speaks for one tenant. Paths with a tenant must name that one (403 otherwise, as for
-a bad token: a foreign tenant shall not learn what exists). Paths with another id are looked up among
-the caller's own things only, so ids of other tenants are not found (404).
+a bad token: strangers shall not learn what exists). Paths with another id are looked up among the
+caller's own things only, so ids of other tenants are not found (404).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ async def caller(request: Request) -> Scope:
     """The scope of the token in the Authorization header."""
     shared = services(request)
     found = shared.authenticator.tenant_of(request.headers.get("authorization"))
-    tenant_id = await found if inspect.isawaitable(found) else found
-    return Scope(cast("UUID", tenant_id), shared.engine, shared.settings)
+    tenant_id: UUID = await found if inspect.isawaitable(found) else found
+    return Scope(tenant_id, shared.engine, shared.settings)
 
 
 async def tenant_in_path(tenant: UUID, scope: Annotated[Scope, Depends(caller)]) -> Scope:

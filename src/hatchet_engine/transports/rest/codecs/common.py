@@ -11,9 +11,7 @@ _NUMBER_BITS = 52
 
 
 def meta(id: UUID, created_at: datetime, updated_at: datetime | None = None) -> APIResourceMeta:
-    return APIResourceMeta(
-        id=str(id), created_at=created_at, updated_at=updated_at or created_at
-    )
+    return APIResourceMeta(id=str(id), created_at=created_at, updated_at=updated_at or created_at)
 
 
 def optional(id: UUID | None) -> str | None:

@@ -28,7 +28,7 @@ STATUS = {status: V1TaskStatus(status.name) for status in Status}
 
 
 def summary(tenant_id: UUID, task: TaskRow, *, as_run: bool = False) -> V1TaskSummary:
-    """One row. ``as_run``: a row of the list of runs, where even standalone ones are of type DAG."""
+    """One row. ``as_run``: of the list of runs, where even standalone ones are of type DAG."""
     is_dag = task.kind is TaskKind.DAG
     version_id = task.version_id
     return V1TaskSummary(

@@ -48,7 +48,7 @@ def worker(
     )
     if workflows is not None:
         shown.registered_workflows = [
-            RegisteredWorkflow(id=str(id), name=name) for id, name in workflows
+            RegisteredWorkflow(id=str(key), name=name) for key, name in workflows
         ]
         shown.recent_step_runs = []
     return shown
@@ -82,8 +82,7 @@ def _labels(row: WorkerRow) -> list[WorkerLabel]:
     # Labels have no row of their own, hence no id.
     zero = meta(UUID(ZERO_UUID), row.created_at)
     return [
-        WorkerLabel(metadata=zero, key=key, value=str(value))
-        for key, value in row.labels.items()
+        WorkerLabel(metadata=zero, key=key, value=str(value)) for key, value in row.labels.items()
     ]
 
 

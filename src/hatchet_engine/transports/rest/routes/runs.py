@@ -42,7 +42,7 @@ from hatchet_engine.transports.rest.schemas.runs import (
     V1WorkflowRunDisplayName,
     V1WorkflowRunDisplayNameList,
 )
-from hatchet_engine.transports.rest.scope import Caller, InTenant
+from hatchet_engine.transports.rest.scope import Caller, InTenant, Scope
 from hatchet_engine.turn.commands import TriggerItem, TriggerRuns
 
 LIMIT_DEFAULT = 50
@@ -80,7 +80,7 @@ class RunFilters:
     query: RunQuery | None  # None: nothing can match
 
 
-def run_filters(  # noqa: PLR0913 (one per query parameter)
+def run_filters(
     scope: InTenant,
     since: Instant,
     only_tasks: bool,
@@ -270,14 +270,14 @@ async def run_task_events(scope: Caller, run: UUID) -> Response:
     return answer(V1TaskEventList(pagination=pagination.empty(), rows=rows))
 
 
-async def _details(scope: Caller, run_id: UUID) -> V1WorkflowRunDetails:
+async def _details(scope: Scope, run_id: UUID) -> V1WorkflowRunDetails:
     view = await runs.run_get(scope.engine.read_pool, scope.tenant_id, run_id)
     if view is None:
         raise not_found(f"run {run_id}")
     return codec.run_details(scope.tenant_id, view, await _dag_events(scope, view))
 
 
-async def _dag_events(scope: Caller, view: runs.RunView) -> list[task_events.TaskEvent]:
+async def _dag_events(scope: Scope, view: runs.RunView) -> list[task_events.TaskEvent]:
     if view.run.kind is not TaskKind.DAG:
         return []
     return await task_events.task_events(scope.engine.read_pool, scope.tenant_id, view.tasks)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
+from hatchet_engine.transports.rest.parameters import PAIRS_MAX, BodyIds, Instant
 from hatchet_engine.transports.rest.responses import JsonObject
 from hatchet_engine.transports.rest.schemas.common import (
     APIResourceMeta,
@@ -206,20 +208,24 @@ class V1WorkflowRunCount(Schema):
 
 
 class V1TaskFilter(Schema):
-    since: datetime
-    until: datetime | None = None
+    since: Instant
+    until: Instant | None = None
     statuses: list[V1TaskStatus] | None = None
-    workflow_ids: list[str] | None = None
-    additional_metadata: list[str] | None = None  # "key:value"
+    workflow_ids: BodyIds = None
+    additional_metadata: Annotated[list[str] | None, Field(max_length=PAIRS_MAX)] = None
 
 
 class V1CancelTaskRequest(Schema):
-    external_ids: list[str] | None = None
+    """Ids of runs or tasks, or a filter; not both."""
+
+    external_ids: BodyIds = None
     filter: V1TaskFilter | None = None
 
 
 class V1ReplayTaskRequest(Schema):
-    external_ids: list[str] | None = None
+    """Ids of runs or tasks, or a filter; not both."""
+
+    external_ids: BodyIds = None
     filter: V1TaskFilter | None = None
 
 

@@ -1,0 +1,1 @@
+"""Server-rendered HTML: no scripts, nothing loaded from elsewhere."""

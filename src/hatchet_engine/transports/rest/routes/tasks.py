@@ -1,0 +1,125 @@
+"""Tasks: get, events, cancel, replay, restore."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.observe import task_events, tasks
+from hatchet_engine.observe.rows import task_rows
+from hatchet_engine.observe.times import to_ms
+from hatchet_engine.transports.rest import pagination
+from hatchet_engine.transports.rest.codecs import runs as codec
+from hatchet_engine.transports.rest.errors import not_found
+from hatchet_engine.transports.rest.parameters import Attempt, strict_pairs_of
+from hatchet_engine.transports.rest.responses import answer, json_object
+from hatchet_engine.transports.rest.schemas.runs import (
+    V1CancelledTasks,
+    V1CancelTaskRequest,
+    V1ReplayedTasks,
+    V1ReplayTaskRequest,
+    V1RestoreTaskResponse,
+    V1TaskEventList,
+    V1TaskFilter,
+    V1TaskSummary,
+)
+from hatchet_engine.transports.rest.scope import Caller, InTenant
+from hatchet_engine.turn.commands import CancelTasks, ReplayTasks, RunFilter
+
+router = APIRouter(tags=["tasks"])
+_TASK = "/api/v1/stable/tasks/{task}"
+_TASKS = "/api/v1/stable/tenants/{tenant}/tasks"
+
+
+@router.get(_TASK, operation_id="v1-task:get", response_model=V1TaskSummary)
+async def task_get(scope: Caller, task: UUID, attempt: Attempt = None) -> Response:
+    """A task (never a DAG run) with payloads; by default its latest attempt."""
+    wanted = None if attempt is None else attempt - 1
+    view = await tasks.task_get(scope.engine.read_pool, scope.tenant_id, task, wanted)
+    if view is None:
+        of = "" if attempt is None else f", attempt {attempt}"
+        raise not_found(f"task {task}{of}")
+    shown = codec.task_detail(scope.tenant_id, view.task, view.child_count)
+    if view.task.version is not None:
+        shown.workflow_config = json_object(view.task.version.text)
+    return answer(shown)
+
+
+@router.get(
+    f"{_TASK}/task-events", operation_id="v1-task-event:list", response_model=V1TaskEventList
+)
+async def task_event_list(
+    scope: Caller,
+    task: UUID,
+    offset: Annotated[int, Query()] = 0,
+    limit: Annotated[int | None, Query(description="By default, all.")] = None,
+) -> Response:
+    """The history of a task, newest first: one entry per attempt and type."""
+    pool = scope.engine.read_pool
+    found = await task_rows(pool, scope.tenant_id, [task], payloads=False)
+    if not found or found[0].kind is TaskKind.DAG:
+        raise not_found(f"task {task}")
+    entries = await task_events.task_events(pool, scope.tenant_id, found)
+    start = max(offset, 0)
+    end = start + limit if limit is not None and limit > 0 else None
+    rows = [codec.event(entry) for entry in entries[start:end]]
+    return answer(V1TaskEventList(pagination=pagination.empty(), rows=rows))
+
+
+@router.post(f"{_TASKS}/cancel", operation_id="v1-task:cancel", response_model=V1CancelledTasks)
+async def task_cancel(scope: InTenant, body: V1CancelTaskRequest) -> Response:
+    """Cancel runs or tasks, by ids or by filter. Answers the ids given, or those found."""
+    ids, selection = _selected(body.external_ids, body.filter)
+    cancelled: list[UUID] = []
+    if ids or selection is not None:
+        command = CancelTasks(scope.tenant_id, ids=ids, filter=selection)
+        cancelled = await scope.engine.submit(command)
+    return answer(V1CancelledTasks(ids=[str(one) for one in (ids or cancelled)]))
+
+
+@router.post(f"{_TASKS}/replay", operation_id="v1-task:replay", response_model=V1ReplayedTasks)
+async def task_replay(scope: InTenant, body: V1ReplayTaskRequest) -> Response:
+    """Run finished runs or tasks again, by ids or by filter. Answers the tasks queued again."""
+    ids, selection = _selected(body.external_ids, body.filter)
+    replayed: list[UUID] = []
+    if ids or selection is not None:
+        command = ReplayTasks(scope.tenant_id, ids=ids, filter=selection)
+        replayed = await scope.engine.submit(command)
+    return answer(V1ReplayedTasks(ids=[str(one) for one in replayed]))
+
+
+@router.post(
+    f"{_TASK}/restore", operation_id="v1-task:restore", response_model=V1RestoreTaskResponse
+)
+async def task_restore(scope: Caller, task: UUID) -> Response:
+    """Bring an evicted durable task back. Nothing is evicted in this stage, so nothing is done."""
+    if not await tasks.task_exists(scope.engine.read_pool, scope.tenant_id, task):
+        raise not_found(f"task {task}")
+    return answer(V1RestoreTaskResponse(requeued=True))
+
+
+@router.post("/api/v1/stable/tenants/{tenant}/durable-tasks/branch", include_in_schema=False)
+async def durable_task_branch(scope: InTenant) -> Response:
+    raise Refused(Code.UNIMPLEMENTED, "durable tasks are not offered by this engine yet")
+
+
+def _selected(
+    external_ids: list[UUID] | None, selection: V1TaskFilter | None
+) -> tuple[list[UUID], RunFilter | None]:
+    ids = list(dict.fromkeys(external_ids or ()))
+    if selection is None:
+        return ids, None
+    if ids:
+        raise invalid("externalIds and filter exclude each other: give one", field="filter")
+    return [], RunFilter(
+        since_ms=to_ms(selection.since),
+        until_ms=None if selection.until is None else to_ms(selection.until),
+        statuses=[Status[status.value] for status in selection.statuses or ()],
+        workflow_ids=selection.workflow_ids or (),
+        metadata=strict_pairs_of(selection.additional_metadata, "additionalMetadata"),
+    )
