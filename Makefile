@@ -38,9 +38,11 @@ install: $(RUN_STAMP) ## Prepare .venv with the hatchet command, and nothing els
 run: $(RUN_STAMP) ## Start server and example worker, run 1,001 tasks, keep serving until Ctrl-C
 	@exec $(BIN)/hatchet demo $(ARGS)
 
-# Folders from fast to slow; one process, so that the closing line counts every test.
-TEST_FOLDERS := unit store engine sdk cli wire simulation chaos browser
-TEST_PATHS = $(wildcard $(addprefix tests/,$(TEST_FOLDERS)))
+# Folders from fast to slow, then any that are not named here; one process, so that the closing line
+# counts every test.
+TEST_ORDER := unit store engine sdk cli wire simulation chaos browser
+TEST_FOLDERS = $(filter-out support __pycache__,$(notdir $(patsubst %/,%,$(wildcard tests/*/))))
+TEST_PATHS = $(addprefix tests/,$(filter $(TEST_FOLDERS),$(TEST_ORDER)) $(filter-out $(TEST_ORDER),$(TEST_FOLDERS)))
 
 .PHONY: test
 test: $(DEV_STAMP) $(OFFICIAL_STAMP) $(OFFICIAL_OLD_STAMP) $(TYPESCRIPT_STAMP) ## Run the whole suite, fast tests first (ARGS="-k name" to choose)
@@ -84,6 +86,7 @@ python-check:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "error: Python $(PYTHON_MIN) or newer is needed and was not found." >&2; \
 		echo "       Install it, or name one: make PYTHON=/path/to/python3 ..." >&2; exit 1; fi
+	@command -v $(PYTHON) >/dev/null || { echo "error: there is no program $(PYTHON)." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "error: $(PYTHON) is older than Python $(PYTHON_MIN)." >&2; \
 		echo "       Name a newer one: make PYTHON=/path/to/python3 ..." >&2; exit 1; }

@@ -121,17 +121,17 @@ def _wait_for_registration(worker: Child) -> None:
 
 
 def _run_one(console: Console, example: Path) -> None:
-    program = _load(example / "worker.py")
+    tasks = _load(example / "tasks.py")
     began = time.monotonic()
-    result = program.greet.run(program.Name(name="Ada"))
+    result = tasks.greet.run(tasks.Person(name="Ada"))
     took_ms = (time.monotonic() - began) * 1_000
     console.print(f"[green]✓[/] one task: {escape(repr(result))} [dim]{took_ms:.1f} ms[/]")
 
 
 def _run_many(console: Console, example: Path, count: int) -> None:
-    program = _load(example / "worker.py")
+    tasks = _load(example / "tasks.py")
     items = [
-        program.greet.create_bulk_run_item(program.Name(name=f"number {number}"))
+        tasks.greet.create_bulk_run_item(tasks.Person(name=f"number {number}"))
         for number in range(1, count + 1)
     ]
     columns = (
@@ -143,7 +143,7 @@ def _run_many(console: Console, example: Path, count: int) -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(f"{count:,} tasks in bulk", total=count)
         began = time.monotonic()
-        references = program.greet.run_many(items, wait_for_result=False)
+        references = tasks.greet.run_many(items, wait_for_result=False)
         result = None
         for reference in references:
             result = reference.result()

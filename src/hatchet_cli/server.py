@@ -117,6 +117,7 @@ def load_settings(**flags: object) -> Settings:
 
 def run_server(settings: Settings, *, write_profile: bool) -> None:
     """Serve until SIGINT or SIGTERM; a second one ends the process at once."""
+    import asyncpg
     import uvloop
 
     from hatchet_engine.app.embedded import EmbeddedPostgresError
@@ -127,6 +128,10 @@ def run_server(settings: Settings, *, write_profile: bool) -> None:
         uvloop.run(_serve(settings, write_profile=write_profile))
     except EmbeddedPostgresError as error:
         raise output.CommandError(str(error)) from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        hint = None if settings.embedded else "check --database-url (HATCHET_DATABASE_URL)"
+        reason = str(error) or type(error).__name__
+        raise output.CommandError(f"the server cannot run: {reason}", hint=hint) from error
 
 
 async def _serve(settings: Settings, *, write_profile: bool) -> None:

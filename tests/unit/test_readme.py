@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_readme_shows_the_first_example_word_for_word() -> None:
     blocks = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
 
-    assert [name for name, _ in blocks] == ["worker.py", "run.py"]
+    assert [name for name, _ in blocks] == ["tasks.py", "worker.py", "run.py"]
     for name, shown in blocks:
         program = (ROOT / "examples" / "python" / "first" / name).read_text()
         _, _, code = program.partition('"""\n\n')

@@ -1,0 +1,306 @@
+"""Factories: rows in the state asked for, complete and consistent, straight into the tables.
+
+    rows = await Rows.open(database)
+    run = await rows.run(workflow, Status.FAILED, error="boom")
+
+For tests of reads, which must not depend on the engine that writes these tables in real life.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition, digest, to_json
+from hatchet_engine.domain.ids import IdSource
+from hatchet_engine.domain.states import EventKind, Status, TaskKind
+from hatchet_engine.store import partitions
+
+NOW_MS = 1_750_000_000_000
+
+
+def at(ms: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+@dataclass
+class Workflow:
+    id: UUID
+    version_id: UUID
+    tenant_id: UUID
+    definition: WorkflowDefinition
+    queue_ids: list[int] = field(default_factory=list)
+
+
+class Rows:
+    """One tenant's rows. ``tenant_id`` is made by :meth:`open`; another ``Rows`` is another one."""
+
+    def __init__(self, connection: asyncpg.Connection, now_ms: int) -> None:
+        self.connection = connection
+        self.now_ms = now_ms
+        # Version ids are cached by the process under test, so no two tests may share them.
+        self.ids = IdSource(random.SystemRandom().randbytes)
+        self.tenant_id = self.ids.new(now_ms)
+
+    @classmethod
+    async def open(cls, dsn: str, now_ms: int = NOW_MS) -> Self:
+        connection = await asyncpg.connect(dsn)
+        await partitions.create_ahead(connection, now_ms)
+        rows = cls(connection, now_ms)
+        await connection.execute(
+            "insert into tenant (id, slug, name, created_at, updated_at) values ($1,$2,$2,$3,$3)",
+            rows.tenant_id,
+            f"tenant-{rows.tenant_id}",
+            at(now_ms),
+        )
+        return rows
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+    async def workflow(
+        self, name: str = "simple", tasks: list[TaskDefinition] | None = None, **more: Any
+    ) -> Workflow:
+        tasks = tasks or [TaskDefinition(name="step", action=f"{name}:step")]
+        definition = WorkflowDefinition(name=name, tasks=tasks, **more)
+        workflow = Workflow(
+            self.ids.new(self.now_ms), self.ids.new(self.now_ms), self.tenant_id, definition
+        )
+        await self.connection.execute(
+            "insert into workflow (id, tenant_id, name, created_at, updated_at) "
+            "values ($1,$2,$3,$4,$4)",
+            workflow.id,
+            self.tenant_id,
+            name,
+            at(self.now_ms),
+        )
+        await self.version(workflow, 1)
+        for task in tasks:
+            queue_id = await self.connection.fetchval(
+                "insert into queue (tenant_id, action) values ($1,$2) "
+                "on conflict (tenant_id, action) do update set action = excluded.action "
+                "returning id",
+                self.tenant_id,
+                task.action,
+            )
+            workflow.queue_ids.append(queue_id)
+        return workflow
+
+    async def version(self, workflow: Workflow, number: int) -> None:
+        """Store a version; from the second on it gets an id of its own."""
+        if number > 1:
+            workflow.version_id = self.ids.new(self.now_ms)
+        await self.connection.execute(
+            "insert into workflow_version (id, tenant_id, workflow_id, number, digest, definition,"
+            " created_at) values ($1,$2,$3,$4,$5,$6,$7)",
+            workflow.version_id,
+            self.tenant_id,
+            workflow.id,
+            number,
+            digest(workflow.definition),
+            to_json(workflow.definition),
+            at(self.now_ms + number),
+        )
+
+    async def run(
+        self,
+        workflow: Workflow,
+        status: Status = Status.QUEUED,
+        *,
+        created_ms: int | None = None,
+        kind: TaskKind = TaskKind.STANDALONE,
+        run_id: UUID | None = None,
+        step: int = 0,
+        attempt: int = 0,
+        input: str = '{"n": 1}',
+        metadata: dict[str, Any] | None = None,
+        parent_task_id: UUID | None = None,
+        worker_id: UUID | None = None,
+        output: str | None = None,
+        error: str | None = None,
+        delayed: bool = False,
+    ) -> UUID:
+        """A run (or, with kind and run_id, a member of one) in this state. Each step of its life
+        takes 10 ms: created, assigned, started, finished."""
+        created_ms = self.now_ms if created_ms is None else created_ms
+        task_id = self.ids.new(created_ms)
+        worker_id = worker_id or self.ids.new(created_ms)
+        await self.connection.execute(
+            "insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step,"
+            " priority, created_at, input, metadata, parent_task_id)"
+            " values ($1,$2,$3,$4,$5,$6,$7,1,$8,$9,$10,$11)",
+            self.tenant_id,
+            task_id,
+            run_id or task_id,
+            kind,
+            workflow.id,
+            workflow.version_id,
+            step,
+            at(created_ms),
+            input,
+            None if metadata is None else orjson.dumps(metadata).decode(),
+            parent_task_id,
+        )
+        if status.final:
+            await self._outcome(task_id, status, attempt, created_ms, worker_id, output, error)
+        elif kind is not TaskKind.DAG:
+            await self._live(
+                workflow, task_id, status, step, attempt, created_ms, worker_id, delayed
+            )
+        return task_id
+
+    async def _outcome(
+        self,
+        task_id: UUID,
+        status: Status,
+        attempt: int,
+        created_ms: int,
+        worker_id: UUID,
+        output: str | None,
+        error: str | None,
+    ) -> None:
+        await self.connection.execute(
+            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+            self.tenant_id,
+            task_id,
+            status,
+            attempt,
+            at(created_ms + 30),
+            at(created_ms + 10),
+            at(created_ms + 20),
+            worker_id,
+            output,
+            error,
+        )
+
+    async def _live(
+        self,
+        workflow: Workflow,
+        task_id: UUID,
+        status: Status,
+        step: int,
+        attempt: int,
+        created_ms: int,
+        worker_id: UUID,
+        delayed: bool,
+    ) -> None:
+        own = (task_id, self.tenant_id, workflow.queue_ids[step], workflow.version_id, step)
+        if status is Status.RUNNING:
+            await self.connection.execute(
+                "insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt,"
+                " worker_id, app_retries, internal_retries, assigned_ms, deadline_ms, started_ms)"
+                " values ($1,$2,$3,$4,$5,$6,$7,0,0,$8,$9,$10)",
+                *own,
+                attempt,
+                worker_id,
+                created_ms + 10,
+                created_ms + 300_000,
+                created_ms + 20,
+            )
+        elif delayed:
+            await self.connection.execute(
+                "insert into delayed_item (task_id, tenant_id, queue_id, version_id, step, attempt,"
+                " due_ms, app_retries, internal_retries) values ($1,$2,$3,$4,$5,$6,$7,0,0)",
+                *own,
+                attempt,
+                created_ms + 60_000,
+            )
+        else:
+            await self.connection.execute(
+                "insert into queue_item (task_id, tenant_id, queue_id, version_id, step, attempt,"
+                " rank, app_retries, internal_retries, queued_ms, schedule_timeout_ms)"
+                " values ($1,$2,$3,$4,$5,$6,$7,0,0,$8,$9)",
+                *own,
+                attempt,
+                -4 if attempt else -1,
+                created_ms,
+                created_ms + 300_000,
+            )
+
+    async def event(
+        self,
+        task_id: UUID,
+        kind: EventKind,
+        attempt: int,
+        at_ms: int,
+        message: str | None = None,
+        data: dict[str, Any] | None = None,
+        worker_id: UUID | None = None,
+    ) -> None:
+        await self.connection.execute(
+            "insert into task_event values ($1,$2,$3,$4,$5,$6,$7,$8)",
+            self.tenant_id,
+            self.ids.new(at_ms),
+            task_id,
+            kind,
+            attempt,
+            worker_id,
+            message,
+            None if data is None else orjson.dumps(data).decode(),
+        )
+
+    async def worker(
+        self,
+        name: str = "worker",
+        actions: list[str] | None = None,
+        *,
+        heartbeat_ms: int | None = None,
+        labels: dict[str, Any] | None = None,
+        runtime: dict[str, Any] | None = None,
+        paused: bool = False,
+        left_ms: int | None = None,
+    ) -> UUID:
+        worker_id = self.ids.new(self.now_ms)
+        heartbeat_ms = self.now_ms if heartbeat_ms is None else heartbeat_ms
+        await self.connection.execute(
+            "insert into worker (id, tenant_id, name, actions, slots, labels, runtime, protocol,"
+            " created_at, last_heartbeat_at, stream_opened_at, paused, left_at)"
+            " values ($1,$2,$3,$4,$5,$6,$7,'grpc',$8,$9,$9,$10,$11)",
+            worker_id,
+            self.tenant_id,
+            name,
+            actions or ["simple:step"],
+            '{"default": 100}',
+            orjson.dumps(labels or {}).decode(),
+            orjson.dumps(runtime or {}).decode(),
+            at(self.now_ms),
+            at(heartbeat_ms),
+            paused,
+            None if left_ms is None else at(left_ms),
+        )
+        return worker_id
+
+    async def many(self, workflow: Workflow, count: int, *, span_ms: int, failed_each: int) -> None:
+        """``count`` runs that ended over the last ``span_ms``; one in ``failed_each`` failed."""
+        first_ms = self.now_ms - span_ms
+        ids = [self.ids.new(first_ms + n * span_ms // count) for n in range(count)]
+        await self.connection.execute(
+            "insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step,"
+            " priority, created_at, input, metadata)"
+            " select $1, x.id, x.id, 0, $2, $3, 0, 1,"
+            "        to_timestamp($4::bigint / 1000.0) + x.n * make_interval(secs => $5), '{}',"
+            "        jsonb_build_object('user', (x.n % 1000)::text)"
+            " from unnest($6::uuid[]) with ordinality as x (id, n)",
+            self.tenant_id,
+            workflow.id,
+            workflow.version_id,
+            first_ms,
+            span_ms / count / 1000,
+            ids,
+        )
+        await self.connection.execute(
+            "insert into outcome (tenant_id, id, status, attempt, finished_at, worker_id, output)"
+            " select $1, x.id, case when x.n % $3 = 0 then 3 else 2 end, 0, $2, x.id, '{}'"
+            " from unnest($4::uuid[]) with ordinality as x (id, n)",
+            self.tenant_id,
+            at(self.now_ms),
+            failed_each,
+            ids,
+        )
+        await self.connection.execute("vacuum analyze task, outcome")
