@@ -52,6 +52,16 @@ if TYPE_CHECKING:
     from hatchet.exceptions import SyncWaitInAsyncTaskError as SyncWaitInAsyncTaskError
     from hatchet.exceptions import TaskRunError as TaskRunError
     from hatchet.exceptions import TriggerOutcomeUnknownError as TriggerOutcomeUnknownError
+    from hatchet.features.models import APIResourceMeta as APIResourceMeta
+    from hatchet.features.models import BulkCancelReplayOpts as BulkCancelReplayOpts
+    from hatchet.features.models import LogLineLevel as LogLineLevel
+    from hatchet.features.models import PaginationResponse as PaginationResponse
+    from hatchet.features.models import RunFilter as RunFilter
+    from hatchet.features.models import RunStatus as RunStatus
+    from hatchet.features.models import V1TaskStatus as V1TaskStatus
+    from hatchet.features.models import WorkerList as WorkerList
+    from hatchet.features.models import WorkflowList as WorkflowList
+    from hatchet.features.models import WorkflowVersion as WorkflowVersion
     from hatchet.hatchet import Hatchet as Hatchet
     from hatchet.runnables.config import WorkflowConfig as WorkflowConfig
     from hatchet.runnables.eviction import EvictionPolicy as EvictionPolicy
@@ -60,6 +70,7 @@ if TYPE_CHECKING:
     from hatchet.runnables.types import DefaultFilter as DefaultFilter
     from hatchet.runnables.types import TaskDefaults as TaskDefaults
     from hatchet.runnables.workflow import Standalone as Standalone
+    from hatchet.runnables.workflow import Workflow as Workflow
     from hatchet.serde import is_in_hatchet_serialization_context as is_in_hatchet_serialization_context
     from hatchet.serde import remove_null_unicode_character as remove_null_unicode_character
     from hatchet.types.concurrency import ConcurrencyExpression as ConcurrencyExpression
@@ -85,6 +96,8 @@ if TYPE_CHECKING:
 
 # Where each public name is defined.
 _HOMES = {
+    "APIResourceMeta": "hatchet.features.models",
+    "BulkCancelReplayOpts": "hatchet.features.models",
     "BulkTriggerIdempotencyCollisionError": "hatchet.exceptions",
     "ClientConfig": "hatchet.config",
     "ClientTLSConfig": "hatchet.config",
@@ -110,18 +123,22 @@ _HOMES = {
     "IllegalTaskOutputError": "hatchet.exceptions",
     "InvalidDependencyError": "hatchet.exceptions",
     "LifespanSetupError": "hatchet.exceptions",
+    "LogLineLevel": "hatchet.features.models",
     "LoopAlreadyRunningError": "hatchet.exceptions",
     "NonDeterminismError": "hatchet.exceptions",
     "NonRetryableException": "hatchet.exceptions",
     "OTelAttribute": "hatchet.config",
     "OpenTelemetryConfig": "hatchet.config",
     "OrGroup": "hatchet.conditions",
+    "PaginationResponse": "hatchet.features.models",
     "ParentCondition": "hatchet.conditions",
     "Priority": "hatchet.types.priority",
     "RateLimit": "hatchet.types.rate_limit",
     "RateLimitDuration": "hatchet.types.rate_limit",
     "RetryAfterException": "hatchet.exceptions",
     "RunCancelledError": "hatchet.exceptions",
+    "RunFilter": "hatchet.features.models",
+    "RunStatus": "hatchet.features.models",
     "ScheduleTriggerWorkflowOptions": "hatchet.types.trigger",
     "SleepCondition": "hatchet.conditions",
     "SlotType": "hatchet.types.slot_types",
@@ -138,21 +155,28 @@ _HOMES = {
     "TriggerOutcomeUnknownError": "hatchet.exceptions",
     "TriggerWorkflowOptions": "hatchet.types.trigger",
     "UserEventCondition": "hatchet.conditions",
+    "V1TaskStatus": "hatchet.features.models",
     "Worker": "hatchet.worker.worker",
     "WorkerContext": "hatchet.context.context",
     "WorkerLabel": "hatchet.types.labels",
     "WorkerLabelComparator": "hatchet.types.labels",
+    "WorkerList": "hatchet.features.models",
     "WorkerStartOptions": "hatchet.worker.worker",
     "WorkerStatus": "hatchet.worker.worker",
+    "Workflow": "hatchet.runnables.workflow",
     "WorkflowConfig": "hatchet.runnables.config",
+    "WorkflowList": "hatchet.features.models",
     "WorkflowRunRef": "hatchet.workflow_run",
     "WorkflowRunTriggerConfig": "hatchet.types.trigger",
+    "WorkflowVersion": "hatchet.features.models",
     "is_in_hatchet_serialization_context": "hatchet.serde",
     "or_": "hatchet.conditions",
     "remove_null_unicode_character": "hatchet.serde",
 }
 
 __all__ = [
+    "APIResourceMeta",
+    "BulkCancelReplayOpts",
     "BulkTriggerIdempotencyCollisionError",
     "ClientConfig",
     "ClientTLSConfig",
@@ -178,18 +202,22 @@ __all__ = [
     "IllegalTaskOutputError",
     "InvalidDependencyError",
     "LifespanSetupError",
+    "LogLineLevel",
     "LoopAlreadyRunningError",
     "NonDeterminismError",
     "NonRetryableException",
     "OTelAttribute",
     "OpenTelemetryConfig",
     "OrGroup",
+    "PaginationResponse",
     "ParentCondition",
     "Priority",
     "RateLimit",
     "RateLimitDuration",
     "RetryAfterException",
     "RunCancelledError",
+    "RunFilter",
+    "RunStatus",
     "ScheduleTriggerWorkflowOptions",
     "SleepCondition",
     "SlotType",
@@ -206,15 +234,20 @@ __all__ = [
     "TriggerOutcomeUnknownError",
     "TriggerWorkflowOptions",
     "UserEventCondition",
+    "V1TaskStatus",
     "Worker",
     "WorkerContext",
     "WorkerLabel",
     "WorkerLabelComparator",
+    "WorkerList",
     "WorkerStartOptions",
     "WorkerStatus",
+    "Workflow",
     "WorkflowConfig",
+    "WorkflowList",
     "WorkflowRunRef",
     "WorkflowRunTriggerConfig",
+    "WorkflowVersion",
     "is_in_hatchet_serialization_context",
     "or_",
     "remove_null_unicode_character",

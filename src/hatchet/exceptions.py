@@ -54,7 +54,9 @@ class RetryAfterException(Exception):  # noqa: N818 - the official name
 class TaskRunError(Exception):
     """How one task of a run failed, as its worker told it."""
 
-    def __init__(self, exc: str, exc_type: str, trace: str, task_run_external_id: str | None) -> None:
+    def __init__(
+        self, exc: str, exc_type: str, trace: str, task_run_external_id: str | None
+    ) -> None:
         super().__init__(exc)
         self.exc = exc
         self.exc_type = exc_type
@@ -99,9 +101,7 @@ class FailedTaskRunExceptionGroup(ValueError):  # noqa: N818 - the official name
         self.exceptions = exceptions
 
     def __str__(self) -> str:
-        errors = [
-            f"{number}. {error}" for number, error in enumerate(self.exceptions, start=1)
-        ]
+        errors = [f"{number}. {error}" for number, error in enumerate(self.exceptions, start=1)]
         return "\n\n".join([self.message, *errors])
 
     def __reduce__(

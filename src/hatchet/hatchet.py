@@ -82,6 +82,15 @@ class Hatchet:
         """The context of the running task; None outside a task."""
         return current.get()
 
+    def close(self) -> None:
+        """End the connection, when what waits to be sent is sent (at most 2 s).
+
+        Not needed at the end of a program. A closed client connects again when it is used.
+        """
+        client = self.__dict__.get("_client")
+        if client is not None:
+            client.close()
+
     async def aio_get_engine_version(self) -> str:
         """Version of the protocol that the engine speaks, such as `v0.114.2`."""
         from hatchet_protocol.dispatcher import GetVersionRequest

@@ -18,7 +18,9 @@ R = TypeVar("R")
 
 
 class _RunRef:
-    def __init__(self, workflow_run_id: str, client: "Client", actions: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, workflow_run_id: str, client: "Client", actions: tuple[str, ...] = ()
+    ) -> None:
         self.workflow_run_id = workflow_run_id
         self._client = client
         self._actions = actions
@@ -100,6 +102,4 @@ class TaskRunRef(_RunRef, Generic[TInput, R]):
 
     async def aio_result(self, *, timeout_s: float | None = None) -> R:
         """Like `result`, from async code."""
-        return self._standalone._read_outcome(
-            self.workflow_run_id, await self._aio_wait(timeout_s)
-        )
+        return self._standalone._read_outcome(self.workflow_run_id, await self._aio_wait(timeout_s))

@@ -6,8 +6,11 @@ A command uses the database of a running server, or starts the embedded Postgres
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +27,30 @@ if TYPE_CHECKING:
 PROFILE_TOKEN_NAME = "local profile"  # noqa: S105 (a name, not a secret)
 PROFILE_TOKEN_LIFE = timedelta(days=365)
 CHECK_TIMEOUT_S = 5.0
+ADDRESSES_FILE = "addresses.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where clients reach a server; both are written into tokens."""
+
+    server_url: str
+    grpc_address: str
 
 
 async def create_token(
-    settings: Settings, *, tenant: str | None, name: str, life: timedelta
+    settings: Settings,
+    *,
+    tenant: str | None,
+    name: str,
+    life: timedelta,
+    addresses: Addresses | None = None,
 ) -> str:
-    """Make a token good for `life` and return it."""
+    """Make a token good for `life` and return it; `addresses` default to the best known ones."""
     from hatchet_engine.store import tokens
 
     now = datetime.now(UTC)
+    addresses = addresses or best_addresses(settings)
     async with _database(settings) as connection:
         return await tokens.create_token(
             connection,
@@ -40,8 +58,8 @@ async def create_token(
             name=name,
             expires_at=now + life,
             now=now,
-            server_url=settings.server_url,
-            grpc_broadcast_address=settings.grpc_broadcast_address,
+            server_url=addresses.server_url,
+            grpc_broadcast_address=addresses.grpc_address,
         )
 
 
@@ -89,7 +107,33 @@ async def profile_token(settings: Settings, info: ServerInfo, old_token: str | N
         if good:
             return old_token
     return await create_token(
-        settings, tenant=None, name=PROFILE_TOKEN_NAME, life=PROFILE_TOKEN_LIFE
+        settings,
+        tenant=None,
+        name=PROFILE_TOKEN_NAME,
+        life=PROFILE_TOKEN_LIFE,
+        addresses=Addresses(info.http_url, info.grpc_address),
+    )
+
+
+def remember_addresses(settings: Settings, addresses: Addresses) -> None:
+    """Note in the data directory where its server is reached, for tokens made later."""
+    if settings.embedded:
+        text = json.dumps(asdict(addresses), indent=2) + "\n"
+        (settings.data_dir / ADDRESSES_FILE).write_text(text, encoding="utf-8")
+
+
+def best_addresses(settings: Settings) -> Addresses:
+    """The addresses for a new token: as set, else those of the server on the data directory that
+    runs or ran last, else those that the settings lead to.
+    """
+    server_url = settings.public_server_url(settings.http_port)
+    grpc_address = settings.public_grpc_address(settings.grpc_port)
+    if settings.embedded:
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            noted = Addresses(**json.loads((settings.data_dir / ADDRESSES_FILE).read_text()))
+            server_url, grpc_address = noted.server_url, noted.grpc_address
+    return Addresses(
+        settings.server_url or server_url, settings.grpc_broadcast_address or grpc_address
     )
 
 
@@ -128,10 +172,12 @@ async def _database(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
 @asynccontextmanager
 async def _connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     from hatchet_engine.store.migrate import migrate
+    from hatchet_engine.store.tenants import ensure_default_tenant
 
     try:
         await migrate(dsn)
         connection = await asyncpg.connect(dsn)
+        await ensure_default_tenant(connection, datetime.now(UTC))
     except (OSError, asyncpg.PostgresError) as error:
         raise CommandError(
             f"cannot open the database: {error}",
@@ -139,5 +185,7 @@ async def _connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         ) from error
     try:
         yield connection
+    except Refused as error:
+        raise CommandError(str(error)) from error
     finally:
         await connection.close()

@@ -167,6 +167,9 @@ async def _serve(settings: Settings, *, write_profile: bool) -> None:
 
 async def _announce(settings: Settings, info: ServerInfo, *, write_profile: bool) -> None:
     """Write the profile first: whoever reads `ready` may rely on it."""
+    from hatchet_cli import engine
+
+    engine.remember_addresses(settings, engine.Addresses(info.http_url, info.grpc_address))
     if write_profile:
         await _write_profile(settings, info)
     output.print_plain(f"ready {info.http_url} grpc {info.grpc_address} version {info.version}")

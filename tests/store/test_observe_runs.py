@@ -29,7 +29,9 @@ async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
         yield pool
 
 
-async def ids_of(pool: asyncpg.Pool, query: RunQuery, offset: int = 0, limit: int = 50) -> list[UUID]:
+async def ids_of(
+    pool: asyncpg.Pool, query: RunQuery, offset: int = 0, limit: int = 50
+) -> list[UUID]:
     page = await runs.run_list(pool, query, offset=offset, limit=limit, payloads=False)
     return [row.id for row in page.rows]
 
@@ -76,9 +78,7 @@ async def test_a_task_in_backoff_is_queued_with_its_next_attempt(
     assert await ids_of(pool, query) == [run]
 
 
-async def test_other_tenants_do_not_exist(
-    rows: Rows, database: str, pool: asyncpg.Pool
-) -> None:
+async def test_other_tenants_do_not_exist(rows: Rows, database: str, pool: asyncpg.Pool) -> None:
     other = await Rows.open(database)
     for status, run in (await one_of_each(other)).items():
         assert await runs.run_details(pool, rows.tenant_id, run) is None
@@ -90,9 +90,7 @@ async def test_other_tenants_do_not_exist(
     await other.close()
 
 
-async def test_every_set_of_statuses_finds_exactly_its_runs(
-    rows: Rows, pool: asyncpg.Pool
-) -> None:
+async def test_every_set_of_statuses_finds_exactly_its_runs(rows: Rows, pool: asyncpg.Pool) -> None:
     by_status = await one_of_each(rows)
     for bits in range(1 << len(Status)):
         wanted = [status for status in Status if bits >> status & 1]
@@ -140,9 +138,7 @@ async def test_filters(rows: Rows, pool: asyncpg.Pool) -> None:
     assert await ids_of(pool, RunQuery(tenant, event_id=parent)) == []
 
 
-async def test_metadata_compares_texts_of_top_level_values(
-    rows: Rows, pool: asyncpg.Pool
-) -> None:
+async def test_metadata_compares_texts_of_top_level_values(rows: Rows, pool: asyncpg.Pool) -> None:
     workflow = await rows.workflow()
     text = await rows.run(workflow, metadata={"k": "1", "x": "y"})
     number = await rows.run(workflow, metadata={"k": 1})

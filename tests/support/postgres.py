@@ -25,6 +25,10 @@ from hatchet_engine.app.embedded import EmbeddedPostgres
 
 TEMPLATE = "template_hatchet"
 
+# A directory in memory makes databases five times faster; taken if there is room enough.
+MEMORY_DIR = Path("/dev/shm")
+MEMORY_BYTES_MIN = 2 * 1024**3
+
 _numbers = itertools.count(1)
 
 
@@ -37,7 +41,7 @@ def dsn_of(dsn: str, database: str) -> str:
 def postgres_dsn() -> Iterator[str]:
     """DSN of the session's Postgres (its maintenance database)."""
     # Not pytest's tmp_path: that is closed to other users, and as root Postgres runs as another.
-    data_dir = Path(tempfile.mkdtemp(prefix="hatchet-test-"))
+    data_dir = Path(tempfile.mkdtemp(prefix="hatchet-test-", dir=_fast_dir()))
     if os.geteuid() == 0:
         data_dir.chmod(0o711)
     postgres = EmbeddedPostgres(data_dir, durable=False)
@@ -61,7 +65,7 @@ async def database(template_dsn: str) -> AsyncIterator[str]:
     name = f"test_{next(_numbers)}"
     admin = await asyncpg.connect(dsn_of(template_dsn, "postgres"))
     try:
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
         yield dsn_of(template_dsn, name)
         await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
@@ -79,6 +83,13 @@ async def empty_database(postgres_dsn: str) -> AsyncIterator[str]:
         await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
         await admin.close()
+
+
+def _fast_dir() -> Path | None:
+    """Where the session's cluster goes; None for the usual directory of temporary files."""
+    if os.access(MEMORY_DIR, os.W_OK) and shutil.disk_usage(MEMORY_DIR).free > MEMORY_BYTES_MIN:
+        return MEMORY_DIR
+    return None
 
 
 async def _make_template(postgres_dsn: str) -> None:

@@ -53,7 +53,9 @@ class Codec(Generic[T]):
             if self._empty is None:
                 self._empty = EmptyModel()
             return cast("T", self._empty)
-        return self.adapter.validate_json(text or "{}", context=_CONTEXT, by_alias=True, by_name=True)
+        return self.adapter.validate_json(
+            text or "{}", context=_CONTEXT, by_alias=True, by_name=True
+        )
 
     def read_python(self, value: Any) -> T:
         """Validate a plain Python value."""
@@ -62,7 +64,7 @@ class Codec(Generic[T]):
     def write(self, value: Any) -> str:
         """JSON text of `value`. Raises `ValueError` or `TypeError` if it has none."""
         if self._exact is not None and type(value) is self._exact:
-            return self.adapter.dump_json(value, context=_CONTEXT).decode()
+            return self.adapter.dump_json(cast("T", value), context=_CONTEXT).decode()
         return write_by_own_type(value)
 
     def json_schema(self) -> bytes | None:

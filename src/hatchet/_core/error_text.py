@@ -1,9 +1,9 @@
 """The text of a failed task, in the form that the official SDK writes and reads.
 
-    <ExcType>: <message>          newlines of the message as backslash + newline,
-    <traceback>                   `: ` inside the type as `:::`
-                                  (an empty line)
-    {"__hatchet_error_metadata__": {"task_run_external_id": "<id>"}}
+<ExcType>: <message>          newlines of the message as backslash + newline,
+<traceback>                   `: ` inside the type as `:::`
+                              (an empty line)
+{"__hatchet_error_metadata__": {"task_run_external_id": "<id>"}}
 """
 
 import json
@@ -12,6 +12,7 @@ import traceback
 
 METADATA_KEY = "__hatchet_error_metadata__"
 FOREIGN_TYPE = "HatchetError"
+LONGEST_PART = 100_000
 _HEAD = re.compile(r"(?P<type>[^\n]+?): (?P<message>(?:\\\n|[^\n])*)(?:\n(?P<trace>.*))?\Z", re.S)
 
 
@@ -21,11 +22,22 @@ def write(exc_type: str, message: str, trace: str, task_run_id: str | None) -> s
     >>> write("ValueError", "a\\nb", "trace", None)
     'ValueError: a\\\\\\nb\\ntrace'
     """
+    message, trace = _storable(message), _storable(trace)
     head = f"{exc_type.replace(': ', ':::')}: {message.replace(chr(10), chr(92) + chr(10))}"
     body = f"{head}\n{trace}"
     if task_run_id is None:
         return body
     return f"{body}\n\n{json.dumps({METADATA_KEY: {'task_run_external_id': task_run_id}})}"
+
+
+def _storable(text: str) -> str:
+    """Without the null character, and not longer than is useful: the middle is left out."""
+    text = text.replace("\0", "\\x00")
+    if len(text) <= LONGEST_PART:
+        return text
+    half = LONGEST_PART // 2
+    left_out = len(text) - 2 * half
+    return f"{text[:half]}... {left_out:,} characters left out ...{text[-half:]}"
 
 
 def write_exception(exc: BaseException, task_run_id: str | None) -> str:

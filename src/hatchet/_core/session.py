@@ -118,7 +118,7 @@ class Cancelled(NamedTuple):
 class CallError(NamedTuple):
     code: int
     message: str
-    index: int
+    item_index: int
 
 
 class TriggerAnswer(NamedTuple):

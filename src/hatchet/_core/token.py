@@ -21,7 +21,9 @@ def read_claims(token: str) -> TokenClaims:
         )
     parts = token.split(".")
     if len(parts) != 3:
-        raise ValueError(f"HATCHET_CLIENT_TOKEN must have 3 parts separated by dots, not {len(parts)}")
+        raise ValueError(
+            f"HATCHET_CLIENT_TOKEN must have 3 parts with dots between, not {len(parts)}"
+        )
     try:
         payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (ValueError, binascii.Error) as error:

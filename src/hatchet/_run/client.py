@@ -37,3 +37,8 @@ class Client:
 
             self._rest = RestClient(self.config)
         return self._rest
+
+    def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None and self._generation == generation():
+            session.close()

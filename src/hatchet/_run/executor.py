@@ -262,9 +262,7 @@ class Executor:
     def _unknown(self, assigned: Assigned) -> None:
         message = f"worker {self.data.name!r} has no task for action {assigned.action!r}"
         sdk_logger.error(message)
-        data = frames.report(
-            assigned.task_id, assigned.attempt, frames.REPORT_FAILED, message, 0
-        )
+        data = frames.report(assigned.task_id, assigned.attempt, frames.REPORT_FAILED, message, 0)
         self._session.report((assigned.task_id, assigned.attempt), data)
 
     def cancel(self, cancellations: Iterable[Cancelled]) -> None:
@@ -300,9 +298,7 @@ class Executor:
         self.data.labels.update(labels)
         self._session.send(frames.worker_change(labels=labels))
 
-    def log(
-        self, task_id: bytes, attempt: int, level: str, message: str, at_ms: int = 0
-    ) -> None:
+    def log(self, task_id: bytes, attempt: int, level: str, message: str, at_ms: int = 0) -> None:
         at_ms = at_ms or int(time.time() * 1000)
         if message and not self._session.send_log(
             frames.log_line(task_id, attempt, at_ms, level, message.replace("\0", ""))

@@ -51,7 +51,9 @@ class Reply(Generic[T]):
         self._error: BaseException | None = None
         self._waiters: list[threading.Lock | _Waiter] | None = None
 
-    def settle(self, wakeups: Wakeups, value: Any = None, error: BaseException | None = None) -> None:
+    def settle(
+        self, wakeups: Wakeups, value: Any = None, error: BaseException | None = None
+    ) -> None:
         """Set it (repeats are ignored). Waiting event loops hear at `wakeups.flush()`."""
         with _guard:
             if self.done:
@@ -70,7 +72,9 @@ class Reply(Generic[T]):
         if not self.done:
             lock = threading.Lock()
             lock.acquire()
-            if self._join(lock) and not lock.acquire(timeout=-1 if timeout_s is None else timeout_s):
+            if self._join(lock) and not lock.acquire(
+                timeout=-1 if timeout_s is None else timeout_s
+            ):
                 self._leave(lock)
                 if not self.done:
                     raise TimeoutError(f"no answer within {timeout_s} s")

@@ -11,14 +11,22 @@ way, and the reader settles replies. When the stream breaks:
 """
 
 import asyncio
+import contextlib
 import itertools
 import logging
-import random
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatchet._core.session import Assigned, Cancelled, Registered, TriggerItemData, WorkerData
+from hatchet._run.failures import (
+    REFUSALS,
+    as_failure,
+    pauses,
+    refusal,
+    unavailable,
+)
 from hatchet._run.io_thread import IoThread
+from hatchet._run.ledger import Ledger
 from hatchet._run.outbox import (
     Item,
     Join,
@@ -48,14 +56,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("hatchet")
 
 WELCOME_TIMEOUT_S = 10.0
-BACKOFF_FIRST_S = 0.05
-BACKOFF_LAST_S = 5.0
 REFUSED_BACKOFF_S = 30.0
 TICK_S = 0.25
 FIRST_FRAME_BYTES = 4 << 20  # until the engine has told its own limit
 SUBSCRIBE_IDS_PER_PIECE = 10_000
-# Trying again does not help before somebody changes something.
-REFUSALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "UNIMPLEMENTED"})
 
 
 class WorkerPort(Protocol):
@@ -83,9 +87,8 @@ class Session:
         self._outbox = Outbox(io.loop, self._woken)
         self._request_ids = itertools.count(1)
         self._wakeups = Wakeups()
-        self._triggers: dict[int, Trigger] = {}  # written, unanswered
-        self._calls: dict[int, TaskCall] = {}
-        self._watches: dict[bytes, list[tuple[Gathering[RunOutcome], int]]] = {}
+        self._ledger = Ledger(self._wakeups)
+        self._flushed: list[Reply[None]] = []
         self._worker: WorkerPort | None = None
         self._runner: asyncio.Task[None] | None = None
         self._channel: Any = None
@@ -93,6 +96,8 @@ class Session:
         self._tick_handle: asyncio.TimerHandle | None = None
         self._next_seq = 1
         self._last_write = 0.0
+        self._writing = False
+        self._hurry = asyncio.Event()
         self._closing = False
         self.log_backlog = 0
         self.welcome: Welcomed | None = None
@@ -156,6 +161,7 @@ class Session:
         """Make this the stream of a worker. At most one worker per session."""
         self._worker = worker
         self._outbox.put(Join())
+        self._io.loop.call_soon_threadsafe(self._hurry.set)
 
     def detach(self) -> None:
         self._worker = None
@@ -164,10 +170,11 @@ class Session:
     def has_worker(self) -> bool:
         return self._worker is not None
 
-    @property
-    def settled(self) -> bool:
-        """Everything is written, and every report is acknowledged."""
-        return self._outbox.settled
+    def flush(self) -> Reply[None]:
+        """Answered when everything is written and every report is acknowledged."""
+        reply: Reply[None] = Reply()
+        self._io.loop.call_soon_threadsafe(self._add_flush, reply)
+        return reply
 
     async def unary(self, path: str, request: Any, timeout_s: float = 30.0) -> Any:
         """A call of the official protocol, from any event loop."""
@@ -186,7 +193,7 @@ class Session:
         from hatchet._wire import channel as wire
 
         give_up = time.monotonic() + timeout_s
-        pauses = _pauses()
+        waits = pauses()
         while True:
             rest = give_up - time.monotonic()
             try:
@@ -197,11 +204,11 @@ class Session:
                 failure = wire.failure(error)
                 if failure is None:
                     raise
-                pause = next(pauses)
+                pause = next(waits)
                 if failure.code != "UNAVAILABLE":
                     raise HatchetCallError(failure.code, failure.message) from None
                 if time.monotonic() + pause > give_up:
-                    raise self._unavailable(failure.message) from None
+                    raise unavailable(self._config.host_port, failure.message) from None
                 await self._drop_channel()
                 await asyncio.sleep(pause)
 
@@ -234,32 +241,34 @@ class Session:
 
     def _wanted(self) -> bool:
         return not self._closing and bool(
-            self._worker or self._watches or not self._outbox.settled or self._triggers
+            self._worker or not self._outbox.settled or not self._ledger.is_empty
         )
 
     async def _run(self) -> None:
         """Connect, serve, reconnect, as long as somebody needs it."""
-        pauses = _pauses()
-        while self._wanted():
+        waits = pauses()
+        while self._wanted() or not (self._closing or self._outbox.sleep()):
             welcomed = self.welcome
             try:
                 failure = await self._serve()
             except Exception as error:  # a defect here must not end the worker
                 logger.exception("session failed")
-                failure = _as_failure(error)
+                failure = as_failure(error)
             if self._closing:
                 break
             if self.welcome is not welcomed:
-                pauses = _pauses()
+                waits = pauses()
             self._broken(failure)
             if not self._wanted():
-                break
+                continue
             refused = failure.code in REFUSALS
-            pause = REFUSED_BACKOFF_S if refused else next(pauses)
+            pause = REFUSED_BACKOFF_S if refused else next(waits)
             self._log_failure(failure, pause)
             await self._drop_channel()
-            await asyncio.sleep(pause)
-        self._outbox.sleep()
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._hurry.wait()
 
     async def _serve(self) -> "CallFailure":
         """One stream, from hello to its end; how it ended."""
@@ -292,8 +301,10 @@ class Session:
             return failure
         finally:
             self._writer_wake = None
+            self._writing = False
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             call.cancel()
 
     def _open(self, received: "Received") -> None:
@@ -306,8 +317,9 @@ class Session:
         self._next_seq = 1
         self._writer_wake = asyncio.Event()
         self._outbox.rewind()
+        self._outbox.filter(lambda item: not isinstance(item, Join))
         front = self._outbox.items
-        ids = list(self._watches)
+        ids = self._ledger.watched
         for start in range(0, len(ids), SUBSCRIBE_IDS_PER_PIECE):
             piece = frames.subscribe(ids[start : start + SUBSCRIBE_IDS_PER_PIECE])
             front.appendleft(Lossy(piece, is_log=False))
@@ -340,7 +352,11 @@ class Session:
             frame = self._gather()
             if frame:
                 self._last_write = loop.time()
+                self._writing = True
                 await call.write(frame)
+                self._writing = False
+                self._check_settled()
+                self._wakeups.flush()
             elif self._outbox.sleep():
                 await wake.wait()
                 wake.clear()
@@ -361,38 +377,44 @@ class Session:
             if parts and size + len(data) > limit:
                 break
             items.popleft()
-            if isinstance(item, Report):
-                reports.append(item)
-            elif isinstance(item, Lossy):
-                self.log_backlog -= item.is_log
-            elif isinstance(item, Trigger):
-                if len(data) > limit:
-                    self._settle_oversize(item, limit)
-                    continue
-                if item.ids.done:  # its caller's patience has ended
-                    continue
-                self._triggers[item.request_id] = item
-            elif isinstance(item, TaskCall):
-                self._calls[item.request_id] = item
-            if data:
+            if data and self._admit(item, len(data), limit):
                 parts.append(data)
                 size += len(data)
+                if isinstance(item, Report):
+                    reports.append(item)
         if reports:
             self._outbox.sent(self._next_seq, reports)
             parts.append(frames.sequence(self._next_seq))
             self._next_seq += 1
         self._wakeups.flush()
-        if self._triggers or self._calls:
+        if self._ledger.awaits_answers:
             self._arm_tick()
         return b"".join(parts)
+
+    def _admit(self, item: Item, size: int, limit: int) -> bool:
+        """Whether an item goes into the frame; note what it waits for."""
+        if isinstance(item, Lossy):
+            self.log_backlog -= item.is_log
+        elif isinstance(item, Trigger):
+            if size > limit:
+                self._refuse_size(item, limit)
+                return False
+            if item.ids.done:  # its caller's patience has ended
+                return False
+            self._ledger.wrote(item)
+        elif isinstance(item, TaskCall):
+            if item.reply.done:
+                return False
+            self._ledger.wrote(item)
+        return True
 
     def _encode(self, item: Any) -> bytes:
         from hatchet._wire import frames
 
         if isinstance(item, Watch):
-            return frames.subscribe(self._add_watch(item))
+            return frames.subscribe(self._ledger.add_watch(item))
         if isinstance(item, Unwatch):
-            ids = self._drop_watch(item)
+            ids = self._ledger.drop_watch(item)
             return frames.unsubscribe(ids) if ids else b""
         if isinstance(item, Join):
             worker = self._worker
@@ -402,31 +424,12 @@ class Session:
         data: bytes = item.data
         return data
 
-    def _settle_oversize(self, trigger: Trigger, limit: int) -> None:
+    def _refuse_size(self, trigger: Trigger, limit: int) -> None:
         error = ValueError(
             f"the trigger takes {len(trigger.data):,} bytes; the engine accepts at most {limit:,} "
             "in one frame. Store large data elsewhere and pass a reference."
         )
-        self._fail_trigger(trigger, error)
-
-    def _add_watch(self, watch: Watch) -> list[bytes]:
-        for index, run_id in enumerate(watch.run_ids):
-            waiting = self._watches.setdefault(run_id, [])
-            if (watch.gathering, index) not in waiting:
-                waiting.append((watch.gathering, index))
-        return watch.run_ids
-
-    def _drop_watch(self, item: Unwatch) -> list[bytes]:
-        ended = []
-        for run_id in item.run_ids:
-            waiting = self._watches.get(run_id)
-            if waiting is None:
-                continue
-            waiting[:] = [entry for entry in waiting if entry[0] is not item.gathering]
-            if not waiting:
-                del self._watches[run_id]
-                ended.append(run_id)
-        return ended
+        self._ledger.fail(trigger, error)
 
     async def _read(self, call: "StreamCall") -> None:
         from hatchet._wire import channel as wire
@@ -437,21 +440,7 @@ class Session:
 
     def _take(self, received: "Received") -> None:
         wakeups = self._wakeups
-        for answer in received.trigger_answers:
-            trigger = self._triggers.pop(answer.request_id, None)
-            if trigger is None:
-                continue
-            if answer.error is not None:
-                self._fail_trigger(trigger, _call_error(answer.error.code, answer.error.message))
-                continue
-            if trigger.gathering is not None:
-                for index, run_id in enumerate(answer.run_ids):
-                    self._watches.setdefault(run_id, []).append((trigger.gathering, index))
-            trigger.ids.settle(wakeups, answer.run_ids)
-        watches = self._watches
-        for run_id, outcome in received.results:
-            for gathering, index in watches.pop(run_id, ()):
-                gathering.put(index, outcome, wakeups)
+        self._ledger.answer(received)
         worker = self._worker
         if received.acked_seq:
             keys = self._outbox.acked(received.acked_seq)
@@ -464,15 +453,7 @@ class Session:
                 worker.deliver(received.assignments)
             if received.cancellations:
                 worker.cancel(received.cancellations)
-        for task_answer in received.task_answers:
-            call = self._calls.pop(task_answer.request_id, None)
-            if call is not None:
-                error = task_answer.error
-                call.reply.settle(
-                    wakeups,
-                    task_answer.timeout_at_ms,
-                    _call_error(error.code, error.message) if error else None,
-                )
+        self._check_settled()
         wakeups.flush()
 
     # ------------------------------------------------------------------ failure
@@ -481,20 +462,15 @@ class Session:
         """The stream ended: settle what can not be carried over to the next one."""
         where = f"{self._config.host_port}: {failure.message or 'stream ended'} ({failure.code})"
         self.last_failure = f"{failure.message or 'stream ended'} ({failure.code})"
-        for trigger in self._triggers.values():
-            self._fail_trigger(
-                trigger,
-                TriggerOutcomeUnknownError(
-                    f"the connection to {where} broke before the trigger was answered: its runs "
-                    "may or may not exist. Look for them before you trigger again."
-                ),
-            )
-        self._triggers.clear()
-        for call in self._calls.values():
-            call.reply.settle(self._wakeups, error=ConnectionLostError(f"lost {where}"))
-        self._calls.clear()
+        self._ledger.fail_written(
+            TriggerOutcomeUnknownError(
+                f"the connection to {where} broke before the trigger was answered: its runs may or "
+                "may not exist. Look for them before you trigger again."
+            ),
+            ConnectionLostError(f"the connection to {where} broke before the answer"),
+        )
         if failure.code in REFUSALS:
-            self._refuse_all(_refusal(failure, self._config.host_port))
+            self._refuse_all(refusal(failure, self._config.host_port))
         if self._worker is not None:
             self._worker.disconnected()
         self._wakeups.flush()
@@ -507,22 +483,25 @@ class Session:
 
         def keep(item: Item) -> bool:
             if isinstance(item, (Trigger, TaskCall, Watch)):
-                self._fail_unsent(item, error)
+                self._ledger.fail(item, error)
                 return False
             return kept and not isinstance(item, (Unwatch, Join))
 
         self._outbox.filter(keep)
-        for waiting in self._watches.values():
-            for gathering, _ in waiting:
-                gathering.reply.settle(self._wakeups, error=error)
-        self._watches.clear()
+        self._ledger.fail_watches(error)
         if self._worker is not None:
             self._worker.refused(error, self._wakeups)
 
-    def _fail_trigger(self, trigger: Trigger, error: Exception) -> None:
-        if trigger.gathering is not None:
-            trigger.gathering.reply.settle(self._wakeups, error=error)
-        trigger.ids.settle(self._wakeups, error=error)
+    def _add_flush(self, reply: Reply[None]) -> None:
+        self._flushed.append(reply)
+        self._check_settled()
+        self._wakeups.flush()
+
+    def _check_settled(self) -> None:
+        if self._flushed and self._outbox.settled and not self._writing:
+            for reply in self._flushed:
+                reply.settle(self._wakeups)
+            self._flushed.clear()
 
     def _arm_tick(self) -> None:
         if self._tick_handle is None:
@@ -532,22 +511,9 @@ class Session:
         """End the patience of those who wait too long. Runs only while somebody waits."""
         self._tick_handle = None
         now = time.monotonic()
-        waiting = False
-        expired: list[Trigger | TaskCall | Watch] = []
-        for written in (self._triggers, self._calls):
-            for entry in written.values():
-                if entry.deadline > now:
-                    waiting = True
-                    break
-                expired.append(entry)
-        for entry in expired:
-            text = f"{self._config.host_port} did not answer in {self._config.trigger_timeout_s:g} s"
-            if isinstance(entry, Trigger):
-                del self._triggers[entry.request_id]
-                self._fail_trigger(entry, TriggerOutcomeUnknownError(text))
-            elif isinstance(entry, TaskCall):
-                del self._calls[entry.request_id]
-                entry.reply.settle(self._wakeups, error=ConnectionLostError(text))
+        text = f"{self._config.host_port} did not answer in {self._config.trigger_timeout_s:g} s"
+        self._ledger.expire(now, TriggerOutcomeUnknownError(text), ConnectionLostError(text))
+        waiting = self._ledger.awaits_answers
         if self._writer_wake is None:
             waiting = self._tick_unsent(now) or waiting
         self._wakeups.flush()
@@ -565,45 +531,30 @@ class Session:
             if item.deadline > now:
                 waiting = True
                 return True
-            self._fail_unsent(item, self._unavailable(self.last_failure))
+            self._ledger.fail(item, self.unavailable())
             return False
 
         self._outbox.filter(patient)
         return waiting
 
-    def _fail_unsent(self, item: Trigger | TaskCall | Watch, error: Exception) -> None:
-        if isinstance(item, Trigger):
-            self._fail_trigger(item, error)
-        elif isinstance(item, TaskCall):
-            item.reply.settle(self._wakeups, error=error)
-        else:
-            item.gathering.reply.settle(self._wakeups, error=error)
-
-    def _unavailable(self, reason: str) -> EngineUnavailableError:
-        return EngineUnavailableError(
-            f"cannot reach the Hatchet engine at {self._config.host_port} ({reason or 'no answer'}). "
-            "Is it running? `hatchet server` starts one; HATCHET_CLIENT_HOST_PORT and "
-            "HATCHET_CLIENT_TLS_STRATEGY say where and how to connect."
-        )
+    def unavailable(self) -> EngineUnavailableError:
+        """The error for those who waited too long for a connection."""
+        return unavailable(self._config.host_port, self.last_failure)
 
     def _log_failure(self, failure: "CallFailure", pause_s: float) -> None:
-        if self._worker is None:
-            logger.debug("stream ended: %s; reconnecting in %.1f s", failure, pause_s)
-        else:
-            logger.warning(
-                "lost the engine at %s: %s (%s); trying again in %.1f s, running tasks go on",
-                self._config.host_port,
-                failure.message or "stream ended",
-                failure.code,
-                pause_s,
-            )
+        logger.log(
+            logging.DEBUG if self._worker is None else logging.WARNING,
+            "no stream to the engine at %s: %s (%s); trying again in %.1f s, running tasks go on",
+            self._config.host_port,
+            failure.message or "stream ended",
+            failure.code,
+            pause_s,
+        )
 
     async def _close(self, timeout_s: float) -> None:
-        deadline = self._io.loop.time() + timeout_s
-        while (
-            self.welcome_is_live and not self.settled and self._io.loop.time() < deadline
-        ):  # pragma: no branch
-            await asyncio.sleep(0.005)
+        with contextlib.suppress(TimeoutError):
+            if self.welcome_is_live:
+                await self.flush().aio(timeout_s)
         self._closing = True
         if self._runner is not None:
             self._runner.cancel()
@@ -613,40 +564,3 @@ class Session:
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
-
-
-def _pauses() -> "itertools.chain[float]":
-    """Growing pauses with jitter, in seconds, without end."""
-
-    def grow() -> Any:
-        pause = BACKOFF_FIRST_S
-        while True:
-            yield pause * random.uniform(0.5, 1.5)
-            pause = min(pause * 2, BACKOFF_LAST_S)
-
-    return itertools.chain(grow())
-
-
-def _as_failure(error: Exception) -> "CallFailure":
-    from hatchet._wire.channel import CallFailure
-
-    return CallFailure("UNKNOWN", str(error))
-
-
-def _call_error(code: int, message: str) -> Exception:
-    from hatchet._wire.channel import status_name
-
-    return HatchetCallError(status_name(code), message)
-
-
-def _refusal(failure: "CallFailure", host_port: str) -> Exception:
-    if failure.code == "UNIMPLEMENTED":
-        text = (
-            f"the server at {host_port} does not speak the session protocol of this SDK: "
-            "it is no `hatchet server`, or an older one"
-        )
-    elif failure.code == "UNAUTHENTICATED":
-        text = f"{host_port} refused the token: {failure.message}. `hatchet token create` makes one."
-    else:
-        text = f"{host_port} refused the connection: {failure.message}"
-    return HatchetCallError(failure.code, text)

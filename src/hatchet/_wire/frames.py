@@ -81,9 +81,7 @@ def worker_change(
     return frame.SerializeToString()
 
 
-def _set_labels(
-    message: "RegisterWorker | WorkerChange", labels: Mapping[str, LabelValue]
-) -> None:
+def _set_labels(message: "RegisterWorker | WorkerChange", labels: Mapping[str, LabelValue]) -> None:
     for key, value in labels.items():
         if isinstance(value, int):
             message.labels[key].number = int(value)

@@ -226,7 +226,9 @@ class Context:
     def _parent_output(self, task: "Task[Any, Any]") -> Any:
         parents = self._data.get("parents") or {}
         if task.name not in parents:
-            raise ValueError(f"no output of task {task.name!r}: is it a parent of {self.task_name!r}?")
+            raise ValueError(
+                f"no output of task {task.name!r}: is it a parent of {self.task_name!r}?"
+            )
         return parents[task.name]
 
     @property

@@ -31,9 +31,7 @@ class MockPort:
     def upsert_labels(self, labels: Mapping[str, LabelValue]) -> None:
         self._labels.update(labels)
 
-    def log(
-        self, task_id: bytes, attempt: int, level: str, message: str, at_ms: int = 0
-    ) -> None:
+    def log(self, task_id: bytes, attempt: int, level: str, message: str, at_ms: int = 0) -> None:
         pass
 
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:

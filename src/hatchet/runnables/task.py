@@ -167,7 +167,9 @@ class Task(Generic[TInput, R]):
         """
         if self.is_async:
             raise TypeError(f"task {self.name!r} is async: use `await task.aio_mock_run(...)`")
-        value, context = self._mock(input, additional_metadata, parent_outputs, retry_count, lifespan)
+        value, context = self._mock(
+            input, additional_metadata, parent_outputs, retry_count, lifespan
+        )
         with context.as_current():
             return self._fn(value, context, **(dependencies or {}))  # type: ignore[no-any-return]
 
@@ -183,7 +185,9 @@ class Task(Generic[TInput, R]):
         """Like `mock_run`, for an async task."""
         if not self.is_async:
             raise TypeError(f"task {self.name!r} is sync: use `task.mock_run(...)`")
-        value, context = self._mock(input, additional_metadata, parent_outputs, retry_count, lifespan)
+        value, context = self._mock(
+            input, additional_metadata, parent_outputs, retry_count, lifespan
+        )
         with context.as_current():
             return await self._fn(value, context, **(dependencies or {}))  # type: ignore[no-any-return]
 
@@ -213,19 +217,46 @@ class SignatureHints(typing.NamedTuple):
 def signature_hints(fn: Callable[..., Any]) -> SignatureHints:
     """Types of the first parameter and of the return value; None where nothing usable is said.
 
-    Annotations that cannot be resolved (a name only known to the type checker) count as absent.
+    Postponed annotations are looked up where the function stands and where it is decorated. Each
+    is read by itself: a name that only the type checker knows does no harm elsewhere.
     """
+    function = inspect.unwrap(fn)
+    raw = getattr(function, "__annotations__", {})
     try:
-        hints = typing.get_type_hints(fn, include_extras=True)
-    except Exception:
-        raw = getattr(fn, "__annotations__", {})
-        hints = {name: hint for name, hint in raw.items() if not isinstance(hint, str)}
-    try:
-        names = list(inspect.signature(fn).parameters)
+        first = next(iter(inspect.signature(function).parameters), "")
     except (TypeError, ValueError):
-        names = []
-    first = hints.get(names[0]) if names else None
-    return SignatureHints(first if is_structure(first) else None, hints.get("return"))
+        first = ""
+    scope = {**_decorating_scope(), **_closure_of(function)}
+    declared = _resolve(function, raw.get(first), scope)
+    return SignatureHints(
+        declared if is_structure(declared) else None, _resolve(function, raw.get("return"), scope)
+    )
+
+
+def _resolve(function: Callable[..., Any], annotation: Any, scope: dict[str, Any]) -> Any:
+    holder = type("_Holder", (), {"__annotations__": {"it": annotation}})
+    try:
+        hints = typing.get_type_hints(
+            holder, getattr(function, "__globals__", {}), scope, include_extras=True
+        )
+    except Exception:  # whatever the evaluation of a stranger's text may raise
+        return None
+    return hints["it"]
+
+
+def _closure_of(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return dict(inspect.getclosurevars(function).nonlocals)
+    except (TypeError, ValueError):
+        return {}
+
+
+def _decorating_scope() -> dict[str, Any]:
+    """Local names of the first caller outside of this package."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "hatchet":
+        frame = frame.f_back
+    return {} if frame is None else dict(frame.f_locals)
 
 
 def is_structure(hint: Any) -> bool:

@@ -230,7 +230,7 @@ class Worker:
             await self._until_stop(executor)
             await self._drain(executor, session)
         except TimeoutError:
-            raise session._unavailable(session.last_failure) from None
+            raise session.unavailable() from None
         finally:
             self._status = WorkerStatus.UNHEALTHY
             session.detach()
@@ -255,10 +255,10 @@ class Worker:
             sdk_logger.info("stopping: waiting for %d running tasks", len(executor.running))
         await executor.wait_idle()
         executor.change(leave=True)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                while not session.settled:
-                    await asyncio.sleep(0.01)
+        try:
+            await session.flush().aio(FLUSH_TIMEOUT_S)
+        except TimeoutError:
+            sdk_logger.warning("the engine did not acknowledge the last reports in time")
         sdk_logger.info("worker %s left", self._name)
 
     async def _register_all(self) -> None:

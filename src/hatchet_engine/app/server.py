@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from hatchet_engine.app.node import Node
 from hatchet_engine.app.settings import Settings
 from hatchet_engine.observe import definitions
 from hatchet_engine.observe.logs import LogLane
-from hatchet_engine.sessions.subscriptions import Subscriptions
+from hatchet_engine.sessions.subscriptions import Subscriptions, TaskNames
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.shards.lease import database_now
 from hatchet_engine.store.migrate import migrate
@@ -69,6 +70,7 @@ async def serve(
     can't start; everything already started is stopped again.
     """
     stop = stop or asyncio.Event()
+    _tune_garbage_collection()
     async with AsyncExitStack() as stack:
         dsn = settings.database_url
         if dsn is None:
@@ -105,7 +107,7 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         )
         subscriptions.attach(pool, _task_name(pool))
         logs = LogLane(dsn, clock.now_ms)
-        await logs.start()
+        logs.start()
         stack.push_async_callback(logs.stop)
         _background(stack, subscriptions.run())
         _background(stack, node.run(), before=node.stop)
@@ -134,6 +136,14 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         )
 
 
+def _tune_garbage_collection() -> None:
+    """A turn makes thousands of short-lived objects that hold no circles; looking for circles
+    after every 700 of them, as is the default, costs a tenth of the engine's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def _limits(settings: Settings) -> Limits:
     fits = settings.grpc_send_bytes_max - ENVELOPE_BYTES
     return Limits(
@@ -144,7 +154,7 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _task_name(pool: asyncpg.Pool) -> Callable[[UUID, int], object]:
+def _task_name(pool: asyncpg.Pool) -> TaskNames:
     async def task_name(version_id: UUID, step: int) -> str:
         found = await definitions.get_many(pool, [version_id])
         task = found[version_id].task(step)

@@ -17,8 +17,9 @@ from hatchet_engine.domain.definition import (
 from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
-NAME = re.compile(r"^[a-zA-Z0-9._-]+$")
-ACTION = re.compile(r"^[^:\s]+:[^:\s]+(:[^:\s]+)?$")
+# \Z, because $ also matches before a trailing newline.
+NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
+ACTION = re.compile(r"[^:\s\x00-\x1f]+(:[^:\s\x00-\x1f]+){1,2}\Z")
 NAME_LENGTH_MAX = 255
 TASKS_MAX = 1_000
 RETRIES_MAX = 10_000

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.commands import CancelTasks
-from hatchet_engine.turn.lifecycle import cancel_running
+from hatchet_engine.turn.lifecycle import cancel_running, end_waiting
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.waiting import Found, end_delayed, end_queued, item_from_row
 
@@ -41,7 +41,21 @@ def _cancel_one(turn: Turn, command: CancelTasks, task_id: UUID, found: Found) -
 
 
 def _cancel_new(turn: Turn, command: CancelTasks, task_id: UUID) -> bool:
-    """A task that entered a queue within this very turn is in no table yet."""
+    """A task that was queued or put into backoff within this very turn is in no table yet."""
+    for position, row in enumerate(turn.plan.delayed):
+        if row[0] == task_id and row[3] == command.tenant_id:
+            del turn.plan.delayed[position]
+            version = turn.hot.definitions.versions[row[4]]
+            end_waiting(
+                turn,
+                tenant_id=row[3],
+                task_id=task_id,
+                step=version.steps[row[5]],
+                attempt=row[6],
+                kind=EventKind.CANCELLED,
+                reason=command.reason,
+            )
+            return True
     for item in reversed(turn.plan.queued):
         if item.task_id == task_id and not item.gone and item.tenant_id == command.tenant_id:
             end_queued(turn, item, EventKind.CANCELLED, command.reason)

@@ -22,7 +22,7 @@ import asyncpg
 import structlog
 from asyncpg.pgproto.pgproto import UUID as FastUUID
 
-from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.store import partitions
 from hatchet_engine.turn import register
@@ -52,7 +52,16 @@ class ConnectionLost(Exception):
     """The writer's connection broke. Waiting commands are kept for the next take-over."""
 
 
-CONNECTION_ERRORS = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+# How a connection that is gone shows. ``InterfaceError`` also covers values that can't be encoded,
+# which are the fault of a command: :func:`_lost` tells them apart.
+CONNECTION_ERRORS = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+)
 
 
 @dataclass(slots=True)
@@ -175,14 +184,23 @@ class Engine:
             batch = self._drain()
             try:
                 await self._turn_in_halves(batch)
-            except CONNECTION_ERRORS as error:
+            except BaseException as error:
+                # Also when the loop is cancelled in mid-turn: no caller may be forgotten.
                 self._connection = None
-                if self._doubt is None:
-                    self._inbox.extendleft(
-                        entry for entry in reversed(batch) if not entry[1].done()
-                    )
-                raise ConnectionLost(str(error)) from error
+                self._keep(batch)
+                if _lost(error):
+                    raise ConnectionLost(str(error)) from error
+                raise
             self._busy = False
+
+    def _keep(self, batch: list[Waiting]) -> None:
+        """Unanswered commands wait for the next take-over; those in doubt are settled there."""
+        doubtful = set() if self._doubt is None else {future for _, future in self._doubt.batch}
+        self._inbox.extendleft(
+            entry
+            for entry in reversed(batch)
+            if not entry[1].done() and entry[1] not in doubtful
+        )
 
     def stop(self) -> None:
         """Finish what is in the inbox and return from :meth:`run`."""
@@ -222,13 +240,14 @@ class Engine:
     async def _turn_in_halves(self, batch: list[Waiting]) -> None:
         try:
             await self._turn(batch)
-        except CONNECTION_ERRORS:
-            raise
         except Exception as error:
             connection = self._connection
-            if connection is None or connection.is_closed():
+            if _lost(error):
                 raise
+            if self._doubt is not None or connection is None or connection.is_closed():
+                raise ConnectionLost(str(error)) from error
             self.hot = await recover(connection, self._stamp(), self.hot)
+            self._again = True  # the windows are to be read anew
             if len(batch) > 1:
                 middle = len(batch) // 2
                 await self._turn_in_halves(batch[:middle])
@@ -238,7 +257,7 @@ class Engine:
             if not batch:
                 raise  # not a caller's fault: timers or placement
             if not batch[0][1].done():
-                batch[0][1].set_exception(error)
+                batch[0][1].set_exception(_answer_of(error))
 
     async def _turn(self, batch: list[Waiting]) -> None:
         connection = self._connection
@@ -274,10 +293,10 @@ class Engine:
         self._doubt = Doubt(turn, batch, answers)
         try:
             await transaction.commit()
-        except CONNECTION_ERRORS:
-            raise
-        except BaseException:
-            self._doubt = None
+        except BaseException as error:
+            # Refused by Postgres: surely not stored. Anything else leaves it open.
+            if isinstance(error, asyncpg.PostgresError) and not _lost(error):
+                self._doubt = None
             raise
         self._doubt = None
         self._finish(turn, answers)
@@ -285,7 +304,11 @@ class Engine:
     def _finish(self, turn: Turn, answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
         """The turn is stored: tell everybody."""
         self.turns += 1
-        announce(turn, self._waiters, self._watchers)
+        try:
+            announce(turn, self._waiters, self._watchers)
+        except Exception:
+            # Stored is stored: running the commands again would apply them twice.
+            log.exception("announce_failed")
         for future, answer in answers:
             if not future.done():
                 future.set_result(answer)
@@ -336,3 +359,24 @@ class Engine:
         if now_ms + margin_ms >= self._partitions_until_ms:
             async with connection.transaction():
                 self._partitions_until_ms = await partitions.create_ahead(connection, now_ms)
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether an error means that the connection is gone."""
+    if isinstance(error, ConnectionLost):
+        return True
+    return isinstance(error, CONNECTION_ERRORS) and not _unstorable(error)
+
+
+def _unstorable(error: BaseException) -> bool:
+    """Whether Postgres, or its client, refused a value; the client's error is a ValueError too."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return isinstance(error, ValueError)
+    return isinstance(error, asyncpg.DataError)
+
+
+def _answer_of(error: Exception) -> Exception:
+    """What the caller of a command that can't be stored gets to hear."""
+    if _unstorable(error):
+        return invalid(f"a value can't be stored: {error}")
+    return error

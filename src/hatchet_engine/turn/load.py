@@ -31,6 +31,7 @@ from hatchet_engine.turn.waiting import Found, item_from_row
 from hatchet_engine.turn.workers import Running
 
 FAR_FUTURE_MS = (1 << 48) - 1
+DAY_MS = 86_400_000
 READ_SIZE = 1_000
 
 
@@ -175,14 +176,17 @@ class Loader:
     ) -> list[UUID]:
         if filter is None:
             return list(dict.fromkeys(given))
-        until_ms = FAR_FUTURE_MS if filter.until_ms is None else filter.until_ms
+        # Times from outside may be anything; the tables hold only what fits into an id.
+        since_ms = min(max(0, filter.since_ms), FAR_FUTURE_MS)
+        until_ms = FAR_FUTURE_MS if filter.until_ms is None else max(0, filter.until_ms)
+        latest_ms = self.turn.now_ms + DAY_MS
         return await history.task_ids_by_filter(
             self.connection,
             tenant_id,
-            ids.lowest(max(0, filter.since_ms)),
+            ids.lowest(since_ms),
             ids.lowest(min(FAR_FUTURE_MS, until_ms + 60_000)),
-            from_ms(filter.since_ms),
-            from_ms(min(until_ms, self.turn.now_ms + 86_400_000)),
+            from_ms(min(since_ms, latest_ms)),
+            from_ms(min(until_ms, latest_ms)),
             list(filter.statuses),
             list(filter.workflow_ids),
             [key for key, _ in filter.metadata],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hatchet_engine.domain.payloads import clean_error, output_problem
-from hatchet_engine.domain.states import Status
+from hatchet_engine.domain.states import EventKind, Status
 from hatchet_engine.turn.commands import Report, ReportKind, ReportTasks
 from hatchet_engine.turn.lifecycle import cancel_running, fail, finish
 from hatchet_engine.turn.state import Turn
@@ -23,14 +23,29 @@ def report(turn: Turn, command: ReportTasks) -> list[bool]:
             continue
         answers.append(True)
         if one.attempt is not None and one.attempt != running.attempt:
+            _refuse(turn, running, one)
             continue
         _apply(turn, running, one)
     return answers
 
 
+def _refuse(turn: Turn, running: Running, one: Report) -> None:
+    """An older attempt speaks while a newer one runs: its result does not count, but is told."""
+    if one.kind in (ReportKind.COMPLETED, ReportKind.FAILED):
+        turn.plan.event(
+            EventKind.LATE_REPORT_REFUSED,
+            running.tenant_id,
+            running.task_id,
+            one.attempt or 0,
+            None,
+            f"{one.kind.name} came after attempt {running.attempt} had begun",
+        )
+
+
 def _apply(turn: Turn, running: Running, one: Report) -> None:
     kind = one.kind
-    if one.started_ms is not None and running.started_ms is None:
+    first_sign = running.started_ms is None
+    if one.started_ms is not None and first_sign:
         # The worker's clock may run ahead or behind; the engine's own times bound it.
         running.started_ms = min(max(one.started_ms, running.assigned_ms), turn.now_ms)
     if kind is ReportKind.COMPLETED:
@@ -45,8 +60,9 @@ def _apply(turn: Turn, running: Running, one: Report) -> None:
         )
     elif kind is ReportKind.CANCELLED:
         cancel_running(turn, running, "Cancelled by the worker")
-    elif running.started_ms is None:
-        running.started_ms = turn.now_ms
+    elif first_sign:
+        if running.started_ms is None:
+            running.started_ms = turn.now_ms
         turn.plan.started[running.task_id] = running
 
 

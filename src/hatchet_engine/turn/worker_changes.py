@@ -143,6 +143,7 @@ def change(turn: Turn, command: ChangeWorker) -> None:
         worker.paused = command.paused
         turn.plan.worker_pauses[worker.id] = command.paused
         turn.hot.refresh_assignable(worker)
+    schedule_worker_check(turn)  # it may have been given up before and just been read again
     wake_worker(turn, worker)
 
 

@@ -69,7 +69,7 @@ def cluster_version(cluster_dir: Path) -> int | None:
         return None
 
 
-def initdb_arguments(programs: Programs, cluster_dir: Path) -> list[str]:
+def initdb_arguments(programs: Programs, cluster_dir: Path, *, durable: bool) -> list[str]:
     """Command that makes a cluster: UTF-8, ordered by bytes, whatever the locale of the system."""
     locale = ["--locale=C"]
     if programs.version >= 17:
@@ -80,6 +80,7 @@ def initdb_arguments(programs: Programs, cluster_dir: Path) -> list[str]:
         f"--username={ROLE}",
         "--encoding=UTF8",
         *locale,
+        *([] if durable else ["--no-sync"]),
         "--auth=reject",
         "--no-instructions",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from hatchet_engine.app.embedded.cluster import SOCKET_PORT, read_postmaster
 
 FAST_STOP_TIMEOUT_S = 15.0
 IMMEDIATE_STOP_TIMEOUT_S = 5.0
+CHECK_INTERVAL_S = 0.02
 
 # Fast stop with a checkpoint; stop at once (recovery at the next start); no choice left.
 STOP_STEPS = (
@@ -41,7 +43,9 @@ async def stop_leftover(cluster_dir: Path, socket_dir: Path) -> None:
             if is_postmaster or sig is signal.SIGKILL:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     member.send_signal(sig)
-        await asyncio.to_thread(psutil.wait_procs, members, timeout_s)
+        deadline = time.monotonic() + timeout_s
+        while _members(cluster_dir) and time.monotonic() < deadline:
+            await asyncio.sleep(CHECK_INTERVAL_S)
     # The pid in these files may belong to something else by now (common in containers), and
     # Postgres would then refuse to start. Nothing runs in the directory, so they can go.
     socket_file = socket_dir / f".s.PGSQL.{SOCKET_PORT}"
@@ -58,7 +62,10 @@ def is_postgres(pid: int) -> bool:
 
 
 def _members(cluster_dir: Path) -> list[psutil.Process]:
-    """All processes of the Postgres in `cluster_dir`: each has it as its working directory."""
+    """All processes of the Postgres in `cluster_dir`: each has it as its working directory.
+
+    Zombies have none, and so do not count: in containers they may stay for seconds.
+    """
     place = str(cluster_dir.resolve())
     found = []
     for process in psutil.process_iter(["name"]):

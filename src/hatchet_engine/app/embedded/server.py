@@ -161,7 +161,8 @@ class EmbeddedPostgres:
         await asyncio.to_thread(_remove_tree, new_dir)
         new_dir.mkdir(mode=0o700)
         identity.own(new_dir)
-        command = self._as_user(initdb_arguments(programs, new_dir), programs, identity, tied=False)
+        arguments = initdb_arguments(programs, new_dir, durable=self._durable)
+        command = self._as_user(arguments, programs, identity, tied=False)
         process = await asyncio.create_subprocess_exec(
             *command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )

@@ -116,6 +116,11 @@ class EngineApi(Protocol):
     @property
     def clock(self) -> Clock: ...
 
+    @property
+    def ready(self) -> bool:
+        """Whether commands are taken."""
+        ...
+
     async def submit(self, command: Command[R]) -> R:
         """Carry out a command; returns after its commit, raises ``domain.errors.Refused``."""
         ...

@@ -41,6 +41,8 @@ _AWAY = (
     ConnectionError,
     TimeoutError,
 )
+# A body that was not read as JSON, or is no object.
+_NOT_AN_OBJECT = {"model_attributes_type", "model_type", "dict_type", "missing"}
 PROBLEMS_SHOWN_MAX = 20
 UNAUTHENTICATED_TEXT = "Please provide valid credentials"
 
@@ -106,6 +108,8 @@ def _problems(errors: Sequence[Any]) -> list[APIError]:
         if where in ("query", "path", "header"):
             name = str(path[0]) if path else where
             description = f"Invalid format for parameter {name}: {text}"
+        elif error["type"] in _NOT_AN_OBJECT and not name:
+            description = "the request body must be a JSON object, sent as application/json"
         elif error["type"] == "json_invalid":
             name, description = "", f"the request body is not valid JSON: {text}"
         else:

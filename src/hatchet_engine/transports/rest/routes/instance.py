@@ -33,13 +33,15 @@ _TENANT = "/api/v1/tenants/{tenant}"
 
 @router.get("/api/ready", operation_id="readiness:get", response_class=Response)
 async def ready(shared: Shared) -> Response:
-    """200 without a body when the database answers, else 500."""
+    """200 without a body when commands are taken and the database answers, else 500."""
+    if not shared.engine.ready:
+        return refusal("the engine is not ready to take commands yet", 500)
     return await _health(shared)
 
 
 @router.get("/api/live", operation_id="liveness:get", response_class=Response)
 async def live(shared: Shared) -> Response:
-    """The same check as readiness."""
+    """200 without a body when the database answers, else 500."""
     return await _health(shared)
 
 

@@ -1,0 +1,1 @@
+"""Speed of the engine and the SDK, measured beside their peers. Start with `make bench`."""

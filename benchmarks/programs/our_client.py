@@ -1,0 +1,75 @@
+"""A caller with our SDK. Times are seconds unless their name says otherwise."""
+
+import asyncio
+import time
+
+from calls import serve
+from our_tasks import TASKS
+
+FILL_BATCH = 10_000
+WARM_UP_TIMEOUT_S = 60
+WARM_UP_PAUSE_S = 0.1
+
+
+async def warm_up(task: str) -> None:
+    """Return when a worker has run `task`; until one has registered it, the engine refuses."""
+    deadline = time.monotonic() + WARM_UP_TIMEOUT_S
+    while True:
+        try:
+            await TASKS[task].aio_run()
+            return
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(WARM_UP_PAUSE_S)
+
+
+async def bulk(task: str, count: int) -> float:
+    """Trigger `count` runs in bulk and wait for all results."""
+    runnable = TASKS[task]
+    began = time.perf_counter()
+    results = await runnable.aio_run_many([runnable.create_bulk_run_item() for _ in range(count)])
+    took_s = time.perf_counter() - began
+    assert len(results) == count and all(result["done"] for result in results)
+    return took_s
+
+
+async def fill(task: str, count: int) -> float:
+    """Trigger `count` runs in bulk and wait for none."""
+    runnable = TASKS[task]
+    items = [runnable.create_bulk_run_item() for _ in range(min(count, FILL_BATCH))]
+    began = time.perf_counter()
+    for start in range(0, count, FILL_BATCH):
+        await runnable.aio_run_many_no_wait(items[: count - start])
+    return time.perf_counter() - began
+
+
+async def one_by_one(task: str, count: int, callers: int) -> float:
+    """`callers` callers share `count` runs; each triggers one, waits for it, then the next."""
+    runnable = TASKS[task]
+    numbers = iter(range(count))
+
+    async def call() -> None:
+        for _ in numbers:
+            await runnable.aio_run()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(call() for _ in range(callers)))
+    return time.perf_counter() - began
+
+
+async def latency(task: str, samples: int, pause_s: float) -> list[float]:
+    """Milliseconds from trigger to result, one run at a time, with a pause before each."""
+    runnable = TASKS[task]
+    times_ms = []
+    for _ in range(samples):
+        await asyncio.sleep(pause_s)
+        began = time.perf_counter()
+        await runnable.aio_run()
+        times_ms.append((time.perf_counter() - began) * 1_000)
+    return times_ms
+
+
+if __name__ == "__main__":
+    operations = (warm_up, bulk, fill, one_by_one, latency)
+    serve({operation.__name__: operation for operation in operations})

@@ -1,0 +1,41 @@
+"""A process with one worker of our SDK, or many. Prints `ready` when all have joined."""
+
+import argparse
+import asyncio
+
+from our_tasks import counter, hatchet, noop, queued
+
+CHECK_INTERVAL_S = 0.002
+
+
+async def work(count: int, slots: int) -> None:
+    """Run `count` workers until the process is told to stop."""
+    workers = [
+        hatchet.worker(f"bench-{number}", slots=slots, workflows=[noop, queued])
+        for number in range(count)
+    ]
+    running = [asyncio.create_task(worker.aio_start()) for worker in workers]
+    while not all(worker.registered.is_set() for worker in workers):
+        if ended := [task for task in running if task.done()]:
+            await asyncio.gather(*ended)
+        await asyncio.sleep(CHECK_INTERVAL_S)
+    print("ready", flush=True)
+    # Each worker takes over the signals; the one that has them last tells the others.
+    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    for worker in workers:
+        worker.stop()
+    await asyncio.gather(*running)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--count-to", type=int, default=0)
+    options = parser.parse_args()
+    counter.wanted = options.count_to
+    asyncio.run(work(options.workers, options.slots))
+
+
+if __name__ == "__main__":
+    main()

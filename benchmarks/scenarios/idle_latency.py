@@ -1,0 +1,28 @@
+"""Trigger to result on an idle system: caller, engine and worker are three processes."""
+
+from __future__ import annotations
+
+from benchmarks.support.rows import Outcome, Row, at_most
+from benchmarks.support.scale import Scale
+from benchmarks.support.sdk import our_client, ready_worker
+from benchmarks.support.server import running_server
+from benchmarks.support.statistics import summary
+
+PAUSE_S = 0.01
+WARM_UP_SAMPLES = 50
+
+
+def run(scale: Scale) -> Outcome:
+    samples = scale.pick(1_000, 300)
+    with running_server() as server, ready_worker(server), our_client(server) as client:
+        client.call("warm_up", task="bench-noop")
+        options = {"task": "bench-noop", "pause_s": PAUSE_S}
+        client.call("latency", samples=WARM_UP_SAMPLES, **options)
+        latency = summary(client.call("latency", samples=samples, **options))
+    return Outcome(
+        rows=[
+            Row("idle latency, p50", latency["p50"], "ms", at_most(5)),
+            Row("idle latency, p99", latency["p99"], "ms", at_most(15)),
+        ],
+        details={"latency_ms": latency, "pause_s": PAUSE_S},
+    )

@@ -1,0 +1,66 @@
+"""How calls and connections fail: error texts that say what to do, and pauses between attempts."""
+
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hatchet.exceptions import (
+    DedupeViolationError,
+    EngineUnavailableError,
+    HatchetCallError,
+)
+
+if TYPE_CHECKING:
+    from hatchet._wire.channel import CallFailure
+
+BACKOFF_FIRST_S = 0.05
+BACKOFF_LAST_S = 5.0
+# Trying again does not help before somebody changes something.
+REFUSALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "UNIMPLEMENTED"})
+
+
+def pauses() -> Iterator[float]:
+    """Growing pauses with jitter, in seconds, without end."""
+    pause = BACKOFF_FIRST_S
+    while True:
+        yield pause * random.uniform(0.5, 1.5)
+        pause = min(pause * 2, BACKOFF_LAST_S)
+
+
+def as_failure(error: Exception) -> "CallFailure":
+    """A defect of ours, in the form of a call that failed."""
+    from hatchet._wire.channel import CallFailure
+
+    return CallFailure("UNKNOWN", f"{type(error).__name__}: {error}")
+
+
+def call_error(code: int, message: str) -> Exception:
+    """The exception for an error that the engine sent."""
+    from hatchet._wire.channel import status_name
+
+    name = status_name(code)
+    if name == "ALREADY_EXISTS":
+        return DedupeViolationError(message)
+    return HatchetCallError(name, message)
+
+
+def unavailable(host_port: str, reason: str) -> EngineUnavailableError:
+    return EngineUnavailableError(
+        f"cannot reach the Hatchet engine at {host_port} ({reason or 'no answer'}). Is it "
+        "running? `hatchet server` starts one; HATCHET_CLIENT_HOST_PORT and "
+        "HATCHET_CLIENT_TLS_STRATEGY say where and how to connect."
+    )
+
+
+def refusal(failure: "CallFailure", host_port: str) -> HatchetCallError:
+    """The exception for a stream that the server does not want."""
+    if failure.code == "UNIMPLEMENTED":
+        text = (
+            f"the server at {host_port} does not speak the session protocol of this SDK: "
+            "it is no `hatchet server`, or an older one"
+        )
+    elif failure.code == "UNAUTHENTICATED":
+        text = f"{host_port} refused the token: {failure.message}. Try `hatchet token create`."
+    else:
+        text = f"{host_port} refused the connection: {failure.message}"
+    return HatchetCallError(failure.code, text)

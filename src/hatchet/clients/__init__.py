@@ -1,0 +1,1 @@
+"""Module paths of the official SDK that programs import from."""

@@ -1,0 +1,1 @@
+"""REST: models and exceptions."""

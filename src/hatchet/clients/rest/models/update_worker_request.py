@@ -1,0 +1,3 @@
+from hatchet.features.models import UpdateWorkerRequest
+
+__all__ = ["UpdateWorkerRequest"]

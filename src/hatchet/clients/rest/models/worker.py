@@ -1,0 +1,3 @@
+from hatchet.features.models import Worker
+
+__all__ = ["Worker"]

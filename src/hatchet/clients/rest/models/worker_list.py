@@ -1,0 +1,3 @@
+from hatchet.features.models import WorkerList
+
+__all__ = ["WorkerList"]

@@ -1,0 +1,3 @@
+from hatchet.features.models import Workflow
+
+__all__ = ["Workflow"]

@@ -1,0 +1,3 @@
+from hatchet.features.models import WorkflowList
+
+__all__ = ["WorkflowList"]

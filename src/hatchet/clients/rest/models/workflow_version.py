@@ -1,0 +1,3 @@
+from hatchet.features.models import WorkflowVersion
+
+__all__ = ["WorkflowVersion"]

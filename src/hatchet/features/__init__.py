@@ -1,0 +1,1 @@
+"""Feature clients: one for each subject of the REST API."""

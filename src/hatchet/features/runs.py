@@ -1,0 +1,277 @@
+"""`hatchet.runs`: read, cancel and replay runs."""
+
+import warnings
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from hatchet._run.rest import Call, metadata_pairs, nothing
+from hatchet.features.models import (
+    BulkCancelReplayOpts,
+    V1TaskStatus,
+    V1TaskSummary,
+    V1TaskSummaryList,
+    V1WorkflowRunDetails,
+)
+from hatchet.workflow_run import WorkflowRunRef
+
+if TYPE_CHECKING:
+    from hatchet._run.client import Client
+
+__all__ = ["RunsClient"]
+
+LONG_RANGE = timedelta(days=7)
+JSONMapping = dict[str, Any]
+
+
+class RunsClient:
+    """Read, cancel and replay runs. Methods named `aio_...` do the same from async code.
+
+    Errors of all methods: `hatchet.clients.rest.exceptions`, such as `NotFoundException`.
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def _get(self, run_id: str) -> Call[V1WorkflowRunDetails]:
+        return self._client.rest.call(
+            "GET",
+            f"/api/v1/stable/workflow-runs/{run_id}",
+            V1WorkflowRunDetails.model_validate_json,
+        )
+
+    def get(self, workflow_run_id: str) -> V1WorkflowRunDetails:
+        """Everything about one run: its tasks, events and payloads."""
+        return self._get(workflow_run_id).send()
+
+    async def aio_get(self, workflow_run_id: str) -> V1WorkflowRunDetails:
+        return await self._get(workflow_run_id).aio()
+
+    def _get_status(self, run_id: str) -> Call[V1TaskStatus]:
+        return self._client.rest.call(
+            "GET",
+            f"/api/v1/stable/workflow-runs/{run_id}/status",
+            lambda data: V1TaskStatus(orjson.loads(data)),
+        )
+
+    def get_status(self, workflow_run_id: str) -> V1TaskStatus:
+        """Status of one run."""
+        return self._get_status(workflow_run_id).send()
+
+    async def aio_get_status(self, workflow_run_id: str) -> V1TaskStatus:
+        return await self._get_status(workflow_run_id).aio()
+
+    def _get_task_run(self, task_run_id: str) -> Call[V1TaskSummary]:
+        return self._client.rest.call(
+            "GET", f"/api/v1/stable/tasks/{task_run_id}", V1TaskSummary.model_validate_json
+        )
+
+    def get_task_run(self, task_run_id: str) -> V1TaskSummary:
+        """One task of a run."""
+        return self._get_task_run(task_run_id).send()
+
+    async def aio_get_task_run(self, task_run_id: str) -> V1TaskSummary:
+        return await self._get_task_run(task_run_id).aio()
+
+    def _list(
+        self,
+        since: datetime | None = None,
+        only_tasks: bool = False,
+        offset: int | None = None,
+        limit: int | None = None,
+        statuses: Iterable[V1TaskStatus] | None = None,
+        until: datetime | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        workflow_ids: Iterable[str] | None = None,
+        worker_id: str | None = None,
+        parent_task_external_id: str | None = None,
+        triggering_event_external_id: str | None = None,
+        include_payloads: bool = True,
+    ) -> Call[V1TaskSummaryList]:
+        now = datetime.now(UTC)
+        since = since or now - timedelta(days=1)
+        until = until or now
+        if _aware(until) - _aware(since) >= LONG_RANGE:
+            warnings.warn(
+                "listing runs of 7 days or more can be slow: use a smaller range",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return self._client.rest.call(
+            "GET",
+            f"/api/v1/stable/tenants/{self._client.rest.tenant}/workflow-runs",
+            V1TaskSummaryList.model_validate_json,
+            query={
+                "since": since,
+                "until": until,
+                "only_tasks": only_tasks,
+                "offset": offset,
+                "limit": limit,
+                "statuses": statuses,
+                "additional_metadata": metadata_pairs(additional_metadata),
+                "workflow_ids": workflow_ids,
+                "worker_id": worker_id,
+                "parent_task_external_id": parent_task_external_id,
+                "triggering_event_external_id": triggering_event_external_id,
+                "include_payloads": include_payloads,
+            },
+        )
+
+    def list(
+        self,
+        since: datetime | None = None,
+        only_tasks: bool = False,
+        offset: int | None = None,
+        limit: int | None = None,
+        statuses: Iterable[V1TaskStatus] | None = None,
+        until: datetime | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        workflow_ids: Iterable[str] | None = None,
+        worker_id: str | None = None,
+        parent_task_external_id: str | None = None,
+        triggering_event_external_id: str | None = None,
+        include_payloads: bool = True,
+    ) -> V1TaskSummaryList:
+        """One page of runs, newest first. Default range: the last day.
+
+        `only_tasks` lists tasks instead of runs. `additional_metadata` selects runs with these
+        pairs.
+        """
+        return self._list(
+            since,
+            only_tasks,
+            offset,
+            limit,
+            statuses,
+            until,
+            additional_metadata,
+            workflow_ids,
+            worker_id,
+            parent_task_external_id,
+            triggering_event_external_id,
+            include_payloads,
+        ).send()
+
+    async def aio_list(
+        self,
+        since: datetime | None = None,
+        only_tasks: bool = False,
+        offset: int | None = None,
+        limit: int | None = None,
+        statuses: Iterable[V1TaskStatus] | None = None,
+        until: datetime | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        workflow_ids: Iterable[str] | None = None,
+        worker_id: str | None = None,
+        parent_task_external_id: str | None = None,
+        triggering_event_external_id: str | None = None,
+        include_payloads: bool = True,
+    ) -> V1TaskSummaryList:
+        return await self._list(
+            since,
+            only_tasks,
+            offset,
+            limit,
+            statuses,
+            until,
+            additional_metadata,
+            workflow_ids,
+            worker_id,
+            parent_task_external_id,
+            triggering_event_external_id,
+            include_payloads,
+        ).aio()
+
+    def _create(
+        self,
+        workflow_name: str,
+        input: JSONMapping,
+        additional_metadata: JSONMapping | None,
+        priority: int | None,
+    ) -> Call[V1WorkflowRunDetails]:
+        body: JSONMapping = {
+            "workflowName": self._client.config.apply_namespace(workflow_name),
+            "input": input,
+        }
+        if additional_metadata is not None:
+            body["additionalMetadata"] = additional_metadata
+        if priority is not None:
+            body["priority"] = priority
+        return self._client.rest.call(
+            "POST",
+            f"/api/v1/stable/tenants/{self._client.rest.tenant}/workflow-runs/trigger",
+            V1WorkflowRunDetails.model_validate_json,
+            body=body,
+        )
+
+    def create(
+        self,
+        workflow_name: str,
+        input: JSONMapping,
+        additional_metadata: JSONMapping | None = None,
+        priority: int | None = None,
+    ) -> V1WorkflowRunDetails:
+        """Start a run over REST, by name. A workflow's own `run_no_wait` is much faster."""
+        return self._create(workflow_name, input, additional_metadata, priority).send()
+
+    async def aio_create(
+        self,
+        workflow_name: str,
+        input: JSONMapping,
+        additional_metadata: JSONMapping | None = None,
+        priority: int | None = None,
+    ) -> V1WorkflowRunDetails:
+        return await self._create(workflow_name, input, additional_metadata, priority).aio()
+
+    def _change(self, verb: str, opts: BulkCancelReplayOpts) -> Call[None]:
+        return self._client.rest.call(
+            "POST",
+            f"/api/v1/stable/tenants/{self._client.rest.tenant}/tasks/{verb}",
+            nothing,
+            body=opts.to_body(),
+        )
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run or a task. Finished ones stay as they are."""
+        self._change("cancel", BulkCancelReplayOpts(ids=[run_id])).send()
+
+    async def aio_cancel(self, run_id: str) -> None:
+        await self._change("cancel", BulkCancelReplayOpts(ids=[run_id])).aio()
+
+    def replay(self, run_id: str) -> None:
+        """Run a finished run or task again, with the same input."""
+        self._change("replay", BulkCancelReplayOpts(ids=[run_id])).send()
+
+    async def aio_replay(self, run_id: str) -> None:
+        await self._change("replay", BulkCancelReplayOpts(ids=[run_id])).aio()
+
+    def bulk_cancel(self, opts: BulkCancelReplayOpts) -> None:
+        """Cancel many, by ids or by filter."""
+        self._change("cancel", opts).send()
+
+    async def aio_bulk_cancel(self, opts: BulkCancelReplayOpts) -> None:
+        await self._change("cancel", opts).aio()
+
+    def bulk_replay(self, opts: BulkCancelReplayOpts) -> None:
+        """Replay many, by ids or by filter."""
+        self._change("replay", opts).send()
+
+    async def aio_bulk_replay(self, opts: BulkCancelReplayOpts) -> None:
+        await self._change("replay", opts).aio()
+
+    def get_result(self, run_id: str) -> JSONMapping:
+        """The output stored for a run, as it is now."""
+        return self.get(run_id).run.output
+
+    async def aio_get_result(self, run_id: str) -> JSONMapping:
+        return (await self.aio_get(run_id)).run.output
+
+    def get_run_ref(self, workflow_run_id: str) -> WorkflowRunRef:
+        """A reference to a run, to wait for it."""
+        return WorkflowRunRef(workflow_run_id, self._client)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

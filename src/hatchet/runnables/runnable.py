@@ -1,0 +1,419 @@
+"""What workflows and standalone tasks have in common: a name, tasks, and the ways to run."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+import orjson
+
+from hatchet._core.codec import Codec, EmptyModel, write_input
+from hatchet._core.naming import action_id, apply_namespace
+from hatchet._core.session import DesiredLabelData, RunOutcome, TriggerItemData
+from hatchet.context.current import current
+from hatchet.runnables.guard import check_blocking_wait
+from hatchet.runnables.started import Started, raw
+from hatchet.runnables.task import Task, TaskOptions, TInput, as_labels
+from hatchet.runnables.types import StepType
+from hatchet.types.trigger import RunOptions, TriggerWorkflowOptions, WorkflowRunTriggerConfig
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pydantic import TypeAdapter
+
+    from hatchet._run.client import Client
+    from hatchet.runnables.config import WorkflowConfig
+
+__all__ = ["BaseWorkflow", "Runnable"]
+
+TResult = TypeVar("TResult")
+TRef = TypeVar("TRef")
+
+NO_INPUT: Any = EmptyModel()
+
+
+class BaseWorkflow(Generic[TInput]):
+    """What a workflow and a standalone task have in common: name, tasks, registration."""
+
+    def __init__(self, config: "WorkflowConfig", client: "Client", codec: Codec[TInput]) -> None:
+        self._config = config
+        self._client = client
+        self._input_codec = codec
+        self._tasks: list[Task[TInput, Any]] = []
+        self._on_failure: Task[TInput, Any] | None = None
+        self._on_success: Task[TInput, Any] | None = None
+        if config.cron_input is not None:
+            write_input(codec, config.cron_input)  # a mistake shows here, not at the worker
+
+    @cached_property
+    def name(self) -> str:
+        """Name with the namespace, as the engine knows it."""
+        return self._client.config.namespace + self._config.name
+
+    @cached_property
+    def service_name(self) -> str:
+        return apply_namespace(self._config.name.lower(), self._client.config.namespace)
+
+    @property
+    def tasks(self) -> list[Task[TInput, Any]]:
+        """All tasks, those for failure and success last."""
+        extra = [task for task in (self._on_failure, self._on_success) if task is not None]
+        return [*self._tasks, *extra]
+
+    @property
+    def input_validator(self) -> "TypeAdapter[TInput]":
+        """pydantic's `TypeAdapter` of the declared input."""
+        return self._input_codec.adapter
+
+    @property
+    def input_validator_type(self) -> Any:
+        return self._input_codec.declared
+
+    @property
+    def id(self) -> str:
+        """Id of the registered workflow, asked from the engine. `ValueError` if there is none."""
+        return self._id
+
+    @cached_property
+    def _id(self) -> str:
+        from hatchet.features.workflows import WorkflowsClient
+
+        for row in WorkflowsClient(self._client).list(workflow_name=self._config.name).rows or []:
+            if row.name == self.name:
+                return str(row.metadata.id)
+        raise ValueError(f"the engine knows no workflow {self.name!r}: has a worker started?")
+
+    def to_proto(self) -> Any:
+        """The registration message of this workflow (`v1.CreateWorkflowVersionRequest`)."""
+        from hatchet._wire.registration import workflow_message
+
+        return workflow_message(self)
+
+    def _action_of(self, task_name: str) -> str:
+        return action_id(self.service_name, task_name)
+
+    def _async_actions(self) -> tuple[str, ...]:
+        return tuple(task.action for task in self.tasks if task.is_async)
+
+    def _add(
+        self,
+        fn: Callable[..., Any],
+        name: str | None,
+        options: TaskOptions,
+        type: StepType = StepType.DEFAULT,
+        codec: Codec[Any] | None = None,
+    ) -> Task[TInput, Any]:
+        task_name = (name or fn.__name__).lower()
+        if type is not StepType.DEFAULT:
+            task_name = f"{task_name}-{type.value.replace('_', '-')}"
+        if any(task.name == task_name for task in self.tasks):
+            raise ValueError(f"workflow {self._config.name!r} has two tasks named {task_name!r}")
+        task: Task[TInput, Any] = Task(fn, self, task_name, options, type, codec)
+        if type is StepType.DEFAULT:
+            self._tasks.append(task)
+        return task
+
+
+class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
+    """The ways to run something: now or later awaited, one or many, sync or async."""
+
+    def _read_outcome(self, run_id: str, outcome: RunOutcome) -> TResult:
+        raise NotImplementedError
+
+    def _ref(self, run_id: str) -> TRef:
+        raise NotImplementedError
+
+    @overload
+    def run(
+        self,
+        input: TInput = ...,
+        options: TriggerWorkflowOptions | None = ...,
+        *,
+        wait_for_result: Literal[True] = ...,
+        **more: "Unpack[RunOptions]",
+    ) -> TResult: ...
+    @overload
+    def run(
+        self,
+        input: TInput = ...,
+        options: TriggerWorkflowOptions | None = ...,
+        *,
+        wait_for_result: Literal[False],
+        **more: "Unpack[RunOptions]",
+    ) -> TRef: ...
+    def run(
+        self,
+        input: TInput = NO_INPUT,
+        options: TriggerWorkflowOptions | None = None,
+        *,
+        wait_for_result: bool = True,
+        **more: "Unpack[RunOptions]",
+    ) -> TResult | TRef:
+        """Run it and wait for the result.
+
+        Returns when the result is there. Inside a task the run becomes a child: it inherits the
+        metadata, and a retried attempt finds the same child again.
+
+        - `wait_for_result=False`: return a reference as soon as the engine has stored the run
+        - `child_key`: names the child instead of its order of creation
+        - `additional_metadata`: searchable data
+        - `priority`: 1 to 3; default: the workflow's
+        - `sticky`: run the child on this worker; `desired_worker_id`, `desired_worker_labels`:
+          choose another
+
+        Raises `FailedTaskRunExceptionGroup` or `RunCancelledError` (both `ValueError`s) for how
+        the run ended, `HatchetCallError` if the engine refuses it, `EngineUnavailableError` if it
+        cannot be reached, `TriggerOutcomeUnknownError` if the connection broke before the answer,
+        `SyncWaitInAsyncTaskError` where waiting could never end.
+
+            greeting = greet.run(Name(name="Ada"))
+        """
+        if not wait_for_result:
+            return self.run_no_wait(input, options, **more)
+        check_blocking_wait(self._async_actions())
+        return self._start_one(input, options, more, want_results=True).result()
+
+    @overload
+    async def aio_run(
+        self,
+        input: TInput = ...,
+        options: TriggerWorkflowOptions | None = ...,
+        *,
+        wait_for_result: Literal[True] = ...,
+        **more: "Unpack[RunOptions]",
+    ) -> TResult: ...
+    @overload
+    async def aio_run(
+        self,
+        input: TInput = ...,
+        options: TriggerWorkflowOptions | None = ...,
+        *,
+        wait_for_result: Literal[False],
+        **more: "Unpack[RunOptions]",
+    ) -> TRef: ...
+    async def aio_run(
+        self,
+        input: TInput = NO_INPUT,
+        options: TriggerWorkflowOptions | None = None,
+        *,
+        wait_for_result: bool = True,
+        **more: "Unpack[RunOptions]",
+    ) -> TResult | TRef:
+        """Like `run`, from async code."""
+        if not wait_for_result:
+            return await self.aio_run_no_wait(input, options, **more)
+        return await self._start_one(input, options, more, want_results=True).aio_result()
+
+    def run_no_wait(
+        self,
+        input: TInput = NO_INPUT,
+        options: TriggerWorkflowOptions | None = None,
+        **more: "Unpack[RunOptions]",
+    ) -> TRef:
+        """Start a run; returns a reference as soon as the engine has stored it."""
+        return self._ref(self._start_one(input, options, more, want_results=False).ids()[0])
+
+    async def aio_run_no_wait(
+        self,
+        input: TInput = NO_INPUT,
+        options: TriggerWorkflowOptions | None = None,
+        **more: "Unpack[RunOptions]",
+    ) -> TRef:
+        """Like `run_no_wait`, from async code."""
+        started = self._start_one(input, options, more, want_results=False)
+        return self._ref((await started.aio_ids())[0])
+
+    @overload
+    def run_many(
+        self,
+        workflows: list[WorkflowRunTriggerConfig],
+        return_exceptions: Literal[False] = ...,
+        *,
+        wait_for_result: Literal[True] = ...,
+    ) -> list[TResult]: ...
+    @overload
+    def run_many(
+        self,
+        workflows: list[WorkflowRunTriggerConfig],
+        return_exceptions: bool = ...,
+        *,
+        wait_for_result: Literal[True] = ...,
+    ) -> list[TResult | BaseException]: ...
+    @overload
+    def run_many(
+        self,
+        workflows: list[WorkflowRunTriggerConfig],
+        return_exceptions: bool = ...,
+        *,
+        wait_for_result: Literal[False],
+    ) -> list[TRef]: ...
+    def run_many(
+        self,
+        workflows: list[WorkflowRunTriggerConfig],
+        return_exceptions: bool = False,
+        *,
+        wait_for_result: bool = True,
+    ) -> list[TResult] | list[TResult | BaseException] | list[TRef]:
+        """Run many at once and wait for all results, in order.
+
+        Items come from `create_bulk_run_item`. Up to 1,000 items (and 4 MiB) are one request,
+        which is stored whole or not at all; larger bulks are cut, sent without waiting between.
+        With `return_exceptions` failed runs give their exception in place; without, the first
+        failure is raised when all runs have ended. Errors otherwise as for `run`.
+
+            results = greet.run_many(
+                [greet.create_bulk_run_item(Name(name=n)) for n in names]
+            )
+        """
+        if not wait_for_result:
+            return self.run_many_no_wait(workflows)
+        if not workflows:
+            return []
+        check_blocking_wait(self._async_actions())
+        return self._start_many(workflows, want_results=True).results(return_exceptions)
+
+    @overload
+    async def aio_run_many(
+        self,
+        workflows: list[WorkflowRunTriggerConfig],
+        return_exceptions: Literal[False] = ...,
+        *,
+        wait_for_result: Literal[True] = ...,
+    ) -> list[TResult]: ...
+    @overload
+    async def aio_run_many(
+        self,
+        workflows: list[WorkflowRunTriggerConfig],
+        return_exceptions: bool = ...,
+        *,
+        wait_for_result: Literal[True] = ...,
+    ) -> list[TResult | BaseException]: ...
+    @overload
+    async def aio_run_many(
+        self,
+        workflows: list[WorkflowRunTriggerConfig],
+        return_exceptions: bool = ...,
+        *,
+        wait_for_result: Literal[False],
+    ) -> list[TRef]: ...
+    async def aio_run_many(
+        self,
+        workflows: list[WorkflowRunTriggerConfig],
+        return_exceptions: bool = False,
+        *,
+        wait_for_result: bool = True,
+    ) -> list[TResult] | list[TResult | BaseException] | list[TRef]:
+        """Like `run_many`, from async code."""
+        if not wait_for_result:
+            return await self.aio_run_many_no_wait(workflows)
+        if not workflows:
+            return []
+        started = self._start_many(workflows, want_results=True)
+        return await started.aio_results(return_exceptions)
+
+    def run_many_no_wait(self, workflows: list[WorkflowRunTriggerConfig]) -> list[TRef]:
+        """Start many runs; returns references as soon as the engine has stored them."""
+        if not workflows:
+            return []
+        return [self._ref(i) for i in self._start_many(workflows, want_results=False).ids()]
+
+    async def aio_run_many_no_wait(self, workflows: list[WorkflowRunTriggerConfig]) -> list[TRef]:
+        """Like `run_many_no_wait`, from async code."""
+        if not workflows:
+            return []
+        started = self._start_many(workflows, want_results=False)
+        return [self._ref(run_id) for run_id in await started.aio_ids()]
+
+    def create_bulk_run_item(
+        self,
+        input: TInput = NO_INPUT,
+        key: str | None = None,
+        options: TriggerWorkflowOptions | None = None,
+        **more: "Unpack[RunOptions]",
+    ) -> WorkflowRunTriggerConfig:
+        """One item for `run_many` and its kin; the input is written to JSON here.
+
+        `key` is the same as `child_key`.
+        """
+        chosen = options or _options(more)
+        if key is not None and chosen.child_key is None:
+            chosen.child_key = key
+        return WorkflowRunTriggerConfig(
+            self._config.name, write_input(self._input_codec, input), chosen, key
+        )
+
+    # ------------------------------------------------------------------ inside
+
+    def _start_one(
+        self,
+        input: TInput,
+        options: TriggerWorkflowOptions | None,
+        more: Any,
+        want_results: bool,
+    ) -> Started[TResult]:
+        if options is None:
+            options = _options(more)
+        text = write_input(self._input_codec, input)
+        return Started(self._client, [self._item(text, options)], want_results, self._read_outcome)
+
+    def _start_many(
+        self, items: Sequence[WorkflowRunTriggerConfig], want_results: bool
+    ) -> Started[TResult]:
+        data = [self._item(item.input or "", item.options) for item in items]
+        return Started(self._client, data, want_results, self._read_outcome)
+
+    def _item(self, input: str, options: TriggerWorkflowOptions) -> TriggerItemData:
+        context = current.get()
+        name = self.name
+        if options.namespace is not None:
+            name = apply_namespace(self._config.name, options.namespace)
+        metadata = self._config.default_additional_metadata
+        parent_task_id, child_index = b"", None
+        worker_id = raw(options.desired_worker_id) if options.desired_worker_id else b""
+        if context is not None:
+            metadata = {**metadata, **context.additional_metadata}
+            parent_task_id, child_index = context._task_id, context._next_child_index()
+            if options.sticky and not worker_id:
+                worker_id = raw(context.worker_id) if context.worker_id else b""
+        if options.parent_step_run_id is not None:
+            parent_task_id = raw(options.parent_step_run_id)
+        if options.child_index is not None:
+            child_index = options.child_index
+        if options.additional_metadata:
+            metadata = {**metadata, **options.additional_metadata}
+        priority = options.priority
+        if priority is not None and not 1 <= priority <= 3:
+            raise ValueError(f"priority must be 1, 2 or 3, not {priority}")
+        labels = options.desired_worker_label
+        return TriggerItemData(
+            name,
+            input,
+            orjson.dumps(metadata).decode() if metadata else "",
+            priority or 0,
+            parent_task_id,
+            child_index,
+            options.child_key or options.key or "",
+            worker_id,
+            _desired(labels) if labels else None,
+        )
+
+
+def _options(more: Any) -> TriggerWorkflowOptions:
+    """Flat keywords as an options object."""
+    if not more:
+        return TriggerWorkflowOptions()
+    known = {**more}
+    labels = known.pop("desired_worker_labels", None)
+    if known.get("additional_metadata") is None:
+        known.pop("additional_metadata", None)
+    return TriggerWorkflowOptions(**known, desired_worker_label=labels)
+
+
+def _desired(labels: Any) -> dict[str, DesiredLabelData]:
+    return {
+        label.key: DesiredLabelData(
+            label.value, label.required, int(label.comparator or 0), label.weight
+        )
+        for label in as_labels(labels)
+        if label.key
+    }

@@ -1,0 +1,36 @@
+"""The pool of connections that all reads of this package use."""
+
+from __future__ import annotations
+
+import asyncpg
+
+CONNECTIONS_IDLE_S = 60.0
+STATEMENT_TIMEOUT_S = 30.0
+CACHED_STATEMENTS = 200
+
+
+async def open_read_pool(
+    dsn: str, *, connections_max: int, connect_timeout_s: float = 10.0
+) -> asyncpg.Pool:
+    """A pool that can only read.
+
+    Lists are planned for the values at hand: a plan that knows neither the limit nor the window
+    (Postgres makes one after five uses) reads a hundred times more than needed, while planning costs
+    a millisecond. Compiling queries never pays at this size. What takes too long is given up, so
+    that a heavy question can't hold connections for ever.
+    """
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=connections_max,
+        max_inactive_connection_lifetime=CONNECTIONS_IDLE_S,
+        statement_cache_size=CACHED_STATEMENTS,
+        timeout=connect_timeout_s,
+        server_settings={
+            "application_name": "hatchet reads",
+            "default_transaction_read_only": "on",
+            "plan_cache_mode": "force_custom_plan",
+            "jit": "off",
+            "statement_timeout": str(int(STATEMENT_TIMEOUT_S * 1_000)),
+        },
+    )

@@ -1,0 +1,126 @@
+"""Lists stay cheap on a long history: what each query touches, on a table of 60,000 runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from hatchet_engine.domain.definition import TaskDefinition
+from hatchet_engine.domain.states import Status
+from hatchet_engine.observe import run_query, runs
+from hatchet_engine.observe.run_query import RunQuery, Statement
+from hatchet_engine.store.sql import load
+from tests.support.rows import NOW_MS, Rows, at
+
+RUNS = 60_000
+HOUR_MS = 3_600_000
+PAGES_8_KIB_MAX = 1_500  # read for one page of 50 rows; the history here has about 4,000
+HISTORY = ("task_p", "outcome_p", "task_event_p", "task_log_p")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+async def explain(connection: asyncpg.Connection, statement: Statement) -> tuple[list[str], int]:
+    """Scans of whole history tables, and how many pages were read."""
+    text = await connection.fetchval(
+        f"explain (analyze, buffers, format json) {statement.text}", *statement.arguments
+    )
+    [answer] = orjson.loads(text)
+    plan = answer["Plan"]
+    scans = [
+        node["Relation Name"]
+        for node in nodes(plan)
+        if node["Node Type"] == "Seq Scan"
+        and node["Relation Name"].startswith(HISTORY)
+        and node["Actual Loops"] > 0
+        and node["Actual Rows"] + node.get("Rows Removed by Filter", 0) > 0
+    ]
+    return scans, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+async def test_pages_of_runs_use_indexes(database: str) -> None:
+    rows = await Rows.open(database)
+    usual = await rows.workflow("usual")
+    rare = await rows.workflow("rare", [TaskDefinition(name="step", action="rare:step")])
+    await rows.many(usual, RUNS, span_ms=6 * HOUR_MS, failed_each=500)
+    for n in range(20):
+        await rows.run(rare, Status(n % 5), created_ms=NOW_MS - n * HOUR_MS // 10)
+    tenant, since = rows.tenant_id, at(NOW_MS - 24 * HOUR_MS)
+    selections: dict[str, dict[str, Any]] = {
+        "newest": {},
+        "last hour": {"since": at(NOW_MS - HOUR_MS)},
+        "failed": {"statuses": [Status.FAILED]},
+        "failed and cancelled": {"statuses": [Status.FAILED, Status.CANCELLED]},
+        "completed": {"statuses": [Status.COMPLETED]},
+        "queued": {"statuses": [Status.QUEUED]},
+        "running": {"statuses": [Status.RUNNING]},
+        "alive": {"statuses": [Status.QUEUED, Status.RUNNING]},
+        "rare workflow": {"workflow_ids": [rare.id]},
+        "rare workflow, failed": {"workflow_ids": [rare.id], "statuses": [Status.FAILED]},
+        "usual workflow": {"workflow_ids": [usual.id]},
+        "both workflows": {"workflow_ids": [usual.id, rare.id]},
+        "metadata": {"metadata": [("user", "77")]},
+        "children": {"parent_task_id": rows.ids.new(NOW_MS)},
+    }
+    for name, selection in selections.items():
+        query = RunQuery(tenant, **{"since": since, **selection})
+        scans, pages = await explain(rows.connection, run_query.page(query, 0, 50))
+        assert scans == [], name
+        assert pages <= PAGES_8_KIB_MAX, f"{name}: {pages} pages"
+
+    # Prepared statements turn to plans that know no values; those must be as good.
+    await rows.connection.execute("set plan_cache_mode = force_generic_plan")
+    for name in ("newest", "failed", "queued", "rare workflow"):
+        query = RunQuery(tenant, **{"since": since, **selections[name]})
+        scans, pages = await explain(rows.connection, run_query.page(query, 0, 50))
+        assert scans == [], f"generic plan, {name}"
+        assert pages <= PAGES_8_KIB_MAX, f"generic plan, {name}: {pages} pages"
+    await rows.close()
+
+
+async def test_rows_of_a_page_are_fetched_by_id(database: str) -> None:
+    rows = await Rows.open(database)
+    workflow = await rows.workflow()
+    await rows.many(workflow, RUNS, span_ms=6 * HOUR_MS, failed_each=500)
+    async with asyncpg.create_pool(database, min_size=1, max_size=2) as pool:
+        ids = await runs.run_ids(pool, RunQuery(rows.tenant_id), 50)
+    arguments = [rows.tenant_id, ids, min(ids), max(ids), True]
+    for mode in ("auto", "force_generic_plan"):
+        await rows.connection.execute(f"set plan_cache_mode = {mode}")
+        scans, pages = await explain(
+            rows.connection, Statement(load("read_runs")["run_rows"], arguments)
+        )
+        assert scans == []
+        assert pages <= PAGES_8_KIB_MAX, f"{mode}: {pages} pages"
+    await rows.close()
+
+
+async def test_a_backlog_does_not_slow_down_the_list_of_what_waits(database: str) -> None:
+    rows = await Rows.open(database)
+    workflow = await rows.workflow()
+    await rows.many(workflow, RUNS, span_ms=6 * HOUR_MS, failed_each=500)
+    await rows.connection.execute(
+        "insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt,"
+        " app_retries, internal_retries, queued_ms, schedule_timeout_ms)"
+        " select $1, -1, t.id, t.tenant_id, t.version_id, 0, 0, 0, 0, 0, 0 from task t",
+        workflow.queue_ids[0],
+    )
+    await rows.connection.execute("delete from outcome")
+    await rows.connection.execute("vacuum analyze queue_item, outcome")
+    query = RunQuery(rows.tenant_id, statuses=[Status.QUEUED])
+    for mode in ("auto", "force_generic_plan"):
+        await rows.connection.execute(f"set plan_cache_mode = {mode}")
+        scans, pages = await explain(rows.connection, run_query.page(query, 0, 50))
+        assert scans == []
+        assert pages <= PAGES_8_KIB_MAX, f"{mode}: {pages} pages"
+    await rows.close()

@@ -1,0 +1,187 @@
+"""Who may call, what isn't there, headers, pages, and inputs made to break things."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from hatchet_engine.domain.states import Status
+from tests.support.rows import Rows
+from tests.unit.rest.conftest import BODY_BYTES_MAX, Api
+
+TENANT = "/api/v1/tenants/{tenant}"
+STABLE = "/api/v1/stable/tenants/{tenant}"
+
+
+async def test_no_valid_token_is_403(api: Api) -> None:
+    for token in ("", "Bearer nonsense", "Basic x", f"Bearer {uuid4()}"):
+        headers = {"authorization": token}
+        status, text, _ = await api.refused("GET", TENANT, headers=headers)
+        assert (status, text) == (403, "Please provide valid credentials")
+    # The token counts before the parameters do: strangers learn nothing.
+    status, _, _ = await api.refused(
+        "GET", f"{STABLE}/workflow-runs", headers={"authorization": "Bearer x"}
+    )
+    assert status == 403
+    assert (await api.refused("GET", "/api/v1/tenants/nonsense"))[0] == 400
+
+
+async def test_things_of_other_tenants_are_not_found(api: Api, database: str) -> None:
+    other = await Rows.open(database)
+    workflow = await other.workflow()
+    run, worker = await other.run(workflow, Status.COMPLETED), await other.worker()
+    for path in (
+        f"/api/v1/stable/workflow-runs/{run}",
+        f"/api/v1/stable/workflow-runs/{run}/status",
+        f"/api/v1/stable/workflow-runs/{run}/task-events",
+        f"/api/v1/stable/tasks/{run}",
+        f"/api/v1/stable/tasks/{run}/task-events",
+        f"/api/v1/workflows/{workflow.id}",
+        f"/api/v1/workflows/{workflow.id}/versions",
+        f"/api/v1/workers/{worker}",
+    ):
+        assert (await api.refused("GET", path))[0] == 404, path
+    logs = await api.get(f"/api/v1/stable/tasks/{run}/logs", "V1LogLineList")
+    assert logs["rows"] == []
+    path = f"/api/v1/tenants/{other.tenant_id}/workflows"
+    assert (await api.refused("GET", path))[0] == 403
+    await other.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{TENANT}/workflows/crons",
+        f"{TENANT}/workflows/crons/{uuid4()}",
+        f"{TENANT}/workflows/name/crons",
+        f"{TENANT}/workflows/scheduled",
+        f"{TENANT}/workflows/scheduled/bulk-delete",
+        f"{TENANT}/workflows/name/scheduled",
+        f"{TENANT}/rate-limits",
+        f"{STABLE}/filters",
+        f"{STABLE}/webhooks/some-name",
+        f"{STABLE}/events",
+        f"{STABLE}/events/keys",
+        f"{STABLE}/cel/debug",
+        f"{STABLE}/traces",
+        f"{STABLE}/durable-tasks/branch",
+        "/api/v1/users/current",
+        f"{TENANT}/members",
+        f"{TENANT}/api-tokens",
+    ],
+)
+async def test_what_is_not_offered_yet_says_so(api: Api, path: str) -> None:
+    for method in ("GET", "POST"):
+        if method == "GET" and path.endswith("/branch"):
+            continue
+        status, text, _ = await api.refused(method, path)
+        assert status == 501
+        assert "not offered by this engine yet" in text
+
+
+async def test_deprecated_and_unknown_routes(api: Api) -> None:
+    for path in (
+        f"{TENANT}/queue-metrics",
+        f"{TENANT}/workflows/runs",
+        f"{TENANT}/workflow-runs/{uuid4()}/shape",
+        f"/api/v1/workflows/{uuid4()}/metrics",
+    ):
+        assert (await api.refused("GET", path))[0] == 400
+    assert (await api.refused("GET", "/api/v1/nothing"))[0] == 404
+    assert (await api.refused("DELETE", "/api/v1/version"))[0] == 405
+
+
+async def test_headers(api: Api) -> None:
+    for path in ("/", "/api/v1/version", "/api/v1/nothing", TENANT.format(tenant=uuid4())):
+        headers = (await api.client.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert "object-src 'none'" in headers["content-security-policy"]
+        assert headers["access-control-allow-origin"] == "*"
+    response = await api.client.options("/api/v1/version", headers={"origin": "http://elsewhere"})
+    assert response.status_code == 200
+    assert "PATCH" in response.headers["access-control-allow-methods"]
+
+
+async def test_bodies_and_addresses_out_of_bounds(api: Api) -> None:
+    path = f"{STABLE}/tasks/cancel".format(tenant=api.tenant)
+    large = b'{"externalIds": ["' + b"x" * BODY_BYTES_MAX + b'"]}'
+
+    async def stream() -> Any:
+        for start in range(0, len(large), 10_000):
+            yield large[start : start + 10_000]
+
+    headers = {"content-type": "application/json"}
+    assert (await api.refused("POST", path, content=large, headers=headers))[0] == 413
+    assert (await api.refused("POST", path, content=stream(), headers=headers))[0] == 413
+    assert (await api.refused("GET", f"{TENANT}/workflows?name=a%00b"))[0] == 400
+    assert (await api.refused("GET", "/api/v1/workflows/%00"))[0] == 400
+    deep = b"[" * 30_000
+    assert (await api.refused("POST", path, content=deep, headers=headers))[0] == 400
+    lone = b'{"workflowName": "\\ud800", "input": {}}'
+    trigger = f"{STABLE}/workflow-runs/trigger"
+    assert (await api.refused("POST", trigger, content=lone, headers=headers))[0] == 400
+
+
+async def test_pages_for_people(api: Api) -> None:
+    page = await api.client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert "<script" not in page.text
+    assert "simple:&lt;step&gt;" in page.text
+    assert "1,234,567" in page.text
+    assert "PostgreSQL 18.4, embedded" in page.text
+    assert 'http-equiv="refresh"' in page.text
+    docs = await api.client.get("/api/docs")
+    assert "/api/v1/stable/tenants/{tenant}/workflow-runs" in docs.text
+    assert "V1TaskSummaryList" in docs.text
+    description = (await api.client.get("/api/openapi.json")).json()
+    assert "V1WorkflowRunDetails" in description["components"]["schemas"]
+
+
+async def test_no_input_makes_the_server_fail(api: Api) -> None:
+    """Every operation of our own description, with values that often break things."""
+    from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow, ReplayTasks, TriggerRuns
+
+    run = await api.rows.run(await api.rows.workflow(), Status.COMPLETED)
+    api.engine.answers = {
+        TriggerRuns: [run],
+        CancelTasks: [],
+        ReplayTasks: [],
+        DeleteWorkflow: True,
+    }
+    dice = random.Random(7)
+    nasty = [
+        "", "0", "-1", "1", "true", "null", "ä\U0001f600", "%", "'; --", "a:b", "a:1e400", ":", "x" * 5_000,
+        str(2**31), str(2**63), str(-(2**63)), "1e309", "NaN", str(run), str(uuid4()), "[]", "{}",
+        "2025-06-15T15:06:40Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "-1e18",
+        "FAILED", "RUNNING", "QUEUED", "EVICTED", "AND", "DESC", "INFO", "a:" + "9" * 400, "99999999999",
+    ]  # fmt: skip
+    bodies: list[Any] = [
+        None, {}, [], 1, "x", {"externalIds": [str(run)]}, {"filter": {"since": -1}},
+        {"workflowName": "\x00", "input": {"\x00": "\x00"}}, {"isPaused": "maybe"},
+        {"workflowName": "x", "input": {"a": 1e308}, "additionalMetadata": {"a": None}},
+        {"filter": {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}},
+    ]  # fmt: skip
+    description = (await api.client.get("/api/openapi.json")).json()
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            for _ in range(12):
+                target, query = path, []
+                for parameter in operation.get("parameters", ()):
+                    value = dice.choice(nasty)
+                    if parameter["in"] == "path":
+                        known = api.tenant if parameter["name"] == "tenant" else run
+                        value = str(known) if dice.random() < 0.9 else "x"
+                        target = target.replace(f"{{{parameter['name']}}}", value)
+                    elif parameter.get("required") or dice.random() < 0.5:
+                        if parameter["name"] in ("since", "only_tasks") and dice.random() < 0.8:
+                            value = "true" if parameter["name"] == "only_tasks" else nasty[22]
+                        query.append((parameter["name"], value))
+                response = await api.client.request(
+                    method, target, params=query, json=dice.choice(bodies)
+                )
+                assert response.status_code < 500, (method, target, query, response.text)
