@@ -62,8 +62,8 @@ format: $(DEV_STAMP) ## Format the code and repair what the linter can
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(DEV_STAMP) ## Measure speed, print a table and write JSON (ARGS="--help" for the choices)
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: $(DEV_STAMP) $(OFFICIAL_STAMP) ## Measure speed, print a table and write JSON (ARGS="--help" for the choices)
+	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 .PHONY: lock
 lock: .venv-lock/.stamp ## Write the lock files again (UPGRADE=1 takes newer versions)

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import database, empty_database, postgres_dsn, template_dsn
+from tests.support.postgres import (
+    database,
+    empty_database,
+    empty_database_url,
+    postgres_dsn,
+    template_dsn,
+)
 
-__all__ = ["database", "empty_database", "postgres_dsn", "template_dsn"]
+__all__ = ["database", "empty_database", "empty_database_url", "postgres_dsn", "template_dsn"]
 
 
 @pytest.fixture(autouse=True)

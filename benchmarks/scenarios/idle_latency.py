@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.support.rows import Outcome, Row, at_most
+from benchmarks.support.rows import OURS, Outcome, Row, Standing, at_most
 from benchmarks.support.scale import Scale
 from benchmarks.support.sdk import our_client, ready_worker
 from benchmarks.support.server import running_server
@@ -24,5 +24,6 @@ def run(scale: Scale) -> Outcome:
             Row("idle latency, p50", latency["p50"], "ms", at_most(5)),
             Row("idle latency, p99", latency["p99"], "ms", at_most(15)),
         ],
+        standings=[Standing(OURS, p50_ms=latency["p50"], p99_ms=latency["p99"])],
         details={"latency_ms": latency, "pause_s": PAUSE_S},
     )

@@ -33,12 +33,10 @@ def install_peers() -> None:
     wanted = hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
-    pip_install = (
-        "-m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r"
-    ).split()
+    pip_flags = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(PEERS_VENV)],
-        [PEERS_PYTHON, *pip_install, str(LOCK_FILE)],
+        [PEERS_PYTHON, "-m", "pip", "install", *pip_flags, "-r", str(LOCK_FILE)],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+OURS = "Hatchet (this project)"
 Verdict = Literal["pass", "miss", "none"]
 
 
@@ -84,20 +86,44 @@ class CpuSplit:
         return dataclasses.asdict(self) | {"us_per_task": per_task}
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Figures of one system for the table of peers; None: not measured here."""
+
+    system: str
+    tasks_per_s: float | None = None
+    """From the first trigger until all tasks are done, a worker running meanwhile."""
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    note: str = ""
+
+
 @dataclass(slots=True)
 class Outcome:
     """All that one scenario found out; `details` go to the JSON file only."""
 
     rows: list[Row] = field(default_factory=list)
     splits: list[CpuSplit] = field(default_factory=list)
+    standings: list[Standing] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "rows": [row.as_json() for row in self.rows],
             "cpu": [split.as_json() for split in self.splits],
+            "standings": [dataclasses.asdict(standing) for standing in self.standings],
             "details": self.details,
         }
+
+
+def own_standing(outcomes: Iterable[Outcome]) -> Standing:
+    """Our own standing, whose parts come from several scenarios."""
+    parts = [s for outcome in outcomes for s in outcome.standings if s.system == OURS]
+    merged = Standing(OURS)
+    for part in parts:
+        found = {name: value for name, value in dataclasses.asdict(part).items() if value}
+        merged = dataclasses.replace(merged, **found)
+    return merged
 
 
 def number(value: float) -> str:

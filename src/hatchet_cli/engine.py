@@ -119,7 +119,8 @@ def remember_addresses(settings: Settings, addresses: Addresses) -> None:
     """Note in the data directory where its server is reached, for tokens made later."""
     if settings.embedded:
         text = json.dumps(asdict(addresses), indent=2) + "\n"
-        (settings.data_dir / ADDRESSES_FILE).write_text(text, encoding="utf-8")
+        with contextlib.suppress(OSError):  # a convenience for later, no reason not to serve
+            (settings.data_dir / ADDRESSES_FILE).write_text(text, encoding="utf-8")
 
 
 def best_addresses(settings: Settings) -> Addresses:
@@ -171,19 +172,22 @@ async def _database(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
 
 @asynccontextmanager
 async def _connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    from hatchet_engine.domain.errors import Refused
     from hatchet_engine.store.migrate import migrate
     from hatchet_engine.store.tenants import ensure_default_tenant
 
     try:
         await migrate(dsn)
         connection = await asyncpg.connect(dsn)
-        await ensure_default_tenant(connection, datetime.now(UTC))
-    except (OSError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CommandError(
             f"cannot open the database: {error}",
             hint="check --database-url (HATCHET_DATABASE_URL)",
         ) from error
+    except Refused as error:
+        raise CommandError(str(error)) from error
     try:
+        await ensure_default_tenant(connection, datetime.now(UTC))
         yield connection
     except Refused as error:
         raise CommandError(str(error)) from error

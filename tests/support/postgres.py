@@ -92,6 +92,24 @@ def _fast_dir() -> Path | None:
     return None
 
 
+@pytest.fixture
+def empty_database_url(postgres_dsn: str) -> Iterator[str]:
+    """As `empty_database`, for tests that are not coroutines (commands run their own loop)."""
+    name = f"empty_{next(_numbers)}"
+    admin = dsn_of(postgres_dsn, "postgres")
+    asyncio.run(_execute(admin, f'CREATE DATABASE "{name}"'))
+    yield dsn_of(postgres_dsn, name)
+    asyncio.run(_execute(admin, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _execute(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
 async def _make_template(postgres_dsn: str) -> None:
     from hatchet_engine.store.migrate import migrate
 

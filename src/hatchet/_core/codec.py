@@ -71,8 +71,9 @@ class Codec(Generic[T]):
         """JSON schema of the declared type; None for types which have no useful one."""
         if self.declared is EmptyModel or self.declared is dict:
             return None
+        adapter = self.adapter  # a type that pydantic cannot read fails here, at registration
         try:
-            schema = self.adapter.json_schema()
+            schema = adapter.json_schema()
         except Exception:  # the schema only serves forms of the dashboard
             return None
         if schema.get("type") != "object" or "properties" not in schema:

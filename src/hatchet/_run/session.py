@@ -165,6 +165,7 @@ class Session:
 
     def detach(self) -> None:
         self._worker = None
+        self._io.loop.call_soon_threadsafe(self._hurry.set)
 
     @property
     def has_worker(self) -> bool:

@@ -107,7 +107,7 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         )
         subscriptions.attach(pool, _task_name(pool))
         logs = LogLane(dsn, clock.now_ms)
-        logs.start()
+        await logs.start()
         stack.push_async_callback(logs.stop)
         _background(stack, subscriptions.run())
         _background(stack, node.run(), before=node.stop)

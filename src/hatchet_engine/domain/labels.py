@@ -47,11 +47,12 @@ class DesiredLabel:
 
 
 def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> int | None:
-    """Sum of the weights of all satisfied labels, or None when a required one is not met."""
+    """Sum of the weights of all satisfied labels, or None when a required one is not met or the
+    sum is negative: such a worker is not taken at all (RO-4)."""
     total = 0
     for key, label in desired.items():
         if label.met_by(offered.get(key)):
             total += label.weight
         elif label.required:
             return None
-    return total
+    return total if total >= 0 else None

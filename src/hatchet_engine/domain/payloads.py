@@ -38,8 +38,10 @@ def output_problem(text: str, bytes_max: int) -> str | None:
     """Why this output can't be stored, or None when it can (RT-11, RT-12)."""
     if not text:
         return None
-    if len(text) > bytes_max // 4 and len(text.encode()) > bytes_max:
-        return f"the output is {len(text.encode())} bytes long, the limit is {bytes_max}"
+    if len(text) > bytes_max // 4:
+        size = _size(text)
+        if size > bytes_max:
+            return f"the output is {size} bytes long, the limit is {bytes_max}"
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -53,6 +55,11 @@ def clean_error(text: str) -> str:
     """Error text that Postgres can store; never rewritten otherwise (RT-13)."""
     if "\x00" in text:
         return "The task failed with an error text that can't be stored: it holds the null character."
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "The task failed with an error text that can't be stored: it is not valid Unicode."
     return text
 
 
@@ -73,7 +80,7 @@ def _check_size(text: str, field: str, bytes_max: int, index: int) -> None:
     # A character is at most 4 bytes, so short texts need no counting.
     if len(text) <= bytes_max // 4:
         return
-    size = len(text.encode())
+    size = _size(text)
     if size > bytes_max:
         raise invalid(
             f"{field}: is {size} bytes long, the limit is {bytes_max}; store large data elsewhere "
@@ -81,6 +88,11 @@ def _check_size(text: str, field: str, bytes_max: int, index: int) -> None:
             field=field,
             index=index,
         )
+
+
+def _size(text: str) -> int:
+    """Bytes of the text as UTF-8; half characters, which the JSON check refuses, count too."""
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _kind(value: object) -> str:

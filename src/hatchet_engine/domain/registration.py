@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
+from uuid import UUID
 
 import orjson
 
 from hatchet_engine.domain.definition import (
     DEFAULT_BACKOFF_MAX_S,
+    BatchConfig,
     ConcurrencyRule,
+    Condition,
     TaskDefinition,
     WorkflowDefinition,
+    to_json,
 )
+from hatchet_engine.domain.durations import parse_ms
 from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.payloads import has_nul_escape
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
 # \Z, because $ also matches before a trailing newline.
@@ -24,6 +30,10 @@ NAME_LENGTH_MAX = 255
 TASKS_MAX = 1_000
 RETRIES_MAX = 10_000
 BACKOFF_FACTOR_MAX = 1_000
+BATCH_SIZE_MAX = 100_000
+BATCH_INTERVAL_MAX_MS = 86_400_000
+BATCH_GROUP_RUNS_MAX = 10_000
+NO_GROUP = ("", str(UUID(int=0)))  # or-groups that were not given: each condition its own
 STRATEGIES = (
     "CANCEL_IN_PROGRESS",
     "GROUP_ROUND_ROBIN",
@@ -50,6 +60,7 @@ def check(definition: WorkflowDefinition) -> WorkflowDefinition:
     for task in definition.tasks:
         _check_task(task)
     _check_workflow(definition)
+    _check_text(definition)
     ordered = _sorted_tasks(definition.tasks, regular)
     for task in ordered:
         _normalise_task(task)
@@ -122,6 +133,11 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
             raise invalid("idempotency.expression: is required", field="idempotency")
         if idempotency.ttl_ms < 1:
             raise invalid("idempotency.ttl_ms: must be at least 1", field="idempotency")
+        if idempotency.method not in ("TTL", "STATUS"):
+            raise invalid(
+                f"idempotency.method: is TTL or STATUS, not {idempotency.method}",
+                field="idempotency",
+            )
 
 
 def _check_task(task: TaskDefinition) -> None:
@@ -162,12 +178,35 @@ def _check_task(task: TaskDefinition) -> None:
         if not use.key or (use.units is None and not use.units_expr):
             raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
     for condition in task.conditions:
-        if not condition.data_key:
-            raise invalid(f"{where}: a condition needs a readable data key", field="conditions")
-        if condition.action not in ("QUEUE", "CANCEL", "SKIP"):
+        _check_condition(condition, where)
+    if task.batch is not None:
+        _check_batch(task.batch, where)
+
+
+def _check_condition(condition: Condition, where: str) -> None:
+    if not condition.data_key:
+        raise invalid(f"{where}: a condition needs a readable data key", field="conditions")
+    if condition.action not in ("QUEUE", "CANCEL", "SKIP"):
+        raise invalid(
+            f"{where}: a condition's action is QUEUE, CANCEL or SKIP, not {condition.action}",
+            field="conditions",
+        )
+    if condition.kind == "sleep":
+        try:
+            parse_ms(condition.sleep or "")
+        except ValueError as error:
+            raise invalid(f"{where}: sleep condition: {error}", field="conditions") from None
+
+
+def _check_batch(batch: BatchConfig, where: str) -> None:
+    for field, value, most in (
+        ("max_size", batch.max_size, BATCH_SIZE_MAX),
+        ("interval_ms", batch.interval_ms, BATCH_INTERVAL_MAX_MS),
+        ("group_max_runs", batch.group_max_runs, BATCH_GROUP_RUNS_MAX),
+    ):
+        if not 1 <= value <= most:
             raise invalid(
-                f"{where}: a condition's action is QUEUE, CANCEL or SKIP, not {condition.action}",
-                field="conditions",
+                f"{where}: batch {field} must be between 1 and {most}, got {value}", field="batch"
             )
 
 
@@ -181,6 +220,16 @@ def _check_concurrency(rule: ConcurrencyRule, where: str) -> None:
         )
     if rule.max_runs < 1:
         raise invalid(f"{where}: max_runs must be at least 1", field="concurrency")
+
+
+def _check_text(definition: WorkflowDefinition) -> None:
+    """Nothing in it may be text that Postgres can't store."""
+    try:
+        text = to_json(definition)
+    except (TypeError, ValueError) as error:
+        raise invalid(f"the definition can't be stored: {error}") from None
+    if has_nul_escape(text):
+        raise invalid("the definition holds the null character, which can't be stored; remove it")
 
 
 def _check_json(text: str, field: str) -> None:
@@ -229,7 +278,10 @@ def _normalise_task(task: TaskDefinition) -> None:
         task.backoff_max_s = DEFAULT_BACKOFF_MAX_S
     task.parents = sorted(set(task.parents))
     groups: dict[str, str] = {}
-    for condition in task.conditions:
+    for position, condition in enumerate(task.conditions):
         if condition.kind == "parent" and condition.parent:
             condition.data_key = condition.parent
-        condition.or_group = groups.setdefault(condition.or_group, str(len(groups)))
+        group = condition.or_group
+        if group in NO_GROUP:
+            group = f"alone {position}"
+        condition.or_group = groups.setdefault(group, str(len(groups)))

@@ -88,7 +88,7 @@ class LogLane:
         """Lines not yet stored."""
         return len(self._queue) + self._flushing
 
-    def start(self) -> None:
+    async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="log-lane")
 
     async def stop(self) -> None:

@@ -19,9 +19,10 @@ async def list_all(connection: asyncpg.Connection) -> list[asyncpg.Record]:
     return rows
 
 
-async def depths(connection: asyncpg.Connection) -> dict[int, int]:
-    rows = await connection.fetch(_SQL["queue_depth_list"])
-    return {row["queue_id"]: row["depth"] for row in rows}
+async def depths(connection: asyncpg.Connection) -> list[asyncpg.Record]:
+    """How many tasks of each queue and version wait."""
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL["queue_depth_list"])
+    return rows
 
 
 async def insert(connection: asyncpg.Connection, tenant_id: UUID, action: str) -> int:

@@ -126,7 +126,9 @@ def reassign(turn: Turn, running: Running, reason: str) -> None:
     """The worker or the way to it was lost; costs the user no retry (WK-9, RT-14)."""
     _attempt_event(turn, running, EventKind.REASSIGNED, reason)
     if running.internal_retries >= retry.INTERNAL_RETRIES_MAX:
-        finish(turn, running, Status.FAILED, None, "Task reached its maximum reassignment count")
+        error = "Task reached its maximum reassignment count"
+        _watch(turn, running, "FAILED", error)
+        finish(turn, running, Status.FAILED, None, error)
         return
     leave_worker(turn, running)
     again(turn, running, running.app_retries, running.internal_retries + 1)

@@ -49,12 +49,12 @@ def _place_queue(turn: Turn, queue: Queue) -> None:
                 full.add(step)
         if worker is None:
             skipped.append(item)
-            if not any(map(_has_room, workers)):
+            if not any(_has_room(one, queue) for one in workers):
                 break
         else:
             _assign(turn, queue, item, worker)
-    # All of the window was looked at and none of it fits: what is behind it may.
-    queue.starved = len(skipped) >= len(queue.items) and bool(skipped)
+    # All of the window was looked at, none of it fits and there is room: what is behind it may.
+    queue.starved = bool(skipped) and item is None
     queue.put_back(skipped)
 
 
@@ -100,8 +100,8 @@ def _labels(item: Queued) -> dict[str, DesiredLabel]:
     }
 
 
-def _has_room(worker: Worker) -> bool:
-    return any(free > 0 for free in worker.free.values())
+def _has_room(worker: Worker, queue: Queue) -> bool:
+    return any(map(worker.fits, queue.requests))
 
 
 def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:

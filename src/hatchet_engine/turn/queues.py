@@ -102,6 +102,7 @@ class Queue:
         "heap",
         "id",
         "items",
+        "requests",
         "starved",
         "tenant_id",
         "workers",
@@ -117,6 +118,8 @@ class Queue:
         self.complete = depth == 0
         self.edge: Key | None = None  # None: nothing read yet
         self.starved = False  # nothing in the window fits anywhere: read on behind it
+        # The different slot requests of its steps: what a worker must have room for to be of use.
+        self.requests: list[dict[str, int]] = []
         self.workers: list[Worker] = []  # those with this action, a stream and no pause
 
     @property

@@ -19,12 +19,16 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     """A fresh hot state. ``previous``: keeps the live streams of the node and the last signs of
     life across a failed turn; without it every worker gets a full heartbeat timeout to return."""
     hot = Hot()
-    depths = await queue.depths(connection)
+    waiting = await queue.depths(connection)
+    depths: dict[int, int] = {}
+    for row in waiting:
+        depths[row["queue_id"]] = depths.get(row["queue_id"], 0) + row["depth"]
     for row in await queue.list_all(connection):
         depth = depths.get(row["id"], 0)
         hot.add_queue(Queue(row["id"], row["tenant_id"], row["action"], depth))
     for row in await workflows.latest_list(connection):
         await add_version(connection, hot, row, latest=True)
+    await load_versions(connection, hot, {row["version_id"] for row in waiting})
     for row in await workers.present_list(connection):
         hot.add_worker(worker_from_row(row, now_ms))
     await _load_running(connection, hot, now_ms)

@@ -83,7 +83,10 @@ async def attach_steps(connection: asyncpg.Connection, hot: Hot, version: Versio
         if queue is None:
             queue = Queue(await queue_store.insert(connection, *key), *key)
             hot.add_queue(queue)
-        version.steps.append(Step(version, index, task, queue))
+        step = Step(version, index, task, queue)
+        version.steps.append(step)
+        if step.units not in queue.requests:
+            queue.requests.append(step.units)
 
 
 async def load_versions(connection: asyncpg.Connection, hot: Hot, ids: set[UUID]) -> None:

@@ -90,6 +90,12 @@ def _check_item(version: Version, item: TriggerItem, limits: Limits, index: int)
             field="child_key",
             index=index,
         )
+    if item.child_key and "\x00" in item.child_key:
+        raise invalid(
+            "child_key: holds the null character, which can't be stored",
+            field="child_key",
+            index=index,
+        )
     demand = None
     if item.desired_worker_id is not None or item.desired_labels:
         demand = encode_demand(item.desired_worker_id, item.desired_labels)

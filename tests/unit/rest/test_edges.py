@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
+from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow, ReplayTasks, TriggerRuns
 from tests.support.rows import Rows
 from tests.unit.rest.conftest import BODY_BYTES_MAX, Api
 
@@ -121,9 +123,16 @@ async def test_bodies_and_addresses_out_of_bounds(api: Api) -> None:
     assert (await api.refused("GET", "/api/v1/workflows/%00"))[0] == 400
     deep = b"[" * 30_000
     assert (await api.refused("POST", path, content=deep, headers=headers))[0] == 400
-    lone = b'{"workflowName": "\\ud800", "input": {}}'
     trigger = f"{STABLE}/workflow-runs/trigger"
-    assert (await api.refused("POST", trigger, content=lone, headers=headers))[0] == 400
+    for name in (b"\\ud800", b"\\u0000"):
+        body = b'{"workflowName": "' + name + b'", "input": {}}'
+        answer = await api.refused("POST", trigger, content=body, headers=headers)
+        assert (answer[0], answer[2]) == (400, "workflowname")
+        body = b'{"filter": {"since": "2025-01-01", "additionalMetadata": ["a:' + name + b'"]}}'
+        assert (await api.refused("POST", path, content=body, headers=headers))[0] == 400
+    body = b'{"workflowName": "x", "input": {"a": "\\ud800"}}'
+    api.engine.answers[TriggerRuns] = Refused(Code.INVALID_ARGUMENT, "no: \ud800")
+    assert (await api.refused("POST", trigger, content=body, headers=headers))[1] == "no: ?"
 
 
 async def test_pages_for_people(api: Api) -> None:
@@ -144,8 +153,6 @@ async def test_pages_for_people(api: Api) -> None:
 
 async def test_no_input_makes_the_server_fail(api: Api) -> None:
     """Every operation of our own description, with values that often break things."""
-    from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow, ReplayTasks, TriggerRuns
-
     run = await api.rows.run(await api.rows.workflow(), Status.COMPLETED)
     api.engine.answers = {
         TriggerRuns: [run],

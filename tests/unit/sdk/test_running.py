@@ -7,10 +7,11 @@ import contextvars
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from hatchet import (
     Context,

@@ -7,7 +7,8 @@ on conflict (tenant_id, action) do update set action = excluded.action
 returning id;
 
 -- name: queue_depth_list
-select queue_id, count(*) as depth from queue_item group by queue_id;
+-- By version, so that all definitions with waiting tasks are known from the start.
+select queue_id, version_id, count(*) as depth from queue_item group by queue_id, version_id;
 
 -- name: queue_item_insert_many
 insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,

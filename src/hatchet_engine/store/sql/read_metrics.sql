@@ -1,7 +1,7 @@
 -- Counts. Queues and assignments are counted in the hot tables, which hold live work only.
 
 -- name: status_counts
--- Runs of a time window per status. {filters} as for run lists.
+-- Runs of a time window per status; filters as for run lists.
 select coalesce(o.status, case when a.task_id is null then 0 else 1 end) as status,
        count(*) as runs
 from task t

@@ -49,6 +49,8 @@ UNAUTHENTICATED_TEXT = "Please provide valid credentials"
 
 def refusal(description: str, status: int = 400, field: str | None = None) -> Response:
     """An answer with one error."""
+    # Texts may quote what a client sent, and that may be no valid Unicode.
+    description = description.encode("utf-8", "replace").decode()
     error = APIError(description=description, field=field)
     return answer(APIErrors(errors=[error]), status)
 
@@ -114,5 +116,6 @@ def _problems(errors: Sequence[Any]) -> list[APIError]:
             name, description = "", f"the request body is not valid JSON: {text}"
         else:
             description = f"{name}: {text}" if name else f"the request body: {text}"
+        description = description.encode("utf-8", "replace").decode()
         problems.append(APIError(description=description, field=name.lower() or None))
     return problems

@@ -30,6 +30,18 @@ def _utc(at: datetime) -> datetime:
     return min(max(at, from_ms(0)), from_ms(LATEST_MS))
 
 
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("holds the null character, which can't be stored")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair, which is no character") from None
+    return text
+
+
+# Text of a body; texts of the address are checked by the middleware and are always valid Unicode.
+Text = Annotated[str, AfterValidator(_storable)]
 Instant = Annotated[datetime, AfterValidator(_utc)]
 Offset = Annotated[int, Query(le=OFFSET_MAX, description="Rows to skip.")]
 Limit = Annotated[int, Query(le=ROWS_MAX, description="Rows of the page; 0 or less: the default.")]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hatchet_engine.transports.rest.parameters import PAIRS_MAX, BodyIds, Instant
+from hatchet_engine.transports.rest.parameters import PAIRS_MAX, BodyIds, Instant, Text
 from hatchet_engine.transports.rest.responses import JsonObject
 from hatchet_engine.transports.rest.schemas.common import (
     APIResourceMeta,
@@ -186,7 +186,7 @@ class V1TaskTimingList(Schema):
 
 
 class V1TriggerWorkflowRunRequest(Schema):
-    workflow_name: str
+    workflow_name: Text
     input: dict[str, object]
     additional_metadata: dict[str, object] | None = None
     priority: int | None = None  # 1..3
@@ -212,7 +212,7 @@ class V1TaskFilter(Schema):
     until: Instant | None = None
     statuses: list[V1TaskStatus] | None = None
     workflow_ids: BodyIds = None
-    additional_metadata: Annotated[list[str] | None, Field(max_length=PAIRS_MAX)] = None
+    additional_metadata: Annotated[list[Text] | None, Field(max_length=PAIRS_MAX)] = None
 
 
 class V1CancelTaskRequest(Schema):
