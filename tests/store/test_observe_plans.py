@@ -12,6 +12,7 @@ import pytest
 from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import run_query, runs
+from hatchet_engine.observe.pool import open_read_pool
 from hatchet_engine.observe.run_query import RunQuery, Statement
 from hatchet_engine.store.sql import load
 from tests.support.rows import NOW_MS, Rows, at
@@ -92,7 +93,7 @@ async def test_rows_of_a_page_are_fetched_by_id(database: str) -> None:
     rows = await Rows.open(database)
     workflow = await rows.workflow()
     await rows.many(workflow, RUNS, span_ms=6 * HOUR_MS, failed_each=500)
-    async with asyncpg.create_pool(database, min_size=1, max_size=2) as pool:
+    async with await open_read_pool(database, connections_max=2) as pool:
         ids = await runs.run_ids(pool, RunQuery(rows.tenant_id), 50)
     arguments = [rows.tenant_id, ids, min(ids), max(ids), True]
     for mode in ("auto", "force_generic_plan"):

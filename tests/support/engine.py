@@ -127,7 +127,9 @@ class Harness:
     watchers: RunWatchers
     results: Results = field(default_factory=Results)
 
-    async def put(self, name: str = "hello", tenant_id: UUID = TENANT, **task: object) -> RegisteredWorkflow:
+    async def put(
+        self, name: str = "hello", tenant_id: UUID = TENANT, **task: object
+    ) -> RegisteredWorkflow:
         """Register a workflow of one task, action ``NAME:NAME``."""
         definition = WorkflowDefinition(
             name=name,

@@ -47,14 +47,19 @@ class Node:
                 failures = 0
                 if not owned:
                     await asyncio.sleep(STANDBY_RETRY_S)
-            except (ConnectionLost, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (
+                ConnectionLost,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                OSError,
+            ) as error:
                 self.owner.clear()
                 log.warning("database_lost", error=str(error), failures=failures)
                 delay_s = RECONNECT_DELAYS_S[min(failures, len(RECONNECT_DELAYS_S) - 1)]
                 failures += 1
                 if failures * delay_s > PATIENCE_S or failures > len(RECONNECT_DELAYS_S):
                     self.engine.resign()
-                await asyncio.sleep(delay_s * (0.5 + random.random()))  # noqa: S311 (jitter)
+                await asyncio.sleep(delay_s * (0.5 + random.random()))
 
     def stop(self) -> None:
         self._stopping = True

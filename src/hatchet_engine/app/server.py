@@ -93,9 +93,7 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         await connection.close()
     clock = SystemClock(offset_ms)
     subscriptions, watchers = Subscriptions(), RunWatchers()
-    engine = Engine(
-        clock=clock, waiters=subscriptions, watchers=watchers, limits=_limits(settings)
-    )
+    engine = Engine(clock=clock, waiters=subscriptions, watchers=watchers, limits=_limits(settings))
     node = Node(engine, dsn, settings.node_name, settings.retention_days)
     if settings.embedded:
         database += ", embedded"
@@ -131,9 +129,7 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         rest = RestSettings(http_url, settings.http_body_bytes_max)
         await http.start(create_app(facade, rest, authenticator))
         stack.push_async_callback(http.stop)
-        yield ServerInfo(
-            http_url, settings.public_grpc_address(grpc_port), own_version(), database
-        )
+        yield ServerInfo(http_url, settings.public_grpc_address(grpc_port), own_version(), database)
 
 
 def _tune_garbage_collection() -> None:
@@ -185,4 +181,6 @@ async def _first_owner(node: Node) -> None:
         async with asyncio.timeout(FIRST_OWNER_WAIT_S):
             await node.owner.wait()
     except TimeoutError:
-        log.warning("standby", reason="another node owns the shard; this one takes over when it goes")
+        log.warning(
+            "standby", reason="another node owns the shard; this one takes over when it goes"
+        )

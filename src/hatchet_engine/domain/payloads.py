@@ -1,4 +1,4 @@
-"""What JSON may enter: objects for inputs and metadata, anything valid for outputs (TR-3, RT-11)."""
+"""What JSON may enter: objects for inputs and metadata, any JSON for outputs (TR-3, RT-11)."""
 
 from __future__ import annotations
 
@@ -54,17 +54,21 @@ def output_problem(text: str, bytes_max: int) -> str | None:
 def clean_error(text: str) -> str:
     """Error text that Postgres can store; never rewritten otherwise (RT-13)."""
     if "\x00" in text:
-        return "The task failed with an error text that can't be stored: it holds the null character."
+        return (
+            "The task failed with an error text that can't be stored: it holds the null character."
+        )
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            return "The task failed with an error text that can't be stored: it is not valid Unicode."
+            return (
+                "The task failed with an error text that can't be stored: it is not valid Unicode."
+            )
     return text
 
 
 def has_nul_escape(text: str) -> bool:
-    """Whether JSON text has an escape of the null character (``\\\\u0000`` is a backslash: fine)."""
+    """Whether JSON text has an escape of the null character (``\\\\u0000`` is none)."""
     at = text.find("\\u0000")
     while at >= 0:
         before = at

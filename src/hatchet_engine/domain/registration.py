@@ -239,7 +239,9 @@ def _check_json(text: str, field: str) -> None:
         raise invalid(f"{field}: is not valid JSON: {error}", field=field) from None
 
 
-def _sorted_tasks(tasks: list[TaskDefinition], regular: list[TaskDefinition]) -> list[TaskDefinition]:
+def _sorted_tasks(
+    tasks: list[TaskDefinition], regular: list[TaskDefinition]
+) -> list[TaskDefinition]:
     """Parents before children, ties by name, the on-failure task last (REG-4, REG-8, REG-9)."""
     counted = Counter(task.name for task in tasks)
     twice = [name for name, count in counted.items() if count > 1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-INTERNAL_RETRIES_MAX = 10  # lost workers and failed deliveries, not counted against the user (RT-14)
+INTERNAL_RETRIES_MAX = (
+    10  # lost workers and failed deliveries, not counted against the user (RT-14)
+)
 
 
 def backoff_ms(factor: float | None, max_s: int | None, retry: int) -> int:

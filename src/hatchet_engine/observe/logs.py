@@ -31,11 +31,22 @@ FLUSH_LINES_MAX = 5_000
 GATHER_S = 0.02  # a first line waits so long for company
 RETRY_S_MIN = 0.1
 RETRY_S_MAX = 5.0
+SURPRISES_MAX = 3  # tries of a batch that fails for a reason other than the connection
 STOP_TIMEOUT_S = 5.0
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 _ALIASES = {"WARNING": "WARN", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE": "DEBUG"}
 
 _COLUMNS = ["tenant_id", "id", "task_id", "attempt", "at", "level", "message", "metadata"]
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# Data that Postgres, or before it the client library's encoder, does not take.
+_REFUSED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+)
 _log = logging.getLogger(__name__)
 
 
@@ -124,34 +135,39 @@ class LogLane:
         self._wake.set()
 
     async def _run(self) -> None:
-        retry_s = RETRY_S_MIN
-        batch: list[_Row] = []
         while True:
-            if not batch:
-                if not self._queue:
-                    if self._stopping:
-                        return
-                    self._wake.clear()
-                    await self._wake.wait()
-                    if not self._stopping:
-                        await asyncio.sleep(GATHER_S)
-                    continue
-                batch = self._take()
+            if self._queue:
+                await self._flush(self._take())
+            elif self._stopping:
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+                if not self._stopping:
+                    await asyncio.sleep(GATHER_S)
+
+    async def _flush(self, batch: list[_Row]) -> None:
+        """Store a batch, however long the database is away."""
+        wait_s = RETRY_S_MIN
+        surprises = 0
+        while True:
             try:
                 await self._store(batch)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                break
+            except _AWAY as error:
                 _log.warning("log lane: %s; %d lines wait", error, self.waiting)
-                await self._disconnect()
-                await asyncio.sleep(retry_s)
-                retry_s = min(retry_s * 2, RETRY_S_MAX)
-                continue
             except Exception:
-                # Whatever it is, it must not end the lane: the next batch may be fine.
-                _log.exception("log lane: %d lines are lost", len(batch))
-                self.dropped += len(batch)
-            batch = []
-            self._flushing = 0
-            retry_s = RETRY_S_MIN
+                # Whatever it is, it must not end the lane. (A connection that breaks inside of a
+                # COPY also shows as an error of the client library's own state.)
+                surprises += 1
+                if surprises >= SURPRISES_MAX:
+                    _log.exception("log lane: %d lines are lost", len(batch))
+                    self.dropped += len(batch)
+                    break
+            await self._disconnect()
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, RETRY_S_MAX)
+        self._flushing = 0
 
     def _take(self) -> list[_Row]:
         rows: list[_Row] = []
@@ -182,8 +198,10 @@ class LogLane:
         connection = await self._connect()
         try:
             await connection.copy_records_to_table("task_log", records=rows, columns=_COLUMNS)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
+        except _REFUSED as error:
             if len(rows) == 1:
+                if isinstance(error, asyncpg.UniqueViolationError):
+                    return  # stored already, by a COPY whose answer was lost
                 self.dropped += 1
                 _log.warning("log lane: a line was refused: %s", error)
                 return

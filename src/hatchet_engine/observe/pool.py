@@ -15,9 +15,9 @@ async def open_read_pool(
     """A pool that can only read.
 
     Lists are planned for the values at hand: a plan that knows neither the limit nor the window
-    (Postgres makes one after five uses) reads a hundred times more than needed, while planning costs
-    a millisecond. Compiling queries never pays at this size. What takes too long is given up, so
-    that a heavy question can't hold connections for ever.
+    (Postgres makes one after five uses) reads a hundred times more than needed, while planning
+    costs a millisecond. Compiling queries never pays at this size. What takes too long is given
+    up, so that a heavy question can't hold connections for ever.
     """
     return await asyncpg.create_pool(
         dsn,

@@ -125,4 +125,3 @@ class Subscriptions:
         name = await self._task_name(row["version_id"], row["step"])
         task = TaskResult(row["id"], name, status, row["output"], row["error"])
         return RunResult(row["id"], status, to_ms(row["finished_at"]), [task])
-

@@ -26,9 +26,7 @@ async def insert_many(
     await connection.execute(_SQL["assignment_insert_many"], *first[:10], assigned_ms, first[10])
 
 
-async def insert_fresh(
-    connection: asyncpg.Connection, common: Row, rows: Sequence[Row]
-) -> None:
+async def insert_fresh(connection: asyncpg.Connection, common: Row, rows: Sequence[Row]) -> None:
     """``common``: tenant, queue, version, step, assigned ms, deadline ms; ``rows``: task id,
     worker id."""
     await connection.execute(_SQL["assignment_insert_fresh"], *common, *columns(rows))

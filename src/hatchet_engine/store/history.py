@@ -84,9 +84,7 @@ async def outcome_delete_many(
     connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
 ) -> None:
     tenant_ids, ids = columns(keys)
-    await connection.execute(
-        _OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids)
-    )
+    await connection.execute(_OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids))
 
 
 async def outcome_results(
@@ -114,4 +112,3 @@ async def task_ids_by_filter(
 ) -> list[UUID]:
     rows = await connection.fetch(_TASKS["task_ids_by_filter"], *arguments)
     return [row["id"] for row in rows]
-

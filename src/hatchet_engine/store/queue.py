@@ -78,9 +78,7 @@ async def find_many(
 async def timed_out(
     connection: asyncpg.Connection, now_ms: int, limit: int
 ) -> list[asyncpg.Record]:
-    rows: list[asyncpg.Record] = await connection.fetch(
-        _SQL["queue_item_timed_out"], now_ms, limit
-    )
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL["queue_item_timed_out"], now_ms, limit)
     return rows
 
 
@@ -116,12 +114,8 @@ async def delayed_next_due_ms(connection: asyncpg.Connection) -> int | None:
     return value
 
 
-
-
 async def next_timeout_after_ms(connection: asyncpg.Connection, after_ms: int) -> int | None:
-    value: int | None = await connection.fetchval(
-        _SQL["queue_item_next_timeout_after"], after_ms
-    )
+    value: int | None = await connection.fetchval(_SQL["queue_item_next_timeout_after"], after_ms)
     return value
 
 

@@ -53,7 +53,5 @@ async def delete(
     suffix: str,
 ) -> bool:
     """Soft delete: the name becomes free again. False when there is no such workflow."""
-    found = await connection.fetchval(
-        _SQL["workflow_delete"], tenant_id, workflow_id, now, suffix
-    )
+    found = await connection.fetchval(_SQL["workflow_delete"], tenant_id, workflow_id, now, suffix)
     return found is not None

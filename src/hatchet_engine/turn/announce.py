@@ -96,8 +96,6 @@ def _end_events(turn: Turn, one: Finished) -> list[RunEvent]:
     task_payload = "" if kind == "CANCELLED" else payload
     events = []
     if kind != "FAILED":  # a failed attempt was reported when it failed
-        events.append(
-            RunEvent(one.run_id, one.task_id, kind, task_payload, 0, None, turn.now_ms)
-        )
+        events.append(RunEvent(one.run_id, one.task_id, kind, task_payload, 0, None, turn.now_ms))
     events.append(RunEvent(one.run_id, None, run_kind, "", 0, None, turn.now_ms))
     return events

@@ -167,9 +167,7 @@ class Engine:
         if await stored(connection, doubt.turn.plan):
             self._finish(doubt.turn, doubt.answers)
         else:
-            self._inbox.extendleft(
-                entry for entry in reversed(doubt.batch) if not entry[1].done()
-            )
+            self._inbox.extendleft(entry for entry in reversed(doubt.batch) if not entry[1].done())
         self._doubt = None
 
     async def run(self) -> None:
@@ -197,9 +195,7 @@ class Engine:
         """Unanswered commands wait for the next take-over; those in doubt are settled there."""
         doubtful = set() if self._doubt is None else {future for _, future in self._doubt.batch}
         self._inbox.extendleft(
-            entry
-            for entry in reversed(batch)
-            if not entry[1].done() and entry[1] not in doubtful
+            entry for entry in reversed(batch) if not entry[1].done() and entry[1] not in doubtful
         )
 
     def stop(self) -> None:

@@ -172,7 +172,7 @@ def delay(turn: Turn, running: Running, app_retries: int, due_ms: int) -> None:
 
 
 def cancel_running(turn: Turn, running: Running, reason: str) -> None:
-    """Cancel an attempt on its worker: final at once, the worker is told after the commit (CX-3)."""
+    """Cancel an attempt on its worker: final at once; the worker hears after the commit (CX-3)."""
     tell_worker(turn, running, reason)
     turn.plan.event(
         EventKind.CANCELLED,

@@ -25,8 +25,8 @@ from hatchet_engine.turn.register import load_versions
 from hatchet_engine.turn.replay import Ended
 from hatchet_engine.turn.selection import check_selection
 from hatchet_engine.turn.state import Turn
-from hatchet_engine.turn.times import from_ms
 from hatchet_engine.turn.timers import DUE_READ_MAX
+from hatchet_engine.turn.times import from_ms
 from hatchet_engine.turn.waiting import Found, item_from_row
 from hatchet_engine.turn.workers import Running
 
@@ -124,14 +124,10 @@ class Loader:
         found = Found()
         waiting = [task_id for task_id in ids_ if task_id not in self.turn.hot.running]
         for start in range(0, len(waiting), READ_SIZE):
-            await self._find_waiting(
-                command.tenant_id, waiting[start : start + READ_SIZE], found
-            )
+            await self._find_waiting(command.tenant_id, waiting[start : start + READ_SIZE], found)
         self.turn.loaded[id(command)] = (ids_, found)
 
-    async def _find_waiting(
-        self, tenant_id: UUID, task_ids: list[UUID], found: Found
-    ) -> None:
+    async def _find_waiting(self, tenant_id: UUID, task_ids: list[UUID], found: Found) -> None:
         tasks = await self._tasks(tenant_id, task_ids)
         if not tasks:
             return
@@ -159,9 +155,7 @@ class Loader:
                 else []
             )
             by_id = {row["id"]: row for row in outcomes}
-            ended = {
-                row["id"]: Ended(row, by_id[row["id"]]) for row in tasks if row["id"] in by_id
-            }
+            ended = {row["id"]: Ended(row, by_id[row["id"]]) for row in tasks if row["id"] in by_id}
         self.turn.loaded[id(command)] = ended
 
     async def _worker(self, worker_id: UUID, tenant_id: UUID) -> None:

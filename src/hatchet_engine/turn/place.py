@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import orjson
 
 from hatchet_engine.domain.labels import Comparator, DesiredLabel, score
@@ -140,5 +139,3 @@ def wake_worker(turn: Turn, worker: Worker) -> None:
     for queue in worker.queues:
         if queue.depth:
             turn.wake(queue)
-
-

@@ -184,9 +184,7 @@ class Queue:
 
     def _shrink(self) -> None:
         """Keep the first half; the rest is in the table, or will be with this turn's commit."""
-        kept = heapq.nsmallest(
-            WINDOW_MAX // 2, (entry for entry in self.heap if not entry[2].gone)
-        )
+        kept = heapq.nsmallest(WINDOW_MAX // 2, (entry for entry in self.heap if not entry[2].gone))
         self.heap = kept  # sorted, hence a heap
         self.items = {entry[1]: entry[2] for entry in kept}
         self.edge = kept[-1][:2]

@@ -97,9 +97,7 @@ async def load_versions(connection: asyncpg.Connection, hot: Hot, ids: set[UUID]
             await add_version(connection, hot, row, latest=False)
 
 
-async def add_version(
-    connection: asyncpg.Connection, hot: Hot, row: Any, *, latest: bool
-) -> None:
+async def add_version(connection: asyncpg.Connection, hot: Hot, row: Any, *, latest: bool) -> None:
     """Take a stored version into memory."""
     version = Version(
         id=row["version_id"],

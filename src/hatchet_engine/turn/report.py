@@ -72,5 +72,3 @@ def _complete(turn: Turn, running: Running, output: str) -> None:
         fail(turn, running, f"The task completed, but {problem}.")
         return
     finish(turn, running, Status.COMPLETED, output or None, None)
-
-

@@ -56,9 +56,7 @@ async def write(connection: asyncpg.Connection, plan: Plan) -> None:
     await _write_workers(connection, plan, now)
 
 
-async def _write_tasks(
-    connection: asyncpg.Connection, tasks: list[NewTask], now: datetime
-) -> None:
+async def _write_tasks(connection: asyncpg.Connection, tasks: list[NewTask], now: datetime) -> None:
     plain: dict[Step, list[Row]] = {}
     special: list[Row] = []
     for task in tasks:

@@ -54,7 +54,7 @@ def test_frames_respect_the_engines_limit(engine: FakeEngine, hatchet: Hatchet) 
     asyncio.run(many())
     sizes = [frame.ByteSize() for frame in engine.frames]
     assert max(sizes) <= 10_000
-    with pytest.raises(ValueError, match="10,"):
+    with pytest.raises(ValueError, match="12,"):
         stub.run_no_wait({"a": "x" * 12_000})
     stub.run_no_wait({"a": "it still works"})
 

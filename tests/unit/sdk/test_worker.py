@@ -59,9 +59,8 @@ def test_registration_of_the_worker(engine: FakeEngine, hatchet: Hatchet) -> Non
     assert sorted(sent.actions) == ["one:one", "two:two"]
     assert dict(sent.slots) == {"default": 100, "durable": 1000}
     assert (sent.labels["gpu"].text, sent.labels["memory"].number) == ("yes", 16)
-    changes = [f.worker_change for f in engine.frames if f.HasField("worker_change")]
-    assert changes[0].paused
-    assert changes[-1].leave
+    engine.wait_for(lambda: any(frame.worker_change.leave for frame in engine.frames))
+    assert any(frame.worker_change.paused for frame in engine.frames)
     assert [request.name for request in engine.registrations] == ["one", "two"]
     listed = hatchet.worker("w", workflows=[one], labels=[WorkerLabel(key="a", value=1)], slots=3)
     assert (listed._data().labels, listed._data().slots) == ({"a": 1}, {"default": 3})
@@ -393,3 +392,4 @@ def test_signals(
     assert [line for line in lines if line in ("started", "finished", "closed", "returned")] == words
     if code == 0:
         assert [report.kind for report in engine.all("reports")] == [2]
+        engine.wait_for(lambda: any(frame.worker_change.leave for frame in engine.frames))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hatchet_engine.domain.durations import MAX_MS
 from hatchet_engine.domain.errors import invalid
 from hatchet_engine.transports.grpc.codecs.ids import parse_id
 from hatchet_engine.turn.commands import Report, ReportKind
@@ -40,7 +41,7 @@ def step_report(event: StepActionEvent) -> Report:
         report.payload = event.event_payload
         report.should_not_retry = event.should_not_retry
         if event.HasField("retry_after_ms"):
-            report.retry_after_ms = max(0, event.retry_after_ms)
+            report.retry_after_ms = min(max(event.retry_after_ms, 0), MAX_MS)
     elif kind is ReportKind.STARTED:
         # The payload means nothing here: "", two quotes or null, by SDK (B5.3).
         report.started_ms = timestamp_ms(event.event_timestamp) or None

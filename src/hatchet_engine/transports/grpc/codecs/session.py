@@ -11,11 +11,13 @@ from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as FastUUID
 
+from hatchet_engine.domain.durations import MAX_MS
 from hatchet_engine.domain.errors import Refused, invalid
 from hatchet_engine.observe.logs import LogLine
 from hatchet_engine.transports.grpc.codecs.ids import id_of_bytes, optional_id_of_bytes
 from hatchet_engine.transports.grpc.codecs.labels import session_desired_labels, session_labels
 from hatchet_engine.transports.grpc.codecs.texts import refuse_nul
+from hatchet_engine.transports.grpc.codecs.trigger import child_key
 from hatchet_engine.turn.commands import (
     RegisterWorker,
     Report,
@@ -57,7 +59,7 @@ def _item(wanted: session.TriggerItem) -> TriggerItem:
         item.parent_task_id = id_of_bytes(parent, "parent_task_id")
         if wanted.HasField("child_index"):
             item.child_index = wanted.child_index
-        item.child_key = wanted.child_key or None
+        item.child_key = child_key(wanted.child_key)
     item.desired_worker_id = optional_id_of_bytes(wanted.desired_worker_id, "desired_worker_id")
     if wanted.desired_labels:
         item.desired_labels = session_desired_labels(wanted.desired_labels)
@@ -79,7 +81,7 @@ def reports(messages: Iterable[session.Report]) -> list[Report]:
         if kind is ReportKind.FAILED:
             report.should_not_retry = message.should_not_retry
             if message.HasField("retry_after_ms"):
-                report.retry_after_ms = max(0, message.retry_after_ms)
+                report.retry_after_ms = min(max(message.retry_after_ms, 0), MAX_MS)
         report.started_ms = message.started_at_ms or None
         found.append(report)
     return found
@@ -109,6 +111,7 @@ def worker(
     refuse_nul(labels, "labels")
     refuse_nul(runtime, "hello")
     refuse_nul(list(message.slots), "slots")
+    refuse_nul(list(message.actions), "actions")
     return RegisterWorker(
         tenant_id,
         message.name,

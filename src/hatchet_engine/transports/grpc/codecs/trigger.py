@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hatchet_engine.domain.errors import Refused
+from hatchet_engine.domain.errors import Refused, invalid
 from hatchet_engine.transports.grpc.codecs.ids import optional_id
 from hatchet_engine.transports.grpc.codecs.labels import desired_labels
 from hatchet_engine.transports.grpc.codecs.registration import text
@@ -22,7 +22,7 @@ def trigger_item(request: TriggerWorkflowRequest) -> TriggerItem:
         # Python sends child_index 0 without a parent too: it means nothing then (B13.2).
         if request.HasField("child_index"):
             item.child_index = request.child_index
-        item.child_key = request.child_key or None
+        item.child_key = child_key(request.child_key)
     if request.desired_worker_id:
         item.desired_worker_id = optional_id(request.desired_worker_id, "desired_worker_id")
     if request.desired_worker_labels:
@@ -46,6 +46,13 @@ def trigger_run_item(request: TriggerWorkflowRunRequest) -> TriggerItem:
             request.desired_worker_labels, "desired_worker_labels"
         )
     return item
+
+
+def child_key(key: str) -> str | None:
+    """Empty is absent. Raises ``Refused`` for what Postgres can't hold."""
+    if "\x00" in key:
+        raise invalid("child_key: holds the null character; remove it", field="child_key")
+    return key or None
 
 
 def of_item(refused: Refused, index: int) -> Refused:

@@ -30,6 +30,7 @@ def registered_worker(tenant_id: UUID, request: WorkerRegisterRequest) -> Regist
     refuse_nul(labels, "labels")
     refuse_nul(runtime, "runtime_info")
     refuse_nul(list(slots), "slot_config")
+    refuse_nul(list(request.actions), "actions")
     return RegisterWorker(
         tenant_id, request.worker_name, list(request.actions), slots, labels, runtime
     )

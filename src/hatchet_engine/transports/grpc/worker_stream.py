@@ -1,0 +1,119 @@
+"""The engine's end of one official worker's stream (Listen, ListenV2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from hatchet_engine.domain.errors import Refused
+from hatchet_engine.transports.grpc.caller import Caller, Stream
+from hatchet_engine.transports.grpc.codecs.actions import cancel_action, start_action
+from hatchet_engine.turn.commands import (
+    CloseStream,
+    OpenStream,
+    Report,
+    ReportKind,
+    ReportTasks,
+)
+from hatchet_engine.turn.deliveries import Assigned, CancelNotice
+
+log = structlog.get_logger("hatchet.grpc")
+
+_background: set[asyncio.Task[None]] = set()
+
+
+class WorkerStream:
+    """Implements ``WorkerSession``: takes deliveries without waiting, writes them one by one.
+
+    What waits here is bounded by the worker's slots: the engine assigns no more than those.
+    """
+
+    def __init__(self, caller: Caller, worker_id: UUID, stream: Stream) -> None:
+        self._caller = caller
+        self._worker_id = worker_id
+        self._stream = stream
+        self._queue: deque[Assigned | CancelNotice] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    # ------------------------------------------------------------ WorkerSession
+
+    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
+        self._queue.extend(assigned)
+        self._queue.extend(cancels)
+        self._wake.set()
+
+    def close(self, reason: str) -> None:
+        self._closed = True
+        self._wake.set()
+
+    # ------------------------------------------------------------ handler
+
+    async def serve(self) -> None:
+        """Open the stream in the engine, write until its end, and close it there, whatever
+        ended it. Raises ``Refused`` NOT_FOUND for an unknown worker."""
+        tenant_id, engine = self._caller.tenant_id, self._caller.engine
+        self._stream.ending.on_end(lambda: self.close("the server ends this stream"))
+        try:
+            await engine.submit(OpenStream(tenant_id, self._worker_id, self))
+            await self._write()
+        finally:
+            # Not awaited here: this may run while gRPC cancels the handler.
+            in_background(self._left())
+
+    async def _write(self) -> None:
+        queue, wake, send = self._queue, self._wake, self._stream.send
+        size_max = self._caller.limits.send_bytes_max
+        while True:
+            while queue:
+                entry = queue.popleft()
+                if type(entry) is Assigned:
+                    data = start_action(entry).SerializeToString()
+                    if len(data) > size_max:
+                        in_background(self._too_large(entry, len(data)))
+                        continue
+                else:
+                    assert isinstance(entry, CancelNotice)
+                    data = cancel_action(entry).SerializeToString()
+                await send(data)
+            if self._closed:
+                return
+            wake.clear()
+            await wake.wait()
+
+    async def _left(self) -> None:
+        await self._caller.engine.submit(
+            CloseStream(self._caller.tenant_id, self._worker_id, self)
+        )
+
+    async def _too_large(self, assigned: Assigned, size: int) -> None:
+        """Fail the task: the client would refuse the message and lose its stream over it."""
+        text = (
+            f"The task's start message is {size} bytes long, the limit is "
+            f"{self._caller.limits.send_bytes_max}: store large data elsewhere and pass a reference."
+        )
+        report = Report(
+            assigned.task_id, assigned.attempt, ReportKind.FAILED, text, should_not_retry=True
+        )
+        await self._caller.engine.submit(ReportTasks(assigned.tenant_id, [report]))
+
+
+def in_background(coroutine: object) -> None:
+    """Run a goodbye that must happen although its caller goes away."""
+    task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
+    _background.add(task)
+    task.add_done_callback(_finished)
+
+
+def _finished(task: asyncio.Task[None]) -> None:
+    _background.discard(task)
+    if task.cancelled():
+        return
+    error = task.exception()
+    # A refusal means that the engine is stopping or has lost its database: it finds out itself.
+    if error is not None and not isinstance(error, Refused):
+        log.error("background_call_failed", exc_info=error)
