@@ -10,15 +10,16 @@ CHECK_INTERVAL_S = 0.002
 
 async def work(count: int, slots: int) -> None:
     """Run `count` workers until the process is told to stop."""
-    workers = [
-        hatchet.worker(f"bench-{number}", slots=slots, workflows=[noop, queued])
-        for number in range(count)
-    ]
-    running = [asyncio.create_task(worker.aio_start()) for worker in workers]
-    while not all(worker.registered.is_set() for worker in workers):
-        if ended := [task for task in running if task.done()]:
-            await asyncio.gather(*ended)
-        await asyncio.sleep(CHECK_INTERVAL_S)
+    workers, running = [], []
+    for number in range(count):
+        worker = hatchet.worker(f"bench-{number}", slots=slots, workflows=[noop, queued])
+        task = asyncio.create_task(worker.aio_start())
+        while not worker.registered.is_set():
+            if task.done():
+                await task
+            await asyncio.sleep(CHECK_INTERVAL_S)
+        workers.append(worker)
+        running.append(task)
     print("ready", flush=True)
     # Each worker takes over the signals; the one that has them last tells the others.
     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from hatchet.config import ClientConfig as ClientConfig
     from hatchet.config import ClientTLSConfig as ClientTLSConfig
     from hatchet.config import HealthcheckConfig as HealthcheckConfig
-    from hatchet.config import OTelAttribute as OTelAttribute
     from hatchet.config import OpenTelemetryConfig as OpenTelemetryConfig
+    from hatchet.config import OTelAttribute as OTelAttribute
     from hatchet.config import TenacityConfig as TenacityConfig
     from hatchet.context.context import Context as Context
     from hatchet.context.context import DurableContext as DurableContext
     from hatchet.context.context import WorkerContext as WorkerContext
-    from hatchet.exceptions import BulkTriggerIdempotencyCollisionError as BulkTriggerIdempotencyCollisionError
+    from hatchet.exceptions import (
+        BulkTriggerIdempotencyCollisionError as BulkTriggerIdempotencyCollisionError,
+    )
     from hatchet.exceptions import ConnectionLostError as ConnectionLostError
     from hatchet.exceptions import DedupeViolationError as DedupeViolationError
     from hatchet.exceptions import EngineUnavailableError as EngineUnavailableError
@@ -71,11 +73,15 @@ if TYPE_CHECKING:
     from hatchet.runnables.types import TaskDefaults as TaskDefaults
     from hatchet.runnables.workflow import Standalone as Standalone
     from hatchet.runnables.workflow import Workflow as Workflow
-    from hatchet.serde import is_in_hatchet_serialization_context as is_in_hatchet_serialization_context
+    from hatchet.serde import (
+        is_in_hatchet_serialization_context as is_in_hatchet_serialization_context,
+    )
     from hatchet.serde import remove_null_unicode_character as remove_null_unicode_character
     from hatchet.types.concurrency import ConcurrencyExpression as ConcurrencyExpression
     from hatchet.types.concurrency import ConcurrencyLimitStrategy as ConcurrencyLimitStrategy
-    from hatchet.types.idempotency import StatusBasedIdempotencyConfig as StatusBasedIdempotencyConfig
+    from hatchet.types.idempotency import (
+        StatusBasedIdempotencyConfig as StatusBasedIdempotencyConfig,
+    )
     from hatchet.types.idempotency import TTLBasedIdempotencyConfig as TTLBasedIdempotencyConfig
     from hatchet.types.labels import DesiredWorkerLabel as DesiredWorkerLabel
     from hatchet.types.labels import WorkerLabel as WorkerLabel
@@ -85,7 +91,9 @@ if TYPE_CHECKING:
     from hatchet.types.rate_limit import RateLimitDuration as RateLimitDuration
     from hatchet.types.slot_types import SlotType as SlotType
     from hatchet.types.sticky import StickyStrategy as StickyStrategy
-    from hatchet.types.trigger import ScheduleTriggerWorkflowOptions as ScheduleTriggerWorkflowOptions
+    from hatchet.types.trigger import (
+        ScheduleTriggerWorkflowOptions as ScheduleTriggerWorkflowOptions,
+    )
     from hatchet.types.trigger import TriggerWorkflowOptions as TriggerWorkflowOptions
     from hatchet.types.trigger import WorkflowRunTriggerConfig as WorkflowRunTriggerConfig
     from hatchet.worker.worker import Worker as Worker

@@ -27,11 +27,11 @@ __all__ = [
 ]
 
 
-class NonRetryableException(Exception):  # noqa: N818 - the official name
+class NonRetryableException(Exception):
     """Raise it in a task to fail without any further retry."""
 
 
-class RetryAfterException(Exception):  # noqa: N818 - the official name
+class RetryAfterException(Exception):
     """Raise it in a task to fail this attempt and retry after a delay of your choice.
 
     It counts as one of the task's `retries`; it replaces the back-off for this one retry.
@@ -92,7 +92,7 @@ class TaskRunError(Exception):
         return cls.deserialize(text)
 
 
-class FailedTaskRunExceptionGroup(ValueError):  # noqa: N818 - the official name
+class FailedTaskRunExceptionGroup(ValueError):
     """A run failed. `exceptions` holds one `TaskRunError` for each failed task."""
 
     def __init__(self, message: str, exceptions: list[TaskRunError]) -> None:

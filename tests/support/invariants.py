@@ -21,32 +21,60 @@ from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.workers import Worker
 
 
+# One statement, hence one moment and one round trip.
+_LOOK = """
+select 'task' as place, id as task_id, priority as rank, null::bigint as queue_id, tenant_id,
+       null::uuid as version_id, null::smallint as step, null::integer as attempt,
+       null::smallint as app_retries, null::smallint as internal_retries,
+       null::bigint as due_ms, null::bigint as assigned_ms, null::bigint as started_ms,
+       null::boolean as released, null::uuid as worker_id, null::jsonb as demand,
+       null::smallint as status
+from task
+union all
+select 'queued', task_id, rank, queue_id, tenant_id, version_id, step, attempt, app_retries,
+       internal_retries, schedule_timeout_ms, queued_ms, null, null, null, demand, null
+from queue_item
+union all
+select 'delayed', task_id, null, queue_id, tenant_id, version_id, step, attempt, app_retries,
+       internal_retries, due_ms, null, null, null, null, demand, null
+from delayed_item
+union all
+select 'assigned', task_id, null, queue_id, tenant_id, version_id, step, attempt, app_retries,
+       internal_retries, deadline_ms, assigned_ms, started_ms, released, worker_id, demand, null
+from assignment
+union all
+select 'ended', id, null, null, tenant_id, null, null, attempt, null, null, null, null, null, null,
+       null, null, status
+from outcome
+union all
+select 'worker', id, null, null, tenant_id, null, null, null, null, null, null, null, null, paused,
+       null, null, null
+from worker where left_at is null
+"""
+
+Row = asyncpg.Record
+
+
 @dataclass
 class Tables:
-    """One look at all rows that say where a task is."""
+    """One look at all rows that say where a task is, by task id."""
 
-    tasks: dict[UUID, asyncpg.Record] = field(default_factory=dict)
-    queued: dict[UUID, asyncpg.Record] = field(default_factory=dict)
-    delayed: dict[UUID, asyncpg.Record] = field(default_factory=dict)
-    assigned: dict[UUID, asyncpg.Record] = field(default_factory=dict)
-    ended: dict[UUID, asyncpg.Record] = field(default_factory=dict)
+    task: dict[UUID, Row] = field(default_factory=dict)
+    queued: dict[UUID, Row] = field(default_factory=dict)
+    delayed: dict[UUID, Row] = field(default_factory=dict)
+    assigned: dict[UUID, Row] = field(default_factory=dict)
+    ended: dict[UUID, Row] = field(default_factory=dict)
+    worker: dict[UUID, Row] = field(default_factory=dict)  # those that have not left
 
     @classmethod
     async def read(cls, connection: Any) -> Tables:
-        return cls(
-            await _by_id(connection, "select id as task_id, priority from task"),
-            await _by_id(connection, "select * from queue_item"),
-            await _by_id(connection, "select * from delayed_item"),
-            await _by_id(connection, "select * from assignment"),
-            await _by_id(connection, "select id as task_id, status, attempt from outcome"),
-        )
-
-
-async def _by_id(connection: Any, query: str) -> dict[UUID, asyncpg.Record]:
-    rows = await connection.fetch(query)
-    found = {row["task_id"]: row for row in rows}
-    assert len(found) == len(rows), f"2: a task stands twice in: {query}"
-    return found
+        tables = cls()
+        places = {name: getattr(tables, name) for name in cls.__dataclass_fields__}
+        for row in await connection.fetch(_LOOK):
+            rows = places[row["place"]]
+            assert row["task_id"] not in rows, f"2: {row['task_id']} is {row['place']} twice"
+            rows[row["task_id"]] = row
+        return tables
 
 
 def check_tables(tables: Tables) -> None:
@@ -54,9 +82,9 @@ def check_tables(tables: Tables) -> None:
     places = Counter[UUID]()
     for rows in (tables.queued, tables.delayed, tables.assigned, tables.ended):
         places.update(rows.keys())
-    for task_id in tables.tasks:
+    for task_id in tables.task:
         assert places[task_id] == 1, f"1/2: task {task_id} is in {places[task_id]} places"
-    strangers = places.keys() - tables.tasks.keys()
+    strangers = places.keys() - tables.task.keys()
     assert not strangers, f"hot rows without a task: {strangers}"
 
 
@@ -68,6 +96,7 @@ def check_hot(hot: Hot, tables: Tables) -> None:
         row = tables.assigned[task_id]
         in_memory = {name: getattr(running, name) for name in _RUNNING_FIELDS}
         assert in_memory == {name: row[name] for name in _RUNNING_FIELDS}, task_id
+        assert running.deadline_ms == row["due_ms"]
         assert running.worker.id == row["worker_id"]
         assert hot.workers[row["worker_id"]].running[task_id] is running
         assert running.live
@@ -89,7 +118,6 @@ _RUNNING_FIELDS = (
     "app_retries",
     "internal_retries",
     "assigned_ms",
-    "deadline_ms",
     "started_ms",
     "released",
 )
@@ -118,7 +146,7 @@ def _check_queues(hot: Hot, tables: Tables) -> None:
                 row["app_retries"],
                 row["internal_retries"],
             )
-            assert item.schedule_timeout_ms == row["schedule_timeout_ms"]
+            assert item.schedule_timeout_ms == row["due_ms"]
         expected_workers = {
             worker.id
             for worker in hot.workers.values()
@@ -134,15 +162,15 @@ def _check_queues(hot: Hot, tables: Tables) -> None:
 
 def _check_dues(hot: Hot, tables: Tables) -> None:
     """Each timer is known at or before its time."""
-    for known, rows, column in (
-        (hot.next_deadline_ms, tables.assigned, "deadline_ms"),
-        (hot.next_delayed_ms, tables.delayed, "due_ms"),
-        (hot.next_schedule_timeout_ms, tables.queued, "schedule_timeout_ms"),
+    for known, rows, name in (
+        (hot.next_deadline_ms, tables.assigned, "execution timeout"),
+        (hot.next_delayed_ms, tables.delayed, "backoff"),
+        (hot.next_schedule_timeout_ms, tables.queued, "schedule timeout"),
     ):
         if rows:
-            earliest = min(row[column] for row in rows.values())
-            assert known is not None, column
-            assert known <= earliest, column
+            earliest = min(row["due_ms"] for row in rows.values())
+            assert known is not None, name
+            assert known <= earliest, name
 
 
 def check_work_conserved(hot: Hot, tables: Tables) -> None:
@@ -158,14 +186,15 @@ def _suits(worker: Worker, labels: dict[str, DesiredLabel]) -> bool:
     return not labels or score(labels, worker.labels) is not None
 
 
-async def check_workers(hot: Hot, connection: Any) -> None:
+def check_workers(hot: Hot, tables: Tables) -> None:
     """Workers that are there in the table are there in memory; others hold nothing."""
-    rows = await connection.fetch("select id, paused from worker where left_at is null")
-    present = {row["id"]: row["paused"] for row in rows}
-    assert {id: hot.workers[id].paused for id in present if id in hot.workers} == present
+    assert tables.worker.keys() <= hot.workers.keys()
     for worker in hot.workers.values():
-        if worker.id not in present:
+        row = tables.worker.get(worker.id)
+        if row is None:
             assert worker.session is None, f"worker {worker.id} has left, but has a stream"
+        else:
+            assert worker.paused == row["released"], f"pause of {worker.id}"
 
 
 async def check_all(engine: Engine, connection: Any) -> Tables:
@@ -174,7 +203,7 @@ async def check_all(engine: Engine, connection: Any) -> Tables:
     check_tables(tables)
     check_hot(engine.hot, tables)
     check_work_conserved(engine.hot, tables)
-    await check_workers(engine.hot, connection)
+    check_workers(engine.hot, tables)
     return tables
 
 
@@ -192,6 +221,7 @@ def _picture(hot: Hot) -> dict[str, object]:
     return {
         "running": {
             task_id: (running.worker.id, running.step.version.id, running.step.index)
+            + (running.deadline_ms,)
             + tuple(getattr(running, name) for name in _RUNNING_FIELDS)
             for task_id, running in hot.running.items()
         },

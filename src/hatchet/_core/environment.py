@@ -11,8 +11,8 @@ from pathlib import Path
 
 DOTENV_FILES = (".env", ".env.hatchet", ".env.dev", ".env.local")
 _LINE = re.compile(
-    r"""^\s*(?:export\s+)?(?P<key>[A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*
-        (?:'(?P<raw>[^']*)'|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>[^#\n]*?))\s*(?:\#.*)?$""",
+    r"""^[ \t]*(?:export[ \t]+)?(?P<key>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*
+        (?:'(?P<raw>[^']*)'|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>[^#\n]*?))[ \t]*(?:\#.*)?$""",
     re.VERBOSE | re.MULTILINE,
 )
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}

@@ -42,3 +42,5 @@ class Client:
         session, self._session = self._session, None
         if session is not None and self._generation == generation():
             session.close()
+        if self._rest is not None:
+            self._rest.close()

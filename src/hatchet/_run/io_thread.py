@@ -40,12 +40,23 @@ class IoThread:
 _lock = threading.Lock()
 _current: IoThread | None = None
 _generation = 0
+_forked_after_use = False
 
 
 def io_thread() -> IoThread:
-    """The thread of this process, started when first needed."""
+    """The thread of this process, started when first needed.
+
+    Raises `RuntimeError` in a child that was forked after its parent had connected: gRPC does
+    not survive that, and would hang.
+    """
     global _current
     with _lock:
+        if _forked_after_use:
+            raise RuntimeError(
+                "this process was forked from one that had already used its Hatchet client, and "
+                "gRPC does not survive a fork. Use the client in the parent only after forking, or "
+                "start processes with the method 'spawn'."
+            )
         if _current is None:
             _current = IoThread()
         return _current
@@ -57,8 +68,9 @@ def generation() -> int:
 
 
 def _after_fork() -> None:
-    global _current, _generation, _lock
+    global _current, _forked_after_use, _generation, _lock
     _lock = threading.Lock()
+    _forked_after_use = _forked_after_use or _current is not None
     _current = None
     _generation += 1
 

@@ -102,6 +102,16 @@ class RestClient:
             )
         return data
 
+    def close(self) -> None:
+        """Close idle connections. Later calls open new ones."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            executor, self._executor = self._executor, None
+        for connection in idle:
+            connection.close()
+        if executor is not None:
+            executor.shutdown(wait=False)
+
     def _take(self) -> tuple[http.client.HTTPConnection, bool]:
         with self._lock:
             if self._idle:

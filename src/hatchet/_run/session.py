@@ -206,6 +206,8 @@ class Session:
                 if failure is None:
                     raise
                 pause = next(waits)
+                if failure.code == "DEADLINE_EXCEEDED":
+                    raise unavailable(self._config.host_port, "no answer in time") from None
                 if failure.code != "UNAVAILABLE":
                     raise HatchetCallError(failure.code, failure.message) from None
                 if time.monotonic() + pause > give_up:

@@ -1,12 +1,16 @@
 """The gRPC channel: addresses, TLS, options, and errors of calls as plain values."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import grpc
-import grpc.aio
+# gRPC's own fork handlers crash children of a process with a live stream; see `_run.io_thread`.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
-from hatchet_protocol.services import METHODS
+import grpc  # noqa: E402
+import grpc.aio  # noqa: E402
+
+from hatchet_protocol.services import METHODS  # noqa: E402
 
 if TYPE_CHECKING:
     from hatchet.config import ClientConfig

@@ -5,12 +5,13 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from pydantic import BaseModel
 
 from hatchet._core.codec import Codec, EmptyModel
 from hatchet._core.durations import Duration, timedelta_to_expr
+from hatchet.exceptions import InvalidDependencyError
 from hatchet.runnables.types import BatchConfig, StepType
 
 if TYPE_CHECKING:
@@ -63,6 +64,16 @@ class TaskOptions:
     batch: BatchConfig | None = None
 
 
+class MockOptions(TypedDict, total=False):
+    """Keywords of `mock_run`."""
+
+    additional_metadata: dict[str, Any] | None
+    parent_outputs: dict[str, Any] | None
+    retry_count: int
+    lifespan: Any
+    dependencies: dict[str, Any] | None
+
+
 class Task(Generic[TInput, R]):
     """One task. Made by the decorators; pass it as `parents=` of another, or to `mock_run`."""
 
@@ -84,8 +95,8 @@ class Task(Generic[TInput, R]):
         hints = signature_hints(fn)
         self._input_codec = input_codec or workflow._input_codec
         self._output_codec: Codec[R] = Codec(hints.output)
-        self.schedule_timeout = options.schedule_timeout or DEFAULT_SCHEDULE_TIMEOUT
-        self.execution_timeout = options.execution_timeout or DEFAULT_EXECUTION_TIMEOUT
+        self.schedule_timeout = _or(options.schedule_timeout, DEFAULT_SCHEDULE_TIMEOUT)
+        self.execution_timeout = _or(options.execution_timeout, DEFAULT_EXECUTION_TIMEOUT)
         self.retries = options.retries or 0
         self.backoff_factor = options.backoff_factor
         self.backoff_max_seconds = options.backoff_max_seconds
@@ -110,6 +121,7 @@ class Task(Generic[TInput, R]):
             raise ValueError(f"task {self.name!r}: retries must not be negative")
         if self._options.slot_cost is not None and self._options.slot_cost <= 0:
             raise ValueError(f"task {self.name!r}: slot_cost must be at least 1")
+        self._check_parameters()
         keys: set[str] = set()
         from hatchet.conditions import flatten
 
@@ -121,6 +133,21 @@ class Task(Generic[TInput, R]):
                         f"{condition.readable_data_key!r}; give one of them its own"
                     )
                 keys.add(condition.readable_data_key)
+
+    def _check_parameters(self) -> None:
+        try:
+            parameters = list(inspect.signature(self._fn).parameters.values())
+        except (TypeError, ValueError):
+            return
+        open_kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        needed = [
+            p.name for p in parameters[2:] if p.default is p.empty and p.kind not in open_kinds
+        ]
+        if needed:
+            raise InvalidDependencyError(
+                f"task {self.name!r} has the further parameters {', '.join(needed)}: dependencies "
+                "(`Depends`) are not part of this version yet"
+            )
 
     @property
     def action(self) -> str:
@@ -265,6 +292,10 @@ def is_structure(hint: Any) -> bool:
     if origin is None or hint is EmptyModel or not isinstance(origin, type):
         return False
     return issubclass(origin, (BaseModel, dict)) or is_dataclass(origin)
+
+
+def _or(given: Duration | None, default: Duration) -> Duration:
+    return default if given is None else given
 
 
 def _is_async(fn: Callable[..., Any]) -> bool:

@@ -8,6 +8,7 @@ from hatchet._core.codec import Codec
 from hatchet._core.session import RunOutcome
 from hatchet.runnables.runnable import BaseWorkflow, Runnable
 from hatchet.runnables.task import (
+    MockOptions,
     R,
     Task,
     TaskOptions,
@@ -19,6 +20,8 @@ from hatchet.runnables.types import StepType
 from hatchet.workflow_run import TaskRunRef, WorkflowRunRef
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from hatchet._core.durations import Duration
     from hatchet._run.client import Client
     from hatchet.conditions import Condition, OrGroup
@@ -293,12 +296,12 @@ class Standalone(Runnable[TInput, R, TaskRunRef[TInput, R]], Generic[TInput, R])
     def output_validator_type(self) -> Any:
         return self._task.output_validator_type
 
-    @property
-    def mock_run(self) -> Callable[..., R]:
+    def mock_run(self, input: TInput | None = None, **options: "Unpack[MockOptions]") -> R:
         """Call the function as a worker would, without an engine; see `Task.mock_run`."""
-        return self._task.mock_run
+        return self._task.mock_run(input, **options)
 
-    @property
-    def aio_mock_run(self) -> Callable[..., Any]:
+    async def aio_mock_run(
+        self, input: TInput | None = None, **options: "Unpack[MockOptions]"
+    ) -> R:
         """Like `mock_run`, for an async task."""
-        return self._task.aio_mock_run
+        return await self._task.aio_mock_run(input, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -89,6 +90,10 @@ class Facade:
     async def submit(self, command: Command[R]) -> R:
         """Carry out a command; returns after its commit. Raises ``domain.errors.Refused``."""
         return await self._engine.enter(command)
+
+    def enter(self, command: Command[R]) -> asyncio.Future[R]:
+        """Like :meth:`submit`, for callers that put many commands into one turn."""
+        return self._engine.enter(command)
 
     def heartbeat(self, tenant_id: UUID, worker_id: UUID) -> None:
         self._engine.heartbeat(tenant_id, worker_id)

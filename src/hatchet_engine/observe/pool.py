@@ -12,7 +12,7 @@ CACHED_STATEMENTS = 200
 async def open_read_pool(
     dsn: str, *, connections_max: int, connect_timeout_s: float = 10.0
 ) -> asyncpg.Pool:
-    """A pool that can only read.
+    """A pool whose connections are set up for lists and counts.
 
     Lists are planned for the values at hand: a plan that knows neither the limit nor the window
     (Postgres makes one after five uses) reads a hundred times more than needed, while planning
@@ -28,7 +28,6 @@ async def open_read_pool(
         timeout=connect_timeout_s,
         server_settings={
             "application_name": "hatchet reads",
-            "default_transaction_read_only": "on",
             "plan_cache_mode": "force_custom_plan",
             "jit": "off",
             "statement_timeout": str(int(STATEMENT_TIMEOUT_S * 1_000)),

@@ -29,6 +29,11 @@ class Watchers(Protocol):
     @property
     def active(self) -> bool: ...
 
+    @property
+    def want_metadata(self) -> bool: ...
+
+    def match(self, tenant_id: UUID, run_id: UUID, metadata: str) -> None: ...
+
     def deliver(self, events: Sequence[RunEvent]) -> None: ...
 
 
@@ -41,11 +46,22 @@ def announce(turn: Turn, waiters: Waiters, watchers: Watchers) -> None:
     if results:
         waiters.deliver(results)
     if turn.events is not None:
+        if watchers.want_metadata:
+            _match_metadata(turn, watchers)
         turn.events.extend(event for one in turn.finished for event in _end_events(turn, one))
         if turn.events:
             watchers.deliver(turn.events)
     for session, reason in turn.sessions_to_close:
         session.close(reason)
+
+
+def _match_metadata(turn: Turn, watchers: Watchers) -> None:
+    for task in turn.plan.tasks:
+        if task.metadata:
+            watchers.match(task.step.version.tenant_id, task.id, task.metadata)
+    for running, payload in turn.deliveries:
+        if payload is not None and payload.metadata:
+            watchers.match(running.tenant_id, running.run_id, payload.metadata)
 
 
 def _deliver(turn: Turn) -> None:

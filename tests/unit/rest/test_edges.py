@@ -11,8 +11,8 @@ import pytest
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
 from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow, ReplayTasks, TriggerRuns
+from tests.support.rest import BODY_BYTES_MAX, Api
 from tests.support.rows import Rows
-from tests.unit.rest.conftest import BODY_BYTES_MAX, Api
 
 TENANT = "/api/v1/tenants/{tenant}"
 STABLE = "/api/v1/stable/tenants/{tenant}"

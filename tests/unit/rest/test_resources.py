@@ -8,8 +8,8 @@ from hatchet_engine.domain.definition import ConcurrencyRule, TaskDefinition
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
 from hatchet_engine.turn.commands import ChangeWorker, DeleteWorkflow
+from tests.support.rest import Api, Live
 from tests.support.rows import NOW_MS, at
-from tests.unit.rest.conftest import Api, Live
 
 TENANT = "/api/v1/tenants/{tenant}"
 SINCE = at(NOW_MS - 3_600_000).isoformat()

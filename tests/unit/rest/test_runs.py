@@ -9,8 +9,8 @@ from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn.commands import TriggerRuns
+from tests.support.rest import Api
 from tests.support.rows import NOW_MS, at
-from tests.unit.rest.conftest import Api
 
 RUNS = "/api/v1/stable/tenants/{tenant}/workflow-runs"
 RUN = "/api/v1/stable/workflow-runs"

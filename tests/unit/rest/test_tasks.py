@@ -8,8 +8,8 @@ from uuid import uuid4
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.turn.commands import CancelTasks, ReplayTasks, RunFilter
+from tests.support.rest import Api
 from tests.support.rows import NOW_MS, at
-from tests.unit.rest.conftest import Api
 
 TASK = "/api/v1/stable/tasks"
 TASKS = "/api/v1/stable/tenants/{tenant}/tasks"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hatchet import ClientConfig, ClientTLSConfig, HealthcheckConfig, Hatchet
+from hatchet import ClientConfig, ClientTLSConfig, Hatchet, HealthcheckConfig
 from hatchet._core.environment import parse_dotenv
 
 from .fake_engine import make_token

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -177,8 +181,9 @@ def test_refused_clients(
     @hatchet.task()
     async def task(input: EmptyModel, ctx: Context) -> None: ...
 
-    with pytest.raises(HatchetCallError, match=words), working(
-        hatchet.worker("w", workflows=[task])
+    with (
+        pytest.raises(HatchetCallError, match=words),
+        working(hatchet.worker("w", workflows=[task])),
     ):
         pass
     engine.refuse = None
@@ -209,3 +214,42 @@ def test_answers_to_nobody_do_no_harm(engine: FakeEngine, hatchet: Hatchet) -> N
         frame.cancellations.add(task_id=b"y" * 16)
         engine.send(frame)
         assert task.run(Number(value=1)) == Number(value=1)
+
+
+FORKING = """
+import os, sys
+from hatchet import ClientConfig, Hatchet
+
+stub = Hatchet(config=ClientConfig(token=sys.argv[1])).stubs.task(name="t")
+
+def in_child():
+    if (pid := os.fork()) == 0:
+        try:
+            stub.run_no_wait()
+            code = 0
+        except RuntimeError as error:
+            code = 7 if "fork" in str(error) else 1
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+print(in_child())       # before any use: the child connects by itself
+stub.run_no_wait()
+print(in_child())       # after: a clear error instead of a hang
+stub.run_no_wait()      # the parent goes on
+print("end")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_forks_and_a_plain_end(engine: FakeEngine) -> None:
+    engine.assign = False
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING, engine.token],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")},
+    )
+    assert (done.stdout.split(), done.returncode) == (["0", "7", "end"], 0), done.stderr
+    assert "Traceback" not in done.stderr

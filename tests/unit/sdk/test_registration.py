@@ -19,6 +19,7 @@ from hatchet import (
     DesiredWorkerLabel,
     EmptyModel,
     Hatchet,
+    InvalidDependencyError,
     ParentCondition,
     Priority,
     RateLimit,
@@ -245,6 +246,11 @@ def test_declarations_that_cannot_work(declare: Callable[..., Hatchet]) -> None:
         hatchet.task(default_priority=9)(fn)
     with pytest.raises(ValueError, match="needs a name"):
         hatchet.workflow(name="")
+
+    async def wants_more(input: EmptyModel, ctx: Context, pool: Any) -> None: ...
+
+    with pytest.raises(InvalidDependencyError, match="parameters pool"):
+        hatchet.task()(wants_more)
     flow = hatchet.workflow(name="flow")
     flow.task()(fn)
     with pytest.raises(ValueError, match="two tasks named 'fn'"):

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-class OpenApiException(Exception):  # noqa: N818 - the official names, here and below
+class OpenApiException(Exception):
     """Base of all failures of the REST API."""
 
 

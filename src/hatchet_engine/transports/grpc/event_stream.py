@@ -59,8 +59,10 @@ class EventStream:
         try:
             # Looked at again: it may have ended before the watch began.
             status = await runs.run_status(engine.read_pool, tenant_id, run_id)
-            if status is not None and status.final and not self._events:
-                return
+            if status is not None and status.final:
+                await self._wait(STRAGGLERS_S)
+                if not any(event.kind in RUN_ENDS for event in self._events):
+                    return
             await self._write_run()
         finally:
             engine.watchers.unwatch(self)

@@ -86,15 +86,14 @@ class WorkerStream:
             await wake.wait()
 
     async def _left(self) -> None:
-        await self._caller.engine.submit(
-            CloseStream(self._caller.tenant_id, self._worker_id, self)
-        )
+        await self._caller.engine.submit(CloseStream(self._caller.tenant_id, self._worker_id, self))
 
     async def _too_large(self, assigned: Assigned, size: int) -> None:
         """Fail the task: the client would refuse the message and lose its stream over it."""
+        limit = self._caller.limits.send_bytes_max
         text = (
-            f"The task's start message is {size} bytes long, the limit is "
-            f"{self._caller.limits.send_bytes_max}: store large data elsewhere and pass a reference."
+            f"The task's start message is {size} bytes long, the limit is {limit}: store large "
+            "data elsewhere and pass a reference."
         )
         report = Report(
             assigned.task_id, assigned.attempt, ReportKind.FAILED, text, should_not_retry=True

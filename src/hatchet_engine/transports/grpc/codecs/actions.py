@@ -17,8 +17,11 @@ _CANCEL = int(ActionType.CANCEL_STEP_RUN)
 _NO_CONTEXT = '"parents":{},"triggers":{"filter_payload":null}'
 _END = ',"user_data":null,"overrides":null}'
 
+
 # Ids of definitions and tenants repeat from task to task; those of tasks do not.
-_repeated: lru_cache[str] = lru_cache(10_000)(str)
+@lru_cache(10_000)
+def _repeated(id: UUID) -> str:
+    return str(id)
 
 
 def start_payload(assigned: Assigned) -> str:
@@ -90,9 +93,7 @@ def cancel_action(notice: CancelNotice) -> AssignedAction:
     )
 
 
-def _set_parent(
-    action: AssignedAction, parent: UUID, index: int | None, key: str | None
-) -> None:
+def _set_parent(action: AssignedAction, parent: UUID, index: int | None, key: str | None) -> None:
     action.parent_workflow_run_id = str(parent)
     if index is not None:
         action.child_workflow_index = index

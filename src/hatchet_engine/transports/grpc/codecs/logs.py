@@ -24,7 +24,9 @@ def log_line(request: PutLogRequest, now_ms: int) -> LogLine:
         )
     level = request.level or DEFAULT_LEVEL
     if level not in LEVELS:
-        raise invalid(f"level: must be one of {', '.join(LEVELS)}, got {level[:64]!r}", field="level")
+        raise invalid(
+            f"level: must be one of {', '.join(LEVELS)}, got {level[:64]!r}", field="level"
+        )
     metadata = request.metadata
     if metadata and metadata != "{}":
         try:

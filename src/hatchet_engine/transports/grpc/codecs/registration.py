@@ -165,9 +165,7 @@ def rate_limits(limits: Iterable[CreateTaskRateLimit | CreateStepRateLimit]) -> 
             units_expr=limit.units_expr or None,
             limit_expr=limit.limit_values_expr or None,
             duration=(
-                enum_name(RateLimitDuration, limit.duration)
-                if limit.HasField("duration")
-                else None
+                enum_name(RateLimitDuration, limit.duration) if limit.HasField("duration") else None
             ),
         )
         for limit in limits
@@ -183,9 +181,7 @@ def _batch(batch: TaskBatchConfig, where: str) -> BatchConfig:
     if batch.HasField("batch_group_max_runs"):
         made.group_max_runs = batch.batch_group_max_runs
     if made.interval_ms < 1 or made.group_max_runs < 1:
-        raise invalid(
-            f"{where}: batch_max_interval_ms and batch_group_max_runs must be at least 1"
-        )
+        raise invalid(f"{where}: batch_max_interval_ms and batch_group_max_runs must be at least 1")
     made.broadcast_output = batch.broadcast_output
     return made
 

@@ -6,7 +6,6 @@ Functions here run once per task and direction, so they stay short and allocate 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as FastUUID
@@ -37,18 +36,14 @@ _KINDS = {
 }
 
 
-def trigger(
-    tenant_id: UUID, request: session.Trigger, subscriber: RunSubscriber
-) -> TriggerRuns:
+def trigger(tenant_id: UUID, request: session.Trigger, subscriber: RunSubscriber) -> TriggerRuns:
     """Raises ``Refused`` naming the field, with the index of the item."""
     items = []
     for index, wanted in enumerate(request.items):
         try:
             items.append(_item(wanted))
         except Refused as refused:
-            raise Refused(
-                refused.code, refused.message, field=refused.field, index=index
-            ) from None
+            raise Refused(refused.code, refused.message, field=refused.field, index=index) from None
     return TriggerRuns(tenant_id, items, subscriber if request.subscribe else None)
 
 
@@ -142,10 +137,10 @@ def log_lines(messages: Iterable[session.LogLine]) -> list[LogLine]:
 # ---------------------------------------------------------------- engine to client
 
 
-def assignment(assigned: Assigned) -> session.Assignment:
+def add_assignment(frame: session.EngineFrame, assigned: Assigned) -> None:
     task_id = assigned.task_id.bytes
     run_id = assigned.run_id
-    message = session.Assignment(
+    message = frame.assignments.add(
         task_id=task_id,
         run_id=task_id if run_id == assigned.task_id else run_id.bytes,
         attempt=assigned.attempt,
@@ -166,18 +161,17 @@ def assignment(assigned: Assigned) -> session.Assignment:
             message.child_index = assigned.child_index
         if assigned.child_key is not None:
             message.child_key = assigned.child_key
-    return message
 
 
-def cancellation(notice: CancelNotice) -> session.Cancellation:
-    return session.Cancellation(
+def add_cancellation(frame: session.EngineFrame, notice: CancelNotice) -> None:
+    frame.cancellations.add(
         task_id=notice.task_id.bytes, attempt=notice.attempt, reason=notice.reason
     )
 
 
-def result(of: RunResult) -> session.RunResult:
-    message = session.RunResult(run_id=of.run_id.bytes, status=int(of.status))
-    for task in of.tasks:
+def add_result(frame: session.EngineFrame, result: RunResult) -> None:
+    message = frame.results.add(run_id=result.run_id.bytes, status=int(result.status))
+    for task in result.tasks:
         message.tasks.add(
             task_id=task.task_id.bytes,
             task_name=task.task_name,
@@ -185,7 +179,6 @@ def result(of: RunResult) -> session.RunResult:
             output=task.output or "",
             error=task.error or "",
         )
-    return message
 
 
 def error(refused: Refused) -> session.Error:
@@ -193,5 +186,4 @@ def error(refused: Refused) -> session.Error:
 
 
 def trigger_reply(request_id: int, run_ids: Iterable[UUID]) -> session.TriggerReply:
-    raw: Any = [run_id.bytes for run_id in run_ids]
-    return session.TriggerReply(request_id=request_id, run_ids=raw)
+    return session.TriggerReply(request_id=request_id, run_ids=[run_id.bytes for run_id in run_ids])

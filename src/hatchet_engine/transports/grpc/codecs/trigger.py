@@ -26,9 +26,7 @@ def trigger_item(request: TriggerWorkflowRequest) -> TriggerItem:
     if request.desired_worker_id:
         item.desired_worker_id = optional_id(request.desired_worker_id, "desired_worker_id")
     if request.desired_worker_labels:
-        item.desired_labels = desired_labels(
-            request.desired_worker_labels, "desired_worker_labels"
-        )
+        item.desired_labels = desired_labels(request.desired_worker_labels, "desired_worker_labels")
     return item
 
 
@@ -42,9 +40,7 @@ def trigger_run_item(request: TriggerWorkflowRunRequest) -> TriggerItem:
     if request.HasField("priority"):
         item.priority = request.priority
     if request.desired_worker_labels:
-        item.desired_labels = desired_labels(
-            request.desired_worker_labels, "desired_worker_labels"
-        )
+        item.desired_labels = desired_labels(request.desired_worker_labels, "desired_worker_labels")
     return item
 
 

@@ -32,9 +32,7 @@ async def put_workflow(
 ) -> CreateWorkflowVersionResponse:
     definition = workflow_definition(request)
     made = await caller.engine.submit(PutWorkflow(caller.tenant_id, definition))
-    return CreateWorkflowVersionResponse(
-        id=str(made.version_id), workflow_id=str(made.workflow_id)
-    )
+    return CreateWorkflowVersionResponse(id=str(made.version_id), workflow_id=str(made.workflow_id))
 
 
 async def cancel_tasks(caller: Caller, request: CancelTasksRequest) -> CancelTasksResponse:

@@ -121,9 +121,7 @@ async def send_step_action_event(caller: Caller, event: StepActionEvent) -> Acti
     return ActionEventResponse(tenant_id=caller.tenant_text, worker_id=event.worker_id)
 
 
-async def refresh_timeout(
-    caller: Caller, request: RefreshTimeoutRequest
-) -> RefreshTimeoutResponse:
+async def refresh_timeout(caller: Caller, request: RefreshTimeoutRequest) -> RefreshTimeoutResponse:
     task_id = parse_id(request.task_run_external_id, "task_run_external_id")
     increment_ms = duration_ms(request.increment_timeout_by, "increment_timeout_by")
     deadline_ms = await caller.engine.submit(

@@ -1,0 +1,86 @@
+"""Reports of a session: one command per frame, acknowledged in order after their commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.turn.commands import Command, Report, ReportTasks
+
+log = structlog.get_logger("hatchet.session")
+
+Enter = Callable[[Command[Any], Callable[[asyncio.Future[Any]], None]], None]
+
+# Refusals that pass: the client keeps its reports and sends them again on its next stream.
+_PASSING = (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED)
+
+
+@dataclass(slots=True)
+class _Sent:
+    seq: int
+    left: int  # commands of this frame that have not ended
+
+
+class ReportAcks:
+    """``acked(seq)`` is called once everything up to ``seq`` is stored; ``fail`` when it can't be
+    stored now."""
+
+    def __init__(
+        self,
+        tenant_id: UUID,
+        enter: Enter,
+        acked: Callable[[int], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._tenant_id = tenant_id
+        self._enter = enter
+        self._acked = acked
+        self._fail = fail
+        self._sent: deque[_Sent] = deque()
+
+    def put(self, seq: int, reports: Sequence[Report]) -> None:
+        """``seq`` 0: the client wants no acknowledgement."""
+        sent = _Sent(seq, 0)
+        self._sent.append(sent)
+        self._submit(sent, reports)
+
+    def _submit(self, sent: _Sent, reports: Sequence[Report]) -> None:
+        sent.left += 1
+
+        def done(future: asyncio.Future[list[bool]]) -> None:
+            error = None if future.cancelled() else future.exception()
+            if future.cancelled():
+                self._fail(Refused(Code.UNAVAILABLE, "reports were not taken: send them again"))
+            elif isinstance(error, Refused) and error.code in _PASSING:
+                self._fail(Refused(Code.UNAVAILABLE, error.message))
+            else:
+                if error is not None:
+                    self._not_stored(sent, reports, error)
+                self._one_ended(sent)
+
+        self._enter(ReportTasks(self._tenant_id, reports), done)
+
+    def _not_stored(self, sent: _Sent, reports: Sequence[Report], error: BaseException) -> None:
+        """Find the report that can't be stored, and go on without it: sent again and again it
+        would block all others."""
+        if len(reports) == 1:
+            log.error("report_dropped", task_id=str(reports[0].task_id), error=str(error))
+            return
+        for report in reports:
+            self._submit(sent, (report,))
+
+    def _one_ended(self, sent: _Sent) -> None:
+        sent.left -= 1
+        waiting = self._sent
+        last = 0
+        while waiting and waiting[0].left == 0:
+            last = max(last, waiting.popleft().seq)
+        if last:
+            self._acked(last)

@@ -1,0 +1,542 @@
+"""A small world around one engine: workflows, workers that misbehave, a network that loses things
+and a database connection that breaks; all of it drawn from one seed, with hand-moved time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from uuid import UUID
+
+import asyncpg
+
+from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition
+from hatchet_engine.domain.errors import Refused
+from hatchet_engine.domain.registration import check
+from hatchet_engine.domain.states import Status
+from hatchet_engine.sessions.subscriptions import Subscriptions
+from hatchet_engine.sessions.watchers import RunWatchers
+from hatchet_engine.turn.clock import ManualClock
+from hatchet_engine.turn.commands import (
+    CancelTasks,
+    ChangeWorker,
+    CloseStream,
+    Command,
+    LeaveWorker,
+    OpenStream,
+    PutWorkflow,
+    RefreshTimeout,
+    RegisterWorker,
+    ReleaseSlot,
+    ReplayTasks,
+    Report,
+    ReportKind,
+    ReportTasks,
+    RunFilter,
+    TriggerItem,
+    TriggerRuns,
+)
+from hatchet_engine.turn.deliveries import Assigned, CancelNotice
+from hatchet_engine.turn.engine import ConnectionLost, Engine
+from tests.support.engine import START_MS, TENANT, Results
+from tests.support.flaky import Commit, FlakyConnection
+from tests.support.invariants import Tables, check_all, check_recovery
+
+NAMES = ("a", "b", "c", "d")
+HEARTBEAT_MS = 10_000
+END_ROUNDS_MAX = 60
+IDLE_PATIENCE_S = 10
+
+Key = tuple[UUID, int]  # task id, attempt
+
+
+class Stream:
+    """One connection of a worker; what comes by a broken one is lost."""
+
+    def __init__(self, worker: SimWorker) -> None:
+        self.worker = worker
+        self.broken = False
+        self.closed = False
+
+    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
+        for task in assigned:
+            self.worker.receive(task, lost=self.broken)
+        if not self.broken:
+            for notice in cancels:
+                self.worker.cancelled.append((notice.task_id, notice.attempt))
+
+    def close(self, reason: str) -> None:
+        self.closed = True
+
+
+class SimWorker:
+    def __init__(self, world: World, protocol: str) -> None:
+        self.world = world
+        self.protocol = protocol
+        self.id = UUID(int=0)
+        self.alive = True
+        self.stream: Stream | None = None
+        self.tasks: dict[Key, Assigned] = {}  # being worked on, as far as this worker knows
+        self.cancelled: list[Key] = []
+
+    def receive(self, task: Assigned, *, lost: bool) -> None:
+        key = (task.task_id, task.attempt)
+        holder = self.world.holders.setdefault(key, self)
+        assert holder is self, f"2: attempt {key} went to two workers"
+        if lost:
+            return
+        if key in self.world.received:
+            assert self.protocol == "session", f"2: attempt {key} was delivered twice"
+        self.world.received.add(key)
+        self.tasks[key] = task
+        self.world.deliveries.append(task)
+
+
+class World:
+    def __init__(self, seed: int, writer: asyncpg.Connection, reader: asyncpg.Connection) -> None:
+        self.random = random.Random(seed)
+        self.clock = ManualClock(START_MS)
+        self.flaky = FlakyConnection(writer)
+        self.reader = reader
+        self.subscriptions = Subscriptions()
+        self.results = Results()
+        self.engine = Engine(
+            clock=self.clock,
+            waiters=self.subscriptions,
+            watchers=RunWatchers(),
+            random_bytes=random.Random(seed + 1).randbytes,
+        )
+        self.workers: list[SimWorker] = []
+        self.runs: list[UUID] = []
+        self.deliveries: list[Assigned] = []  # ever, for late and doubled reports
+        self.received: set[Key] = set()
+        self.holders: dict[Key, SimWorker] = {}
+        self.replayed: set[UUID] = set()  # in the present step
+        self.faulty = False  # whether a command of the present step may fail for the database
+        self.before = Tables()
+        self.attempts: dict[UUID, int] = {}
+        self.recoveries = 0
+        self._loop: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------ frame
+
+    async def start(self) -> None:
+        await self.engine.take_over(self.flaky)  # type: ignore[arg-type]
+        self._loop = asyncio.create_task(self._run())
+        for name in NAMES[: self.random.randint(1, len(NAMES))]:
+            await self.engine.submit(self._definition(name))
+        await self.submit(*[self._join() for _ in range(self.random.randint(0, 2))])
+
+    async def stop(self) -> None:
+        assert self._loop is not None
+        self._loop.cancel()
+        await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """The engine's loop with what a node does when the database is lost."""
+        while True:
+            try:
+                await self.engine.run()
+            except (ConnectionLost, asyncpg.PostgresError):
+                self.recoveries += 1
+                await self.engine.take_over(self.flaky)  # type: ignore[arg-type]
+
+    async def idle(self) -> None:
+        assert self._loop is not None
+        async with asyncio.timeout(IDLE_PATIENCE_S):
+            while not self.engine.idle:
+                if self._loop.done():
+                    self._loop.result()
+                await asyncio.sleep(0)
+
+    async def submit(self, *commands: Command[object] | None) -> list[object]:
+        """All commands into one turn, if the engine takes them so."""
+        futures = [self.engine.enter(command) for command in commands if command is not None]
+        async with asyncio.timeout(IDLE_PATIENCE_S):
+            answers = await asyncio.gather(*futures, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, Refused):
+                assert self.faulty, f"unexpected {answer!r}"
+                assert isinstance(answer, asyncpg.RaiseError)
+        return list(answers)
+
+    async def step(self) -> str:
+        """One random thing; returns its name."""
+        self.replayed.clear()
+        self.faulty = False
+        self.heartbeats()
+        names = list(ACTIONS)
+        (name,) = self.random.choices(names, [ACTIONS[name][0] for name in names])
+        await ACTIONS[name][1](self)
+        self.flaky.commit = None
+        self.flaky.before_execute = None
+        await self.idle()
+        await self.check()
+        return name
+
+    async def check(self) -> None:
+        tables = await check_all(self.engine, self.reader)
+        self._check_ends(tables)
+        self._check_attempts(tables)
+        self._check_order(tables)
+        assert set(self.runs) == tables.task.keys(), "8: acknowledged runs differ from stored ones"
+        self.before = tables
+
+    def _check_ends(self, tables: Tables) -> None:
+        for task_id, row in self.before.ended.items():
+            now = tables.ended.get(task_id)
+            if task_id not in self.replayed:
+                assert now == row, f"7: the end of {task_id} changed from {row} to {now}"
+
+    def _check_attempts(self, tables: Tables) -> None:
+        for rows in (tables.queued, tables.delayed, tables.assigned, tables.ended):
+            for task_id, row in rows.items():
+                assert row["attempt"] >= self.attempts.get(task_id, 0), "2: attempts went back"
+                self.attempts[task_id] = row["attempt"]
+
+    def _check_order(self, tables: Tables) -> None:
+        """Nothing that waited through the whole step was overtaken by its like."""
+        waited = [
+            row for task_id, row in self.before.queued.items() if tables.queued.get(task_id) == row
+        ]
+        for row in tables.assigned.values():
+            earlier = self.before.assigned.get(row["task_id"])
+            if earlier is not None and earlier["attempt"] == row["attempt"]:
+                continue
+            units = self._units(row)
+            rank = -4 if row["attempt"] else -tables.task[row["task_id"]]["rank"]
+            for other in waited:
+                if other["queue_id"] == row["queue_id"] and self._units(other) == units:
+                    first, second = (rank, row["task_id"]), (other["rank"], other["task_id"])
+                    assert first < second, f"6: {first} overtook {second}"
+
+    def _units(self, row: asyncpg.Record) -> dict[str, int]:
+        versions = self.engine.hot.definitions.versions
+        return versions[row["version_id"]].steps[row["step"]].units
+
+    async def finish(self) -> None:
+        """All workers get well, time moves on: everything must end."""
+        self.flaky.commit = None
+        for worker in self.workers:
+            if worker.alive:
+                await self.submit(self._open(worker))
+                await self.submit(ChangeWorker(TENANT, worker.id, paused=False))
+        await self.submit(self._join(slots={"default": 9, "gpu": 9}, names=NAMES))
+        for _ in range(END_ROUNDS_MAX):
+            self.replayed.clear()
+            await self._work_all()
+            await self.advance(5_000)
+            await self.check()
+            if self.before.ended.keys() == self.before.task.keys():
+                break
+        assert self.before.ended.keys() == self.before.task.keys(), "1: work never ended"
+        assert not self.engine.hot.running
+        await check_recovery_but_lost(self)
+        missing = [run for run in self.runs if run not in self.results.by_run]
+        assert not missing, f"waiters never heard of {missing}"
+
+    async def _work_all(self) -> None:
+        for worker in self.workers:
+            if worker.alive and worker.tasks:
+                reports = [
+                    Report(task_id, attempt, ReportKind.COMPLETED, "{}")
+                    for task_id, attempt in worker.tasks
+                ]
+                worker.tasks.clear()
+                await self.submit(ReportTasks(TENANT, reports))
+
+    # ------------------------------------------------------------ time
+
+    def heartbeats(self) -> None:
+        for worker in self.workers:
+            if worker.alive and worker.stream is not None:
+                with suppress(Refused):
+                    self.engine.heartbeat(TENANT, worker.id)
+
+    async def advance(self, ms: int) -> None:
+        while ms > 0:
+            some = min(ms, HEARTBEAT_MS)
+            self.clock.advance(some)
+            ms -= some
+            await self.idle()
+            self.heartbeats()
+
+    # ------------------------------------------------------------ commands
+
+    def _definition(self, name: str) -> PutWorkflow:
+        draw = self.random
+        backoff = draw.choice((None, None, 1.0, 2.0))
+        task = TaskDefinition(
+            name=name,
+            action=f"{name}:{name}",
+            retries=draw.choice((0, 1, 2, 5)),
+            backoff_factor=backoff,
+            backoff_max_s=draw.choice((1, 10)) if backoff else None,
+            execution_timeout_ms=draw.choice((2_000, 30_000, 300_000)),
+            schedule_timeout_ms=draw.choice((1_000, 20_000, 120_000)),
+            slots=draw.choice(({}, {}, {"default": 2}, {"gpu": 1}, {"default": 1, "gpu": 1})),
+        )
+        return PutWorkflow(TENANT, check(WorkflowDefinition(name=name, tasks=[task])))
+
+    def _trigger(self) -> TriggerRuns:
+        names = [key[1] for key in self.engine.hot.definitions.latest]
+        count = self.random.choice((1, 1, 2, 5, 15))
+        items = [
+            TriggerItem(
+                self.random.choice(names),
+                metadata=self.random.choice(("", '{"team":"x"}')),
+                priority=self.random.choice((None, 1, 2, 3)),
+            )
+            for _ in range(count)
+        ]
+        return TriggerRuns(TENANT, items, self.results)
+
+    def _join(
+        self, slots: dict[str, int] | None = None, names: Sequence[str] = ()
+    ) -> RegisterWorker:
+        draw = self.random
+        names = names or draw.sample(NAMES, draw.randint(1, len(NAMES)))
+        chosen = slots or draw.choice(({"default": 1}, {"default": 3}, {"default": 2, "gpu": 2}))
+        return RegisterWorker(
+            TENANT,
+            "w",
+            [f"{name}:{name}" for name in names],
+            chosen,
+            protocol=draw.choice(("grpc", "session")),
+        )
+
+    def _open(self, worker: SimWorker) -> OpenStream:
+        if worker.stream is not None:
+            worker.stream.broken = True
+        worker.stream = Stream(worker)
+        held = list(worker.tasks) if worker.protocol == "session" else None
+        return OpenStream(TENANT, worker.id, worker.stream, held)
+
+    def _report(self) -> ReportTasks | None:
+        """True reports of live workers, mixed with late and doubled ones."""
+        draw = self.random
+        reports = []
+        for worker in self.workers:
+            for key in list(worker.tasks):
+                if worker.alive and draw.random() < 0.5:
+                    report = self._random_report(*key)
+                    if report.kind not in (ReportKind.STARTED, ReportKind.ACKNOWLEDGED):
+                        del worker.tasks[key]
+                    reports.append(report)
+        for task in draw.sample(self.deliveries, min(len(self.deliveries), draw.randint(0, 2))):
+            if draw.random() < 0.3:
+                reports.append(self._random_report(task.task_id, task.attempt))
+        if reports and draw.random() < 0.2:
+            reports.append(draw.choice(reports))
+        if draw.random() < 0.3:
+            draw.shuffle(reports)
+        return ReportTasks(TENANT, reports) if reports else None
+
+    def _random_report(self, task_id: UUID, attempt: int) -> Report:
+        draw = self.random
+        kind = draw.choice(
+            (
+                ReportKind.STARTED,
+                ReportKind.ACKNOWLEDGED,
+                ReportKind.COMPLETED,
+                ReportKind.COMPLETED,
+                ReportKind.FAILED,
+                ReportKind.FAILED,
+                ReportKind.CANCELLED,
+            )
+        )
+        payload = ""
+        if kind is ReportKind.COMPLETED:
+            payload = draw.choice(("", '{"ok":1}', "not json"))
+        elif kind is ReportKind.FAILED:
+            payload = "boom"
+        return Report(
+            task_id,
+            attempt,
+            kind,
+            payload,
+            should_not_retry=draw.random() < 0.1,
+            retry_after_ms=draw.choice((None, None, 0, 3_000)),
+            started_ms=draw.choice((None, self.clock.now_ms())),
+        )
+
+    def _some_runs(self) -> list[UUID]:
+        return self.random.sample(self.runs, min(len(self.runs), self.random.randint(1, 4)))
+
+    def _cancel(self) -> CancelTasks | None:
+        if not self.runs:
+            return None
+        if self.random.random() < 0.2:
+            statuses = self.random.choice(((), (Status.QUEUED,), (Status.RUNNING,)))
+            chosen = RunFilter(START_MS, statuses=statuses, metadata=(("team", "x"),))
+            return CancelTasks(TENANT, filter=chosen)
+        return CancelTasks(TENANT, self._some_runs())
+
+    def _replay(self) -> ReplayTasks | None:
+        if not self.runs:
+            return None
+        if self.random.random() < 0.2:
+            self.replayed.update(self.runs)
+            return ReplayTasks(TENANT, filter=RunFilter(START_MS, statuses=(Status.FAILED,)))
+        ids = self._some_runs()
+        self.replayed.update(ids)
+        return ReplayTasks(TENANT, ids)
+
+    def _about_running(self) -> Command[object] | None:
+        if not self.deliveries:
+            return None
+        task_id = self.random.choice(self.deliveries).task_id
+        if self.random.random() < 0.5:
+            return ReleaseSlot(TENANT, task_id)
+        return RefreshTimeout(TENANT, task_id, self.random.choice((1, 5_000, 60_000)))
+
+    def _pause(self) -> ChangeWorker | None:
+        worker = self._any_worker()
+        if worker is None:
+            return None
+        return ChangeWorker(TENANT, worker.id, paused=self.random.random() < 0.5)
+
+    def _any_worker(self) -> SimWorker | None:
+        joined = [worker for worker in self.workers if worker.alive]
+        return self.random.choice(joined) if joined else None
+
+    def _streams(self) -> Command[object] | None:
+        """A worker's connection goes, or comes back, or only the engine notices."""
+        worker = self._any_worker()
+        if worker is None:
+            return None
+        stream = worker.stream
+        chance = self.random.random()
+        if stream is None or chance < 0.4:
+            return self._open(worker)
+        if chance < 0.6:
+            stream.broken = True  # nobody has noticed yet
+            return None
+        worker.stream = None
+        stream.broken = True
+        return CloseStream(TENANT, worker.id, stream)
+
+    # ------------------------------------------------------------ steps
+
+    async def act(self, *commands: Command[object] | None) -> None:
+        given = [command for command in commands if command is not None]
+        answers = await self.submit(*given)
+        for command, answer in zip(given, answers, strict=True):
+            if isinstance(answer, BaseException):
+                continue
+            if isinstance(command, TriggerRuns):
+                assert isinstance(answer, list)
+                self.runs += answer
+            elif isinstance(command, RegisterWorker):
+                assert isinstance(answer, UUID)
+                worker = SimWorker(self, command.protocol)
+                worker.id = answer
+                self.workers.append(worker)
+                await self.submit(self._open(worker))
+
+    def random_command(self) -> Command[object] | None:
+        make: Callable[[], Command[object] | None] = self.random.choice(
+            (
+                self._trigger,
+                self._trigger,
+                self._report,
+                self._report,
+                self._cancel,
+                self._replay,
+                self._about_running,
+                self._streams,
+                self._pause,
+            )
+        )
+        return make()
+
+    async def several(self) -> None:
+        await self.act(*[self.random_command() for _ in range(self.random.randint(2, 5))])
+
+    async def join(self) -> None:
+        if len([worker for worker in self.workers if worker.alive]) < 4:
+            await self.act(self._join())
+
+    async def leave(self) -> None:
+        worker = self._any_worker()
+        if worker is not None:
+            worker.alive = False
+            await self.submit(LeaveWorker(TENANT, worker.id))
+
+    async def die(self) -> None:
+        worker = self._any_worker()
+        if worker is not None:
+            worker.alive = False
+            if worker.stream is not None:
+                worker.stream.broken = True
+
+    async def obey_cancels(self) -> None:
+        for worker in self.workers:
+            for key in worker.cancelled:
+                worker.tasks.pop(key, None)
+            worker.cancelled.clear()
+
+    async def redefine(self) -> None:
+        await self.submit(self._definition(self.random.choice(NAMES)))
+
+    async def jump(self) -> None:
+        await self.advance(self.random.choice((1, 500, 1_000, 3_000, 10_000, 25_000, 45_000)))
+
+    async def recover(self) -> None:
+        await self.engine.take_over(self.flaky)  # type: ignore[arg-type]
+
+    async def lose_commit(self) -> None:
+        self.flaky.commit = self.random.choice(list(Commit))
+        await self.several()
+
+    async def break_statement(self) -> None:
+        """One statement somewhere in the turn fails, for the value's or the connection's sake."""
+        left = self.random.randint(0, 6)
+        lost = self.random.random() < 0.5
+        self.faulty = not lost
+
+        def fail(statement: str, arguments: object) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                if lost:
+                    raise asyncpg.ConnectionDoesNotExistError("the connection was closed")
+                raise asyncpg.RaiseError("a statement failed")
+
+        self.flaky.before_execute = fail
+        await self.several()
+
+
+async def check_recovery_but_lost(world: World) -> None:
+    """Workers the table does not know any more are forgotten sooner or later in memory, too."""
+    await world.advance(60_000)
+    await check_recovery(world.engine, world.flaky.connection)
+
+
+def _one(make: Callable[[World], Command[object] | None]) -> Callable[[World], Awaitable[None]]:
+    async def step(world: World) -> None:
+        await world.act(make(world))
+
+    return step
+
+
+ACTIONS: dict[str, tuple[int, Callable[[World], Awaitable[None]]]] = {
+    "trigger": (16, _one(World._trigger)),
+    "report": (22, _one(World._report)),
+    "several": (14, World.several),
+    "cancel": (4, _one(World._cancel)),
+    "replay": (4, _one(World._replay)),
+    "about running": (4, _one(World._about_running)),
+    "pause": (3, _one(World._pause)),
+    "streams": (8, _one(World._streams)),
+    "join": (6, World.join),
+    "leave": (2, World.leave),
+    "die": (2, World.die),
+    "obey cancels": (4, World.obey_cancels),
+    "redefine": (2, World.redefine),
+    "jump": (14, World.jump),
+    "recover": (3, World.recover),
+    "lose commit": (4, World.lose_commit),
+    "break statement": (4, World.break_statement),
+}

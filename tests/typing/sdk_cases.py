@@ -1,0 +1,144 @@
+"""What the type checker must know about programs that use the SDK. Never run, only checked.
+
+Each `type: ignore[...]` is an expected error: mypy reports those that are not needed.
+"""
+
+from typing import Any, TypedDict, assert_type
+
+from pydantic import BaseModel
+
+from hatchet import Context, DurableContext, EmptyModel, Hatchet, TaskRunRef, WorkflowRunRef
+from hatchet.runnables.task import Task
+from hatchet.runnables.workflow import Standalone, Workflow
+
+hatchet = Hatchet()
+
+
+class Name(BaseModel):
+    name: str
+
+
+class Greeting(BaseModel):
+    text: str
+
+
+class Row(TypedDict):
+    id: int
+
+
+# --- standalone tasks carry input and output ------------------------------------------------
+
+
+@hatchet.task()
+async def greet(input: Name, ctx: Context) -> Greeting:
+    return Greeting(text=input.name)
+
+
+@hatchet.task(name="greet", input_validator=Name, retries=3)
+def greet_sync(input: Name, ctx: Context) -> Greeting:
+    return Greeting(text=input.name)
+
+
+@hatchet.task()
+async def rows(input: Row, ctx: Context) -> dict[str, int]:
+    return {"id": input["id"]}
+
+
+@hatchet.task()
+async def nothing(input: EmptyModel, ctx: Context) -> None: ...
+
+
+@hatchet.durable_task(input_validator=Name)
+async def durable(input: Name, ctx: DurableContext) -> Greeting:
+    return Greeting(text=input.name)
+
+
+assert_type(greet, Standalone[Name, Greeting])
+assert_type(greet_sync, Standalone[Name, Greeting])
+assert_type(rows, Standalone[Row, dict[str, int]])
+assert_type(nothing, Standalone[EmptyModel, None])
+assert_type(durable, Standalone[Name, Greeting])
+
+assert_type(greet.run(Name(name="a")), Greeting)
+assert_type(greet.run(Name(name="a"), priority=3, additional_metadata={"a": 1}), Greeting)
+assert_type(greet.run(Name(name="a"), wait_for_result=False), TaskRunRef[Name, Greeting])
+assert_type(greet.run_no_wait(Name(name="a")), TaskRunRef[Name, Greeting])
+assert_type(greet.run_no_wait(Name(name="a")).result(), Greeting)
+assert_type(greet.run_no_wait(Name(name="a")).result(timeout_s=5), Greeting)
+assert_type(greet.run_many([greet.create_bulk_run_item(Name(name="a"))]), list[Greeting])
+assert_type(greet.run_many([], return_exceptions=True), list[Greeting | BaseException])
+assert_type(greet.run_many([], wait_for_result=False), list[TaskRunRef[Name, Greeting]])
+assert_type(greet.run_many_no_wait([]), list[TaskRunRef[Name, Greeting]])
+assert_type(greet.get_result("id"), Greeting)
+assert_type(greet_sync.mock_run(Name(name="a")), Greeting)
+assert_type(rows.run({"id": 1}), dict[str, int])
+nothing.run()
+
+
+async def in_async_code() -> None:
+    assert_type(await greet.aio_run(Name(name="a")), Greeting)
+    ref = await greet.aio_run_no_wait(Name(name="a"))
+    assert_type(ref, TaskRunRef[Name, Greeting])
+    assert_type(await ref.aio_result(), Greeting)
+    assert_type(await greet.aio_run_many([]), list[Greeting])
+    assert_type(
+        await greet.aio_run(Name(name="a"), wait_for_result=False), TaskRunRef[Name, Greeting]
+    )
+    assert_type(await greet.aio_mock_run(Name(name="a")), Greeting)
+
+
+# --- workflows ------------------------------------------------------------------------------
+
+flow = hatchet.workflow(name="flow", input_validator=Name)
+bare = hatchet.workflow(name="bare")
+assert_type(flow, Workflow[Name])
+assert_type(bare, Workflow[EmptyModel])
+
+
+@flow.task()
+async def first(input: Name, ctx: Context) -> Greeting:
+    return Greeting(text=input.name)
+
+
+@flow.task(parents=[first])
+def second(input: Name, ctx: Context) -> dict[str, str]:
+    assert_type(ctx.task_output(first), Greeting)
+    return {"text": ctx.task_output(first).text}
+
+
+assert_type(first, Task[Name, Greeting])
+assert_type(second, Task[Name, dict[str, str]])
+assert_type(flow.run(Name(name="a")), dict[str, Any])
+assert_type(flow.run_no_wait(Name(name="a")), WorkflowRunRef)
+assert_type(flow.run_many_no_wait([]), list[WorkflowRunRef])
+
+# --- stubs ----------------------------------------------------------------------------------
+
+remote = hatchet.stubs.task(name="r", input_validator=Name, output_validator=Greeting)
+assert_type(remote.run(Name(name="a")), Greeting)
+
+# --- mistakes that must be found ------------------------------------------------------------
+
+greet.run(Greeting(text="a"))  # type: ignore[call-overload]
+greet.run({"name": "a"})  # type: ignore[call-overload]
+greet.run_no_wait("a")  # type: ignore[arg-type]
+greet.create_bulk_run_item(Greeting(text="a"))  # type: ignore[arg-type]
+greet.run(Name(name="a"), priorty=3)  # type: ignore[call-overload]
+greet.run_no_wait(Name(name="a"), priority="high")  # type: ignore[arg-type]
+rows.run({"id": "one"})  # type: ignore[call-overload]
+
+
+@hatchet.task(input_validator=Name)  # type: ignore[arg-type]
+async def other_input(input: Greeting, ctx: Context) -> None: ...
+
+
+@flow.task()  # type: ignore[arg-type]
+async def other_flow_input(input: Greeting, ctx: Context) -> None: ...
+
+
+@hatchet.task()  # type: ignore[arg-type]
+async def no_context(input: Name) -> None: ...
+
+
+@hatchet.task(retires=3)  # type: ignore[call-overload, untyped-decorator]
+async def misspelt(input: Name, ctx: Context) -> None: ...

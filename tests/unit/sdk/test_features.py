@@ -1,0 +1,254 @@
+"""REST: feature clients, retries, errors. And `mock_run`, which needs no engine at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from pydantic import BaseModel
+
+from hatchet import BulkCancelReplayOpts, ClientConfig, Context, Hatchet, RunFilter, V1TaskStatus
+from hatchet.clients.rest.exceptions import (
+    BadRequestException,
+    NotFoundException,
+    RestConnectionError,
+    ServiceException,
+)
+
+from .fake_engine import make_token
+
+META = {"id": "i" * 36, "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"}
+TASK = {
+    "metadata": META,
+    "taskExternalId": "t",
+    "workflowRunExternalId": "r",
+    "taskId": 1,
+    "tenantId": "t",
+    "workflowId": "w",
+    "displayName": "d",
+    "status": "COMPLETED",
+    "type": "TASK",
+    "createdAt": META["createdAt"],
+    "taskInsertedAt": META["createdAt"],
+    "numSpawnedChildren": 0,
+    "input": {},
+    "output": {"a": 1},
+    "somethingNew": [1],
+}
+RUN = {
+    "metadata": META,
+    "status": "COMPLETED",
+    "tenantId": "t",
+    "displayName": "d",
+    "workflowId": "w",
+    "input": {},
+    "output": {"a": 1},
+}
+DETAILS = {"run": RUN, "taskEvents": [], "shape": [], "tasks": [TASK]}
+WORKER = {"metadata": META, "name": "w", "type": "SELFHOSTED", "status": "ACTIVE", "actions": ["a"]}
+
+
+class FakeRest:
+    """Answers from a list, and remembers what was asked."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.answers: list[tuple[int, Any]] = []
+        self.requests: list[tuple[str, str, dict[str, list[str]], Any]] = []
+        self.connections: set[int] = set()
+
+
+@pytest.fixture
+def rest() -> Iterator[FakeRest]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            parts = urlsplit(self.path)
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            assert self.headers["Authorization"].startswith("Bearer ey")
+            fake.requests.append((self.command, parts.path, parse_qs(parts.query), body))
+            fake.connections.add(self.client_address[1])
+            status, value = fake.answers.pop(0)
+            data = b"" if value is None else json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
+
+        def log_message(self, *args: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    fake = FakeRest(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield fake
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def hatchet(rest: FakeRest) -> Iterator[Hatchet]:
+    client = Hatchet(config=ClientConfig(token=make_token("127.0.0.1:1", rest.url)))
+    yield client
+    client.close()
+
+
+def test_runs(rest: FakeRest, hatchet: Hatchet) -> None:
+    page = {"pagination": {"current_page": 1, "num_pages": 1}, "rows": [TASK]}
+    rest.answers = [(200, DETAILS), (200, "RUNNING"), (200, TASK), (200, page), (200, DETAILS)]
+    assert hatchet.runs.get("r1").tasks[0].output == {"a": 1}
+    assert hatchet.runs.get_status("r1") is V1TaskStatus.RUNNING
+    assert asyncio.run(hatchet.runs.aio_get_task_run("t1")).status == "COMPLETED"
+    since = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+    rows = hatchet.runs.list(
+        since=since,
+        until=since + timedelta(hours=1),
+        limit=5,
+        statuses=[V1TaskStatus.FAILED, V1TaskStatus.QUEUED],
+        additional_metadata={"a": "b:c"},
+    ).rows
+    assert rows[0].task_id == 1
+    assert hatchet.runs.get_result("r1") == {"a": 1}
+    tenant = f"/api/v1/stable/tenants/{hatchet.tenant_id}/workflow-runs"
+    assert [request[1] for request in rest.requests[:4]] == [
+        "/api/v1/stable/workflow-runs/r1",
+        "/api/v1/stable/workflow-runs/r1/status",
+        "/api/v1/stable/tasks/t1",
+        tenant,
+    ]
+    query = rest.requests[3][2]
+    assert query["since"] == ["2026-01-01T10:00:00.000000Z"]
+    assert query["statuses"] == ["FAILED", "QUEUED"]
+    assert query["additional_metadata"] == ["a:b:c"]
+    assert query["only_tasks"] == ["false"]
+    assert "worker_id" not in query
+    assert len(rest.connections) == 1
+    rest.answers = [(200, page)]
+    with pytest.warns(RuntimeWarning, match="7 days"):
+        hatchet.runs.list(since=datetime.now(UTC) - timedelta(days=8))
+
+
+def test_changes(rest: FakeRest, hatchet: Hatchet) -> None:
+    rest.answers = [(200, {"ids": []})] * 3 + [(200, DETAILS), (204, None), (200, WORKER)]
+    hatchet.runs.cancel("r1")
+    hatchet.runs.bulk_replay(BulkCancelReplayOpts(ids=["a", "b"]))
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    filters = RunFilter(since=moment, statuses=[V1TaskStatus.RUNNING])
+    hatchet.runs.bulk_cancel(BulkCancelReplayOpts(filters=filters))
+    hatchet.runs.create("flow", {"a": 1}, priority=2)
+    hatchet.workflows.delete("w1")
+    assert hatchet.workers.pause("k1").name == "w"
+    assert [body for *_, body in rest.requests] == [
+        {"externalIds": ["r1"]},
+        {"externalIds": ["a", "b"]},
+        {"filter": {"since": "2026-01-01T00:00:00.000000Z", "statuses": ["RUNNING"]}},
+        {"workflowName": "flow", "input": {"a": 1}, "priority": 2},
+        None,
+        {"isPaused": True},
+    ]
+    with pytest.raises(ValueError, match="either ids or filters"):
+        BulkCancelReplayOpts()
+
+
+def test_lists(rest: FakeRest, hatchet: Hatchet) -> None:
+    line = {"createdAt": META["createdAt"], "message": "m", "metadata": {}, "level": "WARN"}
+    flow = {"metadata": META, "name": "flow", "tenantId": "t"}
+    version = {"metadata": META, "version": "1", "order": 1, "workflowId": "w"}
+    rest.answers = [
+        (200, {"rows": [line]}),
+        (200, {"rows": [WORKER]}),
+        (200, {"rows": [flow]}),
+        (200, version),
+        (200, {"rows": [flow]}),
+    ]
+    assert (hatchet.logs.list("t1").rows or [])[0].level == "WARN"
+    assert (hatchet.workers.list().rows or [])[0].actions == ["a"]
+    assert (hatchet.workflows.list(workflow_name="fl").rows or [])[0].name == "flow"
+    assert hatchet.workflows.get_version("w1").order == 1
+    assert hatchet.workflow(name="flow").id == META["id"]
+
+
+def test_errors_and_retries(
+    rest: FakeRest, hatchet: Hatchet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("hatchet._run.rest.time.sleep", pauses.append)
+    rest.answers = [(503, None), (500, None), (200, "QUEUED")]
+    assert hatchet.runs.get_status("r1") is V1TaskStatus.QUEUED
+    assert [1 <= pauses[0] < 2, 2 <= pauses[1] < 3, len(pauses)] == [True, True, 2]
+    rest.answers = [(404, {"message": "not found"})]
+    with pytest.raises(NotFoundException, match="not found") as caught:
+        hatchet.runs.get("r1")
+    assert (caught.value.status, len(pauses)) == (404, 2)
+    rest.answers = [(500, None)]
+    with pytest.raises(ServiceException):
+        hatchet.runs.cancel("r1")
+    rest.answers = [(400, {"errors": [{"description": "bad id"}, {"description": "worse"}]})]
+    with pytest.raises(BadRequestException, match="bad id; worse"):
+        hatchet.runs.replay("r1")
+    lost = Hatchet(config=ClientConfig(token=make_token("127.0.0.1:1", "http://127.0.0.1:1")))
+    with pytest.raises(RestConnectionError, match="Is the server running"):
+        lost.workers.list()
+
+
+class Name(BaseModel):
+    name: str
+
+
+def test_mock_run(hatchet: Hatchet) -> None:
+    flow = hatchet.workflow(name="flow", input_validator=Name)
+
+    @flow.task()
+    def first(input: Name, ctx: Context) -> dict[str, str]:
+        return {"hello": input.name}
+
+    @flow.task(parents=[first], retries=1)
+    async def second(input: Name, ctx: Context) -> dict[str, Any]:
+        assert hatchet.current_context is ctx
+        ctx.log("goes nowhere")
+        ctx.put_stream("nor does this")
+        await ctx.aio_refresh_timeout("1s")
+        return {
+            "parent": ctx.task_output(first),
+            "attempt": ctx.attempt_number,
+            "metadata": ctx.additional_metadata,
+            "lifespan": ctx.lifespan,
+        }
+
+    assert first.mock_run(Name(name="Ada")) == {"hello": "Ada"}
+    assert first.mock_run({"name": "Ada"}) == {"hello": "Ada"}  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="aio_mock_run"):
+        second.mock_run(Name(name="Ada"))
+    result = asyncio.run(
+        second.aio_mock_run(
+            Name(name="Ada"),
+            additional_metadata={"a": 1},
+            parent_outputs={"first": {"hello": "you"}},
+            retry_count=1,
+            lifespan="l",
+        )
+    )
+    assert result == {
+        "parent": {"hello": "you"},
+        "attempt": 2,
+        "metadata": {"a": 1},
+        "lifespan": "l",
+    }
+    with pytest.raises(ValueError, match="is it a parent"):
+        asyncio.run(second.aio_mock_run(Name(name="Ada")))
+    skipped = {"first": {"skipped": True}}
+    with pytest.raises(ValueError, match="skipped"):
+        asyncio.run(second.aio_mock_run(Name(name="Ada"), parent_outputs=skipped))
