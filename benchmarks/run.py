@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import time
+import traceback
 from pathlib import Path
 
 from rich.console import Console
@@ -86,6 +87,7 @@ def _measure(name: str, scale: Scale) -> tuple[Outcome, bool]:
     except PeerMissingError as error:
         return Outcome([Row(name, None, note=str(error))]), True
     except Exception as error:
+        traceback.print_exception(error)
         text = f"{type(error).__name__}: {error}"
         return Outcome([Row(name, None, note=f"failed: {text}")], details={"error": text}), False
     return outcome, True

@@ -7,7 +7,7 @@ from calls import serve
 from our_tasks import TASKS
 
 FILL_BATCH = 10_000
-WARM_UP_TIMEOUT_S = 60
+WARM_UP_TIMEOUT_S = 30
 WARM_UP_PAUSE_S = 0.1
 
 

@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG = 1
 READY_TIMEOUT_S = 60.0
 CALL_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 20.0
-ERROR_BYTES_SHOWN = 2_000
+ERROR_BYTES_SHOWN = 3_000
 
 _libc = ctypes.CDLL(None)
 
@@ -109,10 +109,14 @@ class Program:
 
     def failure(self, what: str) -> ProgramError:
         """An error with the last words of the program."""
-        self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, self._errors.tell() - ERROR_BYTES_SHOWN))
-        said = self._errors.read().decode(errors="replace").strip()
-        return ProgramError(f"{self.name} {what}:\n{said or '(it said nothing)'}")
+        return ProgramError(f"{self.name} {what}:\n{self.last_words() or '(it said nothing)'}")
+
+    def last_words(self) -> str:
+        """The end of what it has written to its error output."""
+        # Read by position: the program writes to the same file at the same time.
+        size = os.fstat(self._errors.fileno()).st_size
+        start = max(0, size - ERROR_BYTES_SHOWN)
+        return os.pread(self._errors.fileno(), size - start, start).decode(errors="replace").strip()
 
     def _read_line(self, deadline: float) -> str:
         assert self._process.stdout is not None
@@ -136,6 +140,8 @@ class Program:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None and (said := self.last_words()):
+            error.add_note(f"The {self.name} has said:\n{said}")
         self.stop()
 
 

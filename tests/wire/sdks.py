@@ -149,6 +149,7 @@ class Sdk:
     worker_command: Sequence[str | Path]
     client_command: Sequence[str | Path]
     needs: Path
+    listening: str  # a line that the SDK's worker prints once it is connected
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def start_worker(
@@ -169,7 +170,7 @@ class Sdk:
         return Worker(self._start(f"{self.name} {name}", command, server, environ), name, gates)
 
     def wait_worker(self, worker: Worker) -> None:
-        worker.program.wait_for_line("^worker is listening", timeout_s=START_TIMEOUT_S)
+        worker.program.wait_for_line(self.listening, timeout_s=START_TIMEOUT_S)
 
     def start_client(self, server: Server) -> Client:
         program = self._start(f"{self.name} client", self.client_command, server, {})
@@ -197,6 +198,7 @@ def _python(name: str, venv: str, environ: Mapping[str, str]) -> Sdk:
         worker_command=[python, programs / "worker.py"],
         client_command=[python, programs / "client.py"],
         needs=ROOT / venv / ".stamp",
+        listening="listener established",
         environ=environ,
     )
 
@@ -209,6 +211,7 @@ TYPESCRIPT = Sdk(
     worker_command=["node", HERE / "typescript" / "programs" / "worker.mjs"],
     client_command=["node", HERE / "typescript" / "programs" / "client.mjs"],
     needs=HERE / "typescript" / "node_modules" / ".stamp",
+    listening="Connection established",
     environ={"HATCHET_CLIENT_NAMESPACE": "ts"},
 )
 

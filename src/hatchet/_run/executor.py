@@ -79,7 +79,7 @@ class Executor:
         self._base_context = contextvars.copy_context()
         self._drops = DropWarning()
         self._on_idle: asyncio.Event | None = None
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._leaving = False
 
     # ------------------------------------------------------------------ user's loop
 
@@ -113,10 +113,8 @@ class Executor:
         waiting = self._waiting
         while waiting:
             attempt = waiting.popleft()
-            job = loop.create_task(self._run_async(attempt))
-            attempt.job = job
-            self._jobs.add(job)
-            job.add_done_callback(self._jobs.discard)
+            # `running` keeps the attempt, and so the job, until its function has ended.
+            attempt.job = loop.create_task(self._run_async(attempt))
 
     async def _run_async(self, attempt: Attempt) -> None:
         context, task = attempt.context, attempt.task
@@ -233,6 +231,8 @@ class Executor:
         self.connected = False
 
     def deliver(self, assignments: list[Assigned]) -> None:
+        if self._leaving:  # the engine gives them to others when it reads our goodbye
+            return
         loop = self.loop
         any_async = False
         for assigned in assignments:
@@ -320,5 +320,11 @@ class Executor:
 
     # ------------------------------------------------------------------ worker
 
-    def change(self, paused: bool | None = None, leave: bool = False) -> None:
-        self._session.send(frames.worker_change(paused=paused, leave=leave))
+    def pause(self) -> None:
+        """Ask for no new tasks."""
+        self._session.send(frames.worker_change(paused=True))
+
+    def leave(self) -> None:
+        """Say goodbye, after the last report."""
+        self._leaving = True
+        self._session.send(frames.worker_change(leave=True))

@@ -58,6 +58,7 @@ logger = logging.getLogger("hatchet")
 WELCOME_TIMEOUT_S = 10.0
 REFUSED_BACKOFF_S = 30.0
 TICK_S = 0.25
+REJOIN_S = 1.0
 FIRST_FRAME_BYTES = 4 << 20  # until the engine has told its own limit
 SUBSCRIBE_IDS_PER_PIECE = 10_000
 
@@ -356,6 +357,7 @@ class Session:
             if frame:
                 self._last_write = loop.time()
                 self._writing = True
+                self._arm_tick()
                 await call.write(frame)
                 self._writing = False
                 self._check_settled()
@@ -390,8 +392,6 @@ class Session:
             parts.append(frames.sequence(self._next_seq))
             self._next_seq += 1
         self._wakeups.flush()
-        if self._ledger.awaits_answers:
-            self._arm_tick()
         return b"".join(parts)
 
     def _admit(self, item: Item, size: int, limit: int) -> bool:
@@ -452,12 +452,19 @@ class Session:
         if worker is not None:
             if received.registered is not None:
                 worker.registered(received.registered, wakeups)
+                if received.registered.error is not None:
+                    self._io.loop.call_later(REJOIN_S, self._rejoin)
             if received.assignments:
                 worker.deliver(received.assignments)
             if received.cancellations:
                 worker.cancel(received.cancellations)
         self._check_settled()
         wakeups.flush()
+
+    def _rejoin(self) -> None:
+        """The engine did not take the worker back (yet): ask again."""
+        if self._worker is not None and self.welcome_is_live:
+            self._outbox.put(Join())
 
     # ------------------------------------------------------------------ failure
 
@@ -516,11 +523,9 @@ class Session:
         now = time.monotonic()
         text = f"{self._config.host_port} did not answer in {self._config.trigger_timeout_s:g} s"
         self._ledger.expire(now, TriggerOutcomeUnknownError(text), ConnectionLostError(text))
-        waiting = self._ledger.awaits_answers
-        if self._writer_wake is None:
-            waiting = self._tick_unsent(now) or waiting
+        waiting = self._tick_unsent(now)
         self._wakeups.flush()
-        if waiting:
+        if waiting or self._writing or self._ledger.awaits_answers:
             self._arm_tick()
 
     def _tick_unsent(self, now: float) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 # gRPC's own fork handlers crash children of a process with a live stream; see `_run.io_thread`.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
-import grpc  # noqa: E402
-import grpc.aio  # noqa: E402
+import grpc
+import grpc.aio
 
-from hatchet_protocol.services import METHODS  # noqa: E402
+from hatchet_protocol.services import METHODS
 
 if TYPE_CHECKING:
     from hatchet.config import ClientConfig

@@ -250,11 +250,11 @@ class Worker:
     async def _drain(self, executor: "Executor", session: "Session") -> None:
         """Pause, let running tasks finish, hand over the last reports, leave."""
         self._status = WorkerStatus.UNHEALTHY
-        executor.change(paused=True)
+        executor.pause()
         if executor.running:
             sdk_logger.info("stopping: waiting for %d running tasks", len(executor.running))
         await executor.wait_idle()
-        executor.change(leave=True)
+        executor.leave()
         try:
             await session.flush().aio(FLUSH_TIMEOUT_S)
         except TimeoutError:

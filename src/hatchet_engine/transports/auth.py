@@ -1,9 +1,15 @@
-"""Who is calling: API tokens in the ``Authorization`` header (C1, C2, TE-9)."""
+"""Who is calling: API tokens in the ``Authorization`` header (C1, C2, TE-9).
+
+Checking a token costs a signature and a query, so the verdict is believed for five seconds. While
+the database does not answer, a token that was good a moment ago stays good: streams and heartbeats
+of workers outlive a restart of Postgres.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -15,6 +21,17 @@ from hatchet_engine.turn.clock import Clock
 
 CACHE_MS = 5_000  # how long a verdict is believed; a revocation is noticed within that
 CACHED_MAX = 10_000
+HEADER_LENGTH_MAX = 8_192
+STALE_MS = 60_000  # how long a verdict may serve beyond that while the database is away
+CHECK_TIMEOUT_S = 5.0
+
+_DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class _Verdict(NamedTuple):
+    tenant_id: UUID
+    good_until_ms: int
+    expires_ms: int
 
 
 class Authenticator:
@@ -24,34 +41,62 @@ class Authenticator:
         self._pool = pool
         self._clock = clock
         self._key: tokens.SigningKey | None = None
-        self._verdicts: OrderedDict[str, tuple[UUID, int]] = OrderedDict()
+        self._verdicts: OrderedDict[str, _Verdict] = OrderedDict()
+        self._checks: dict[str, asyncio.Task[UUID]] = {}
 
     async def tenant_of(self, header: str | None) -> UUID:
         """The tenant a bearer token speaks for.
 
         Raises ``Refused`` UNAUTHENTICATED for a token that is missing, malformed, not ours,
-        expired or revoked, or whose tenant is gone.
+        expired or revoked, or whose tenant is gone; UNAVAILABLE when nobody can tell now.
         """
         tenant_id = self.known_tenant_of(header)
         if tenant_id is not None:
             return tenant_id
         token = _bearer(header)
-        tenant_id, good_until_ms = await self._verify(token)
-        self._verdicts[token] = (tenant_id, good_until_ms)
+        # Many calls come with one token at the moment its verdict grows old: ask once.
+        check = self._checks.get(token)
+        if check is None:
+            check = asyncio.create_task(self._check(token))
+            self._checks[token] = check
+            check.add_done_callback(lambda done: self._checked(token, done))
+        return await asyncio.shield(check)
+
+    def _checked(self, token: str, check: asyncio.Task[UUID]) -> None:
+        del self._checks[token]
+        if not check.cancelled():
+            check.exception()  # raised by those who wait; when they have gone nobody need hear
+
+    async def _check(self, token: str) -> UUID:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                verdict = await self._verify(token)
+        except _DATABASE_AWAY:
+            old = self._verdicts.get(token)
+            now_ms = self._clock.now_ms()
+            if old is None or now_ms >= min(old.good_until_ms + STALE_MS, old.expires_ms):
+                raise Refused(
+                    Code.UNAVAILABLE, "the token can't be checked now: try again"
+                ) from None
+            return old.tenant_id
+        except Refused:
+            self._verdicts.pop(token, None)
+            raise
+        self._verdicts[token] = verdict
         while len(self._verdicts) > CACHED_MAX:
             self._verdicts.popitem(last=False)
-        return tenant_id
+        return verdict.tenant_id
 
     def known_tenant_of(self, header: str | None) -> UUID | None:
         """The cached verdict, without waiting; None: ask :meth:`tenant_of`."""
         if header is None:
             return None
-        verdict = self._verdicts.get(header[7:])
-        if verdict is None or verdict[1] <= self._clock.now_ms():
+        verdict = self._verdicts.get(header[7:]) if header[:7].lower() == "bearer " else None
+        if verdict is None or verdict.good_until_ms <= self._clock.now_ms():
             return None
-        return verdict[0]
+        return verdict.tenant_id
 
-    async def _verify(self, token: str) -> tuple[UUID, int]:
+    async def _verify(self, token: str) -> _Verdict:
         claims = await self._claims(token)
         try:
             token_id, tenant_id = UUID(claims["token_id"]), UUID(claims["sub"])
@@ -59,15 +104,16 @@ class Authenticator:
             raise _refused() from None
         row = await tokens.token_state(self._pool, token_id)
         now_ms = self._clock.now_ms()
+        expires_ms = int(row["expires_at"].timestamp() * 1_000) if row is not None else 0
         if (
             row is None
             or row["tenant_id"] != tenant_id
             or row["revoked_at"] is not None
             or row["tenant_deleted_at"] is not None
-            or row["expires_at"].timestamp() * 1_000 <= now_ms
+            or expires_ms <= now_ms
         ):
             raise _refused()
-        return tenant_id, min(now_ms + CACHE_MS, int(row["expires_at"].timestamp() * 1_000))
+        return _Verdict(tenant_id, min(now_ms + CACHE_MS, expires_ms), expires_ms)
 
     async def _claims(self, token: str) -> dict[str, Any]:
         if self._key is None:
@@ -87,7 +133,7 @@ class Authenticator:
 
 
 def _bearer(header: str | None) -> str:
-    if header is None or header[:7].lower() != "bearer ":
+    if header is None or header[:7].lower() != "bearer " or len(header) > HEADER_LENGTH_MAX:
         raise _refused()
     return header[7:].strip()
 

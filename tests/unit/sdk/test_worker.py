@@ -30,7 +30,7 @@ from hatchet import (
     WorkerLabel,
     WorkerStatus,
 )
-from hatchet._run import executor
+from hatchet._run import executor, session
 from hatchet_protocol.session import EngineFrame
 
 from .conftest import working
@@ -328,6 +328,60 @@ def test_health(make_client: Callable[..., Hatchet]) -> None:
         assert "hatchet_worker_listener_health 1" in body
         assert get("/nothing")[0] == 404
         go_on.set()
+
+
+def test_bounds(engine: FakeEngine, make_client: Callable[..., Hatchet]) -> None:
+    engine.max_payload_bytes = 1000
+    hatchet = make_client(log_queue_size=3)
+    logged = threading.Event()
+
+    @hatchet.task()
+    async def large(input: EmptyModel, ctx: Context) -> dict[str, str]:
+        return {"a": "x" * 2000}
+
+    @hatchet.task()
+    async def chatty(input: EmptyModel, ctx: Context) -> None:
+        session = ctx._port._session  # type: ignore[attr-defined]
+        session.log_backlog = 3  # as if the connection were slow
+        ctx.log("dropped")
+        session.log_backlog = 0
+        ctx.log("kept")
+        logged.set()
+
+    with working(hatchet.worker("w", workflows=[large, chatty])):
+        with pytest.raises(ValueError, match="the engine stores at most 1,000"):
+            large.run()
+        chatty.run()
+        assert logged.wait(10)
+    assert [line.message for line in engine.all("logs")] == ["kept"]
+
+
+def test_a_worker_refused_after_a_cut_asks_again(
+    engine: FakeEngine, hatchet: Hatchet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "REJOIN_S", 0.02)
+
+    @hatchet.task()
+    async def task(input: EmptyModel, ctx: Context) -> None: ...
+
+    joins = 0
+
+    def refuse_once(stream: Any, frame: Any) -> None:
+        nonlocal joins
+        if frame.HasField("register_worker"):
+            joins += 1
+            if joins == 2:
+                answer = EngineFrame()
+                answer.worker_registered.error.code = 9
+                answer.worker_registered.error.message = "still connected"
+                stream.out.put_nowait(answer)
+                frame.ClearField("register_worker")
+
+    engine.on_frame = refuse_once
+    with working(hatchet.worker("w", workflows=[task])):
+        engine.cut()
+        engine.wait_for(lambda: joins >= 3)
+        task.run()
 
 
 PROGRAM = """

@@ -16,7 +16,6 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from hatchet_engine.domain.errors import Code, Refused, invalid
-from hatchet_engine.transports.engine_api import EngineApi
 from hatchet_engine.transports.grpc.caller import Caller, Stream
 from hatchet_engine.transports.grpc.codecs import session as codec
 from hatchet_engine.transports.grpc.codecs.ids import id_of_bytes
@@ -137,6 +136,9 @@ class SessionStream:
                 break
             wake.clear()
             await wake.wait()
+            # A turn announces deliveries first and answers its commands then: one more step of
+            # the loop, and both go into one frame.
+            await asyncio.sleep(0)
         assert self._reader is not None
         self._reader.cancel()
         until_s = asyncio.get_running_loop().time() + SETTLE_S
@@ -209,7 +211,7 @@ class SessionStream:
     def _enter(self, command: Command[Any], done: Callable[[asyncio.Future[Any]], None]) -> None:
         """Hand a command over; ``done`` is called after its commit, or with why not."""
         self._in_flight += 1
-        future = _enter(self._engine, command)
+        future = self._engine.enter(command)
         future.add_done_callback(done)
         future.add_done_callback(self._one_done)
 
@@ -330,14 +332,6 @@ class SessionStream:
         if change.leave:
             self._leaving = True
             self._enter(LeaveWorker(self._tenant_id, self._worker_id), _note_failure)
-
-
-def _enter(engine: EngineApi, command: Command[Any]) -> asyncio.Future[Any]:
-    enter = getattr(engine, "enter", None)
-    if enter is None:
-        return asyncio.ensure_future(engine.submit(command))
-    future: asyncio.Future[Any] = enter(command)
-    return future
 
 
 def _parse(raw: bytes) -> session.ClientFrame:

@@ -153,40 +153,19 @@ async def narrow(job: Job, ctx: Context) -> Done:
     return Done(key=job.key, number=job.number, retry_count=ctx.retry_count)
 
 
-NARROW = [narrow_hold, narrow]
-ALL = [
-    echo,
-    echo_sync,
-    nothing,
-    flaky,
-    hopeless,
-    backing_off,
-    slow,
-    extended,
-    hold,
-    talkative,
-    telling,
-]
-TASKS = {"all": ALL, "narrow": NARROW}
-BY_NAME = {
-    name: task
-    for name, task in zip(
-        [
-            "echo",
-            "echo-sync",
-            "nothing",
-            "flaky",
-            "hopeless",
-            "backing-off",
-            "slow",
-            "extended",
-            "hold",
-            "talkative",
-            "telling",
-            "narrow-hold",
-            "narrow",
-        ],
-        [*ALL, *NARROW],
-        strict=True,
-    )
+ALL = {
+    "echo": echo,
+    "echo-sync": echo_sync,
+    "nothing": nothing,
+    "flaky": flaky,
+    "hopeless": hopeless,
+    "backing-off": backing_off,
+    "slow": slow,
+    "extended": extended,
+    "hold": hold,
+    "talkative": talkative,
+    "telling": telling,
 }
+NARROW = {"narrow-hold": narrow_hold, "narrow": narrow}
+SETS = {"all": ALL, "narrow": NARROW}
+TASKS = {**ALL, **NARROW}

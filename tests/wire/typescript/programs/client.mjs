@@ -1,0 +1,126 @@
+// A client that stays: it makes the calls it is given on standard input, many at a time.
+
+import { createInterface } from 'node:readline';
+
+import { hatchet, tasks } from './tasks.mjs';
+
+function options({ metadata, priority }) {
+  return { additionalMetadata: metadata ?? undefined, priority: priority ?? undefined };
+}
+
+const calls = {
+  // --- triggering ---
+
+  run: ({ task, input, ...rest }) => tasks[task].run(input, options(rest)),
+
+  start: async ({ task, input, ...rest }) => {
+    const ref = await tasks[task].runNoWait(input, options(rest));
+    return ref.workflowRunId;
+  },
+
+  run_many: ({ task, inputs, metadata }) =>
+    tasks[task].runMany(inputs.map((input) => ({ input, opts: options({ metadata }) }))),
+
+  result: ({ run_id }) => hatchet.runs.runRef(run_id).output,
+
+  // --- runs ---
+
+  get: async ({ run_id }) => {
+    const { run, tasks: found, taskEvents } = await hatchet.runs.get(run_id);
+    return {
+      status: run.status,
+      output: run.output,
+      error: run.errorMessage,
+      input: run.input,
+      metadata: run.additionalMetadata,
+      name: run.displayName,
+      tasks: found.map((task) => ({
+        id: task.taskExternalId,
+        status: task.status,
+        retry_count: task.retryCount,
+        error: task.errorMessage,
+        output: task.output,
+      })),
+      events: taskEvents.map((event) => event.eventType),
+    };
+  },
+
+  get_status: ({ run_id }) => hatchet.runs.get_status(run_id),
+
+  get_details: async ({ run_id }) => {
+    const details = await hatchet.runs.getDetails(run_id);
+    return {
+      status: details.status,
+      done: details.done,
+      input: details.input,
+      metadata: details.additionalMetadata,
+      tasks: Object.fromEntries(
+        Object.entries(details.taskRuns).map(([name, task]) => [
+          name,
+          { output: task.output, error: task.error },
+        ])
+      ),
+    };
+  },
+
+  list_runs: async ({ metadata, statuses, workflow_ids: _, limit, offset, only_tasks: onlyTasks }) => {
+    const found = await hatchet.runs.list({
+      additionalMetadata: metadata,
+      statuses,
+      limit,
+      offset,
+      onlyTasks: onlyTasks ?? false,
+    });
+    return found.rows.map((row) => ({
+      id: row.workflowRunExternalId,
+      status: row.status,
+      output: row.output,
+    }));
+  },
+
+  cancel: async ({ run_id }) => {
+    await hatchet.runs.cancel({ ids: [run_id] });
+  },
+
+  replay: async ({ run_id }) => {
+    await hatchet.runs.replay({ ids: [run_id] });
+  },
+
+  logs: async ({ run_id }) => {
+    const found = await hatchet.logs.list(run_id);
+    return (found.rows ?? []).map((line) => ({ message: line.message, attempt: line.attempt }));
+  },
+
+  // --- workers and workflows ---
+
+  workers: async () => {
+    const found = await hatchet.workers.list();
+    return (found.rows ?? []).map((worker) => ({
+      id: worker.metadata.id,
+      name: worker.name,
+      status: worker.status,
+    }));
+  },
+
+  workflows: async ({ name }) => {
+    const found = await hatchet.workflows.list({ name });
+    return (found.rows ?? []).map((one) => ({ id: one.metadata.id, name: one.name }));
+  },
+};
+
+async function answer(request) {
+  let reply;
+  try {
+    reply = { result: (await calls[request.call](request.arguments)) ?? null };
+  } catch (error) {
+    // A failed run is thrown as the list of its tasks' error texts.
+    const text = Array.isArray(error) ? error.join('\n') : String(error?.message ?? error);
+    reply = { error: { kind: error?.constructor?.name ?? typeof error, text } };
+  }
+  process.stdout.write(`reply ${JSON.stringify({ id: request.id, ...reply })}\n`);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  void answer(JSON.parse(line));
+}
+process.exit(0);

@@ -1,0 +1,10 @@
+// A worker: worker.mjs NAME SET SLOTS.
+
+import { hatchet, sets } from './tasks.mjs';
+
+const [name, set, slots] = process.argv.slice(2);
+const worker = await hatchet.worker(name, {
+  slots: Number(slots),
+  workflows: Object.values(sets[set]),
+});
+await worker.start();
