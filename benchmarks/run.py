@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -42,6 +44,8 @@ FILE_WIDTH = 130
 
 def main() -> int:
     options = _arguments().parse_args()
+    # A plain SIGTERM would leave servers and their data behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = FILE_WIDTH

@@ -34,7 +34,9 @@ def run(scale: Scale) -> Outcome:
                     outcome,
                     f"Celery, {title}",
                     client=client,
-                    start_worker=lambda c=command, e=environ: Program("Celery worker", c, e),
+                    start_worker=lambda c=command, e=environ: Program(
+                        "Celery worker", c, e, quiet=True
+                    ),
                     services={"Redis": redis.cpu_s},
                     scale=PeerScale(tasks=scale.pick(4_000, 1_000), samples=scale.pick(300, 100)),
                     note="results kept, nothing fsynced",

@@ -27,7 +27,7 @@ def run(scale: Scale) -> Outcome:
     if not Path(OFFICIAL_PYTHON).exists():
         outcome.rows.append(Row(what, None, "µs", OFFICIAL_BAR_US, ".venv-official is missing"))
         return outcome
-    tasks = scale.pick(3_000, 1_000)
+    tasks = scale.pick(3_000, 600)
     official = _measure("official worker", "bench-official", official_worker, tasks)
     _add(outcome, official, what, OFFICIAL_BAR_US)
     rate = tasks / official.took_s

@@ -17,7 +17,7 @@ from benchmarks.support.sdk import ready_worker
 from benchmarks.support.server import Server, running_server
 
 WORKERS = 20
-SETTLE_S = 5.0
+SETTLE_S = 3.0
 STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]*): (.*)")
 STATEMENTS_BAR_PER_S = below(0.5)
 CPU_BAR_PERCENT = below(1)

@@ -29,7 +29,9 @@ def run(scale: Scale) -> Outcome:
                 outcome,
                 "Procrastinate, concurrency 10",
                 client=client,
-                start_worker=lambda: Program("Procrastinate worker", worker_command, environ),
+                start_worker=lambda: Program(
+                    "Procrastinate worker", worker_command, environ, quiet=True
+                ),
                 services={"Postgres": lambda: tree_cpu_s(postgres.pid or 0)},
                 scale=PeerScale(tasks=scale.pick(2_000, 500), samples=scale.pick(300, 100)),
                 note="durable, no results; latency until the task runs",

@@ -35,10 +35,19 @@ def _end_with_parent() -> None:
 
 
 class Program:
-    """A running program; use it in a `with` block, which stops it at the end."""
+    """A running program; use it in a `with` block, which stops it at the end.
+
+    What it prints must be read (`wait_for`, `call`), or the pipe fills up and the program stops;
+    with `quiet` it goes where its errors go.
+    """
 
     def __init__(
-        self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str] | None = None,
+        *,
+        quiet: bool = False,
     ) -> None:
         self.name = name
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
@@ -49,7 +58,7 @@ class Program:
             cwd=ROOT,
             env=clean_environ() | dict(environ or {}),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=self._errors if quiet else subprocess.PIPE,
             stderr=self._errors,
             bufsize=0,
             start_new_session=True,

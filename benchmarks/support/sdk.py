@@ -37,7 +37,7 @@ def our_client(server: Server) -> Program:
 def official_worker(server: Server) -> Program:
     """A worker of the official SDK; run a task to know when it has joined."""
     command = [OFFICIAL_PYTHON, str(PROGRAMS / "official_worker.py")]
-    return Program("official worker", command, server.environ)
+    return Program("official worker", command, server.environ, quiet=True)
 
 
 def cpu_meter(server: Server, worker: Program, client: Program) -> CpuMeter:

@@ -93,9 +93,7 @@ class Hatchet:
 
     async def aio_get_engine_version(self) -> str:
         """Version of the protocol that the engine speaks, such as `v0.114.2`."""
-        from hatchet_protocol.dispatcher import GetVersionRequest
-
-        answer = await self._client.session.unary("/Dispatcher/GetVersion", GetVersionRequest())
+        answer = await self._client.session.unary("/Dispatcher/GetVersion", {})
         version: str = answer.version
         return version
 

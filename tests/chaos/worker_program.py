@@ -1,8 +1,7 @@
-"""A worker that writes down every start and end of an attempt: `python worker_program.py NAME SLOTS
-JOURNAL GATES`.
+"""A worker that writes down every start and end: `worker_program.py NAME SLOTS JOURNAL GATES`.
 
-The tasks do what their input says. A line of the journal is one write with O_APPEND, so lines of
-several workers never mix and survive the kill of their writer.
+A line of the journal is one write with O_APPEND: lines of several workers never mix, and what was
+written survives the kill of its writer.
 """
 
 from __future__ import annotations
@@ -13,48 +12,34 @@ import sys
 import time
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from hatchet import Context, Hatchet
+from tests.chaos.tasks import Done, Work, declare
 
 GATE_CHECK_S = 0.02
 
-
-class Work(BaseModel):
-    """`failures`: so many attempts fail. `gated`: run until the gate of the worker is open."""
-
-    number: int
-    sleep_ms: int = 0
-    failures: int = 0
-    gated: bool = False
-
-
-class Done(BaseModel):
-    number: int
-    attempt: int
-    worker: str
-
-
 name, slots, journal, gates = sys.argv[1], int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
-hatchet = Hatchet()
-pid = os.getpid()
 out = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 def note(what: str, ctx: Context) -> None:
-    line = f"{what} {ctx.task_run_id} {ctx.retry_count} {pid} {name} {time.monotonic_ns()}\n"
-    os.write(out, line.encode())
+    at_ns = time.monotonic_ns()
+    os.write(out, f"{what} {ctx.task_run_id} {ctx.retry_count} {name} {at_ns}\n".encode())
 
 
-async def run(work: Work, ctx: Context) -> Done:
+async def run(input: Work, ctx: Context) -> Done:
     note("start", ctx)
     try:
-        if work.sleep_ms:
-            await asyncio.sleep(work.sleep_ms / 1_000)
-        while work.gated and not (gates / name).exists():
+        if input.sleep_ms:
+            await asyncio.sleep(input.sleep_ms / 1_000)
+        while input.gated and not (gates / name).exists():
             await asyncio.sleep(GATE_CHECK_S)
-        if work.failures > sum(1 for kind in failed_before(ctx) if kind):
-            raise RuntimeError(f"attempt {ctx.retry_count} of {work.number} fails as told")
-        return Done(number=work.number, attempt=ctx.retry_count, worker=name)
+        if ctx.retry_count in input.fail_on:
+            raise RuntimeError(f"attempt {ctx.retry_count} fails as told")
+        return Done(number=input.number, attempt=ctx.retry_count, worker=name)
     finally:
         note("end", ctx)
+
+
+if __name__ == "__main__":
+    hatchet = Hatchet()
+    hatchet.worker(name, slots=slots, workflows=[declare(hatchet, run)]).start()

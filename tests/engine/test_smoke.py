@@ -1,5 +1,5 @@
-from tests.support.engine import running_engine
 from hatchet_engine.domain.states import Status
+from tests.support.engine import running_engine
 
 
 async def test_task_goes_through(database: str) -> None:

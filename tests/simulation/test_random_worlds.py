@@ -16,32 +16,24 @@ import uvloop
 
 from hatchet_engine.turn.connection import prepare_writer
 from tests.simulation.world import World
+from tests.support.clean import clear
 from tests.support.engine import TENANT
 
 SEEDS = 300
 SEEDS_PER_TEST = 25
 STEPS = 60
 
-_TABLES = (
-    "queue_item",
-    "delayed_item",
-    "assignment",
-    "task_event",
-    "outcome",
-    "task",
-    "worker",
-    "queue",
-    "workflow_version",
-    "workflow",
-)
-_CLEAR = "; ".join(f"delete from {table}" for table in _TABLES)
-
 
 async def run_world(
     seed: int, writer: asyncpg.Connection, reader: asyncpg.Connection, *, loud: bool = False
 ) -> World:
     """One seed from an empty database to the end of all work."""
-    await writer.execute(_CLEAR)
+    await clear(writer)
+    await writer.execute(
+        "insert into tenant (id, slug, name, created_at, updated_at) "
+        "values ($1, 'default', 'default', now(), now())",
+        TENANT,
+    )
     world = World(seed, writer, reader)
     steps: list[str] = []
     try:
@@ -65,11 +57,6 @@ async def run_worlds(dsn: str, seeds: range, *, loud: bool = False) -> None:
     reader = await asyncpg.connect(dsn)
     try:
         await prepare_writer(writer)
-        await writer.execute(
-            "insert into tenant (id, slug, name, created_at, updated_at) "
-            "values ($1, 'default', 'default', now(), now())",
-            TENANT,
-        )
         runs = 0
         for seed in seeds:
             world = await run_world(seed, writer, reader, loud=loud)

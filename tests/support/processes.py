@@ -24,6 +24,7 @@ from typing import ClassVar
 LINE_TIMEOUT_S = 25.0
 STOP_TIMEOUT_S = 20.0
 SHOWN_LINES_MAX = 120
+SHOWN_COLUMNS_MAX = 500
 
 
 class ProgramError(AssertionError):
@@ -106,6 +107,10 @@ class Program:
         """Ask the process itself (not its children) to stop, as service managers do."""
         self._process.send_signal(signal.SIGTERM)
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal; its children get none."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it and its children at once, as a power failure would."""
         with suppress(ProcessLookupError):
@@ -159,5 +164,6 @@ def output_since(moment: float) -> list[tuple[str, str]]:
     for program in Program.started:
         lines = program.lines(since=moment)
         if lines:
-            shown.append((program.name, "\n".join(lines[-SHOWN_LINES_MAX:])))
+            last = [line[:SHOWN_COLUMNS_MAX] for line in lines[-SHOWN_LINES_MAX:]]
+            shown.append((program.name, "\n".join(last)))
     return shown

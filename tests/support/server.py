@@ -49,6 +49,7 @@ class Server:
         self._environ = {
             **bare_environ(),
             "HATCHET_CONFIG_DIR": str(directory / "config"),
+            "HATCHET_END_WITH_PARENT": "1",
             **(environ or {}),
         }
         self._program: Program | None = None

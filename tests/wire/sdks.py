@@ -24,7 +24,7 @@ from tests.support.processes import LINE_TIMEOUT_S, Program
 from tests.support.server import ROOT, Server
 
 HERE = Path(__file__).parent
-START_TIMEOUT_S = 40.0
+POLL_S = 0.1
 MISSING = "{what} is missing: `make test` installs it (this suite is started by `make test`)"
 
 
@@ -60,13 +60,13 @@ class Client:
         self.program = program
         self._numbers = itertools.count(1)
 
-    def begin(self, call: str, **arguments: Any) -> Call:
+    def begin(self, call: str, /, **arguments: Any) -> Call:
         number = next(self._numbers)
         self.program.write_line(json.dumps({"id": number, "call": call, "arguments": arguments}))
         return Call(self.program, number)
 
-    def call(self, name: str, *, timeout_s: float = LINE_TIMEOUT_S, **arguments: Any) -> Any:
-        return self.begin(name, **arguments).result(timeout_s)
+    def call(self, call: str, /, *, timeout_s: float = LINE_TIMEOUT_S, **arguments: Any) -> Any:
+        return self.begin(call, **arguments).result(timeout_s)
 
     # The calls every client program knows.
 
@@ -99,13 +99,30 @@ class Client:
             timeout_s,
         )
 
+    def worker_status(self, worker: Worker) -> str | None:
+        """The status of a worker as the SDK sees it; None if it is not listed."""
+        for one in self.call("workers"):
+            if one["name"].rpartition("_")[2] == worker.name:
+                status: str | None = one["status"]
+                return status
+        return None
+
+    def wait_worker(self, worker: Worker, *statuses: str | None, timeout_s: float = 40.0) -> None:
+        """Return once the worker has one of these statuses."""
+        self.wait_until(
+            lambda: self.worker_status(worker),
+            lambda status: status in statuses,
+            f"{worker.name} is {statuses}",
+            timeout_s,
+        )
+
     @staticmethod
     def wait_until(ask: Any, good: Any, what: str, timeout_s: float = 20.0) -> Any:
         """Ask again and again until the answer is good; for what can only be asked for."""
         deadline = time.monotonic() + timeout_s
         while not good(answer := ask()):
             assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}: {answer}"
-            time.sleep(0.05)
+            time.sleep(POLL_S)
         return answer
 
 
@@ -149,28 +166,15 @@ class Sdk:
     worker_command: Sequence[str | Path]
     client_command: Sequence[str | Path]
     needs: Path
-    listening: str  # a line that the SDK's worker prints once it is connected
     environ: Mapping[str, str] = field(default_factory=dict)
 
-    def start_worker(
-        self, server: Server, name: str, tasks: str = "all", slots: int = 100
-    ) -> Worker:
-        """A worker that is registered and listening. `tasks`: "all" or "narrow"."""
-        worker = self.begin_worker(server, name, tasks, slots)
-        self.wait_worker(worker)
-        return worker
-
-    def begin_worker(
-        self, server: Server, name: str, tasks: str = "all", slots: int = 100
-    ) -> Worker:
+    def start_worker(self, server: Server, name: str, tasks: str, slots: int) -> Worker:
+        """A worker that has begun to start. `tasks`: "all" or "narrow"."""
         gates = server.directory / "gates"
         gates.mkdir(exist_ok=True)
         command = [*self.worker_command, name, tasks, str(slots)]
         environ = {"WIRE_GATES": str(gates)}
         return Worker(self._start(f"{self.name} {name}", command, server, environ), name, gates)
-
-    def wait_worker(self, worker: Worker) -> None:
-        worker.program.wait_for_line(self.listening, timeout_s=START_TIMEOUT_S)
 
     def start_client(self, server: Server) -> Client:
         program = self._start(f"{self.name} client", self.client_command, server, {})
@@ -198,7 +202,6 @@ def _python(name: str, venv: str, environ: Mapping[str, str]) -> Sdk:
         worker_command=[python, programs / "worker.py"],
         client_command=[python, programs / "client.py"],
         needs=ROOT / venv / ".stamp",
-        listening="listener established",
         environ=environ,
     )
 
@@ -211,7 +214,6 @@ TYPESCRIPT = Sdk(
     worker_command=["node", HERE / "typescript" / "programs" / "worker.mjs"],
     client_command=["node", HERE / "typescript" / "programs" / "client.mjs"],
     needs=HERE / "typescript" / "node_modules" / ".stamp",
-    listening="Connection established",
     environ={"HATCHET_CLIENT_NAMESPACE": "ts"},
 )
 

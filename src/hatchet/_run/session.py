@@ -58,6 +58,7 @@ logger = logging.getLogger("hatchet")
 WELCOME_TIMEOUT_S = 10.0
 REFUSED_BACKOFF_S = 30.0
 TICK_S = 0.25
+STEADY_S = 1.0  # a stream that ends sooner did not help: the next pause is longer
 REJOIN_S = 1.0
 FIRST_FRAME_BYTES = 4 << 20  # until the engine has told its own limit
 SUBSCRIBE_IDS_PER_PIECE = 10_000
@@ -252,7 +253,7 @@ class Session:
         """Connect, serve, reconnect, as long as somebody needs it."""
         waits = pauses()
         while self._wanted() or not (self._closing or self._outbox.sleep()):
-            welcomed = self.welcome
+            welcomed, began = self.welcome, time.monotonic()
             try:
                 failure = await self._serve()
             except Exception as error:  # a defect here must not end the worker
@@ -260,7 +261,7 @@ class Session:
                 failure = as_failure(error)
             if self._closing:
                 break
-            if self.welcome is not welcomed:
+            if self.welcome is not welcomed and time.monotonic() - began >= STEADY_S:
                 waits = pauses()
             self._broken(failure)
             if not self._wanted():

@@ -86,8 +86,13 @@ def connect(channel: grpc.aio.Channel, token: str) -> StreamCall:
 async def unary(
     channel: grpc.aio.Channel, token: str, path: str, request: Any, timeout_s: float
 ) -> Any:
-    """One call of the official protocol, by path; `METHODS` knows the messages."""
+    """One call of the official protocol, by path; `METHODS` knows the messages.
+
+    `request` is the message, or its fields as a dict.
+    """
     spec = METHODS[path]
+    if isinstance(request, dict):
+        request = spec.request(**request)
     call = channel.unary_unary(
         path,
         request_serializer=spec.request.SerializeToString,

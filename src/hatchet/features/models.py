@@ -272,6 +272,28 @@ class UpdateWorkerRequest(Model):
     is_paused: bool | None = None
 
 
+class TaskRunDetail(BaseModel):
+    """One task of a run, as `runs.get_details` gives it."""
+
+    external_id: str
+    readable_id: str
+    status: V1TaskStatus
+    output: JSONMapping | None = None
+    error: str | None = None
+    is_evicted: bool = False
+
+
+class WorkflowRunDetail(BaseModel):
+    """A run with the state of its tasks, by task name. `done`: nothing can change any more."""
+
+    external_id: str
+    status: RunStatus
+    input: JSONMapping | None = None
+    additional_metadata: JSONMapping | None = None
+    task_runs: dict[str, TaskRunDetail]
+    done: bool = False
+
+
 class RunFilter(BaseModel):
     """Which runs a bulk cancel or replay means."""
 

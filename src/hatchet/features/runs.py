@@ -1,29 +1,55 @@
 """`hatchet.runs`: read, cancel and replay runs."""
 
+import asyncio
+import builtins
+import time
 import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import orjson
 
 from hatchet._run.rest import Call, metadata_pairs, nothing
 from hatchet.features.models import (
     BulkCancelReplayOpts,
+    RunStatus,
+    TaskRunDetail,
     V1TaskStatus,
     V1TaskSummary,
     V1TaskSummaryList,
     V1WorkflowRunDetails,
+    WorkflowRunDetail,
 )
 from hatchet.workflow_run import WorkflowRunRef
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from hatchet._run.client import Client
 
 __all__ = ["RunsClient"]
 
 LONG_RANGE = timedelta(days=7)
+DETAILS_PATH = "/v1.AdminService/GetRunDetails"
+UNFINISHED = (V1TaskStatus.RUNNING, V1TaskStatus.QUEUED)
+UNSUCCESSFUL = (V1TaskStatus.FAILED, V1TaskStatus.CANCELLED)
 JSONMapping = dict[str, Any]
+
+
+class ListOptions(TypedDict, total=False):
+    """Keywords of `list_with_pagination`."""
+
+    only_tasks: bool
+    offset: int | None
+    limit: int | None
+    statuses: Iterable[V1TaskStatus] | None
+    additional_metadata: dict[str, str] | None
+    workflow_ids: Iterable[str] | None
+    worker_id: str | None
+    parent_task_external_id: str | None
+    triggering_event_external_id: str | None
+    include_payloads: bool
 
 
 class RunsClient:
@@ -261,6 +287,162 @@ class RunsClient:
     async def aio_bulk_replay(self, opts: BulkCancelReplayOpts) -> None:
         await self._change("replay", opts).aio()
 
+    # ------------------------------------------------------------------ many at once
+
+    def _pages(
+        self, since: datetime | None, until: datetime | None, more: JSONMapping
+    ) -> builtins.list[Call[V1TaskSummaryList]]:
+        """One call for each UTC day of the range, newest first."""
+        end = _aware(until or datetime.now(UTC)).astimezone(UTC)
+        start = _aware(since).astimezone(UTC) if since else end - timedelta(days=1)
+        calls = []
+        while end > start:
+            midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
+            first = midnight if midnight < end else midnight - timedelta(days=1)
+            calls.append(self._list(since=max(first, start), until=end, **more))
+            end = first
+        return calls
+
+    def list_with_pagination(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        **more: "Unpack[ListOptions]",
+    ) -> builtins.list[V1TaskSummary]:
+        """Runs of a long range, newest first: one request for each day, `limit` applies to each.
+
+        Keywords as for `list`.
+        """
+        pages = [call.send() for call in self._pages(since, until, {**more})]
+        return _merge(pages)
+
+    async def aio_list_with_pagination(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        **more: "Unpack[ListOptions]",
+    ) -> builtins.list[V1TaskSummary]:
+        pages = [await call.aio() for call in self._pages(since, until, {**more})]
+        return _merge(pages)
+
+    def _external_ids(
+        self,
+        since: datetime | None,
+        until: datetime | None,
+        statuses: Iterable[V1TaskStatus],
+        additional_metadata: dict[str, str] | None,
+        workflow_ids: Iterable[str] | None,
+    ) -> Call[builtins.list[str]]:
+        return self._client.rest.call(
+            "GET",
+            f"/api/v1/stable/tenants/{self._client.rest.tenant}/workflow-runs/external-ids",
+            lambda data: orjson.loads(data) or [],
+            query={
+                "since": since or datetime.now(UTC) - timedelta(days=1),
+                "until": until or datetime.now(UTC),
+                "statuses": statuses,
+                "additional_metadata": metadata_pairs(additional_metadata),
+                "workflow_ids": workflow_ids,
+            },
+        )
+
+    def bulk_cancel_by_filters_with_pagination(
+        self,
+        sleep_time: float = 3,
+        chunk_size: int = 500,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        statuses: Iterable[V1TaskStatus] | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        workflow_ids: Iterable[str] | None = None,
+    ) -> None:
+        """Cancel all runs that match, `chunk_size` at a time with `sleep_time` seconds between.
+
+        Default: queued and running ones of the last day.
+        """
+        ids = self._external_ids(
+            since, until, statuses or UNFINISHED, additional_metadata, workflow_ids
+        ).send()
+        self._change_all("cancel", ids, chunk_size, sleep_time)
+
+    async def aio_bulk_cancel_by_filters_with_pagination(
+        self,
+        sleep_time: float = 3,
+        chunk_size: int = 500,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        statuses: Iterable[V1TaskStatus] | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        workflow_ids: Iterable[str] | None = None,
+    ) -> None:
+        await asyncio.to_thread(
+            self.bulk_cancel_by_filters_with_pagination,
+            sleep_time,
+            chunk_size,
+            since,
+            until,
+            statuses,
+            additional_metadata,
+            workflow_ids,
+        )
+
+    def bulk_replay_by_filters_with_pagination(
+        self,
+        sleep_time: float = 3,
+        chunk_size: int = 500,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        statuses: Iterable[V1TaskStatus] | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        workflow_ids: Iterable[str] | None = None,
+    ) -> None:
+        """Replay all runs that match; default: failed and cancelled ones of the last day."""
+        ids = self._external_ids(
+            since, until, statuses or UNSUCCESSFUL, additional_metadata, workflow_ids
+        ).send()
+        self._change_all("replay", ids, chunk_size, sleep_time)
+
+    async def aio_bulk_replay_by_filters_with_pagination(
+        self,
+        sleep_time: float = 3,
+        chunk_size: int = 500,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        statuses: Iterable[V1TaskStatus] | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        workflow_ids: Iterable[str] | None = None,
+    ) -> None:
+        await asyncio.to_thread(
+            self.bulk_replay_by_filters_with_pagination,
+            sleep_time,
+            chunk_size,
+            since,
+            until,
+            statuses,
+            additional_metadata,
+            workflow_ids,
+        )
+
+    def _change_all(
+        self, verb: str, ids: builtins.list[str], chunk_size: int, sleep_time: float
+    ) -> None:
+        for start in range(0, len(ids), chunk_size):
+            if start:
+                time.sleep(sleep_time)
+            opts = BulkCancelReplayOpts(ids=ids[start : start + chunk_size])
+            self._change(verb, opts).send()
+
+    # ------------------------------------------------------------------ details and results
+
+    def get_details(self, external_id: str) -> WorkflowRunDetail:
+        """State of a run and of its tasks, over gRPC. Raises `HatchetCallError` (NOT_FOUND)."""
+        answer = self._client.session.unary_sync(DETAILS_PATH, {"external_id": external_id})
+        return _details(external_id, answer)
+
+    async def aio_get_details(self, external_id: str) -> WorkflowRunDetail:
+        answer = await self._client.session.unary(DETAILS_PATH, {"external_id": external_id})
+        return _details(external_id, answer)
+
     def get_result(self, run_id: str) -> JSONMapping:
         """The output stored for a run, as it is now."""
         return self.get(run_id).run.output
@@ -271,6 +453,33 @@ class RunsClient:
     def get_run_ref(self, workflow_run_id: str) -> WorkflowRunRef:
         """A reference to a run, to wait for it."""
         return WorkflowRunRef(workflow_run_id, self._client)
+
+
+def _merge(pages: Iterable[V1TaskSummaryList]) -> list[V1TaskSummary]:
+    """All rows once, newest first."""
+    rows = {row.metadata.id: row for page in pages for row in page.rows}
+    return sorted(rows.values(), key=lambda row: row.created_at, reverse=True)
+
+
+def _details(external_id: str, answer: Any) -> WorkflowRunDetail:
+    return WorkflowRunDetail(
+        external_id=external_id,
+        status=RunStatus.from_proto(answer.status),
+        input=orjson.loads(answer.input or b"{}"),
+        additional_metadata=orjson.loads(answer.additional_metadata or b"{}"),
+        done=answer.done,
+        task_runs={
+            name: TaskRunDetail(
+                external_id=task.external_id,
+                readable_id=task.readable_id,
+                status=RunStatus.from_proto(task.status).to_v1_task_status(),
+                output=orjson.loads(task.output) if task.output else None,
+                error=task.error or None,
+                is_evicted=task.is_evicted,
+            )
+            for name, task in answer.task_runs.items()
+        },
+    )
 
 
 def _aware(moment: datetime) -> datetime:

@@ -1,7 +1,9 @@
 """`hatchet.workflows`: read and delete registered workflows."""
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
+from hatchet._core.durations import timedelta_to_expr
 from hatchet._run.rest import Call, nothing
 from hatchet.features.models import Workflow, WorkflowList, WorkflowVersion
 
@@ -9,6 +11,8 @@ if TYPE_CHECKING:
     from hatchet._run.client import Client
 
 __all__ = ["WorkflowsClient"]
+
+WhilePaused = Literal["DROP", "QUEUE"]
 
 
 class WorkflowsClient:
@@ -86,3 +90,59 @@ class WorkflowsClient:
 
     async def aio_delete(self, workflow_id: str) -> None:
         await self._delete(workflow_id).aio()
+
+    def _update(self, workflow_id: str, body: dict[str, Any]) -> Call[Workflow]:
+        return self._client.rest.call(
+            "PATCH",
+            f"/api/v1/workflows/{workflow_id}",
+            Workflow.model_validate_json,
+            body=body,
+            retry=True,
+        )
+
+    def pause(
+        self,
+        workflow_id: str,
+        queue_ttl: timedelta,
+        paused_workflow_cron_run_queue_behavior: WhilePaused = "QUEUE",
+        paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
+    ) -> Workflow:
+        """Start no runs of a workflow for now. What is queued waits for at most `queue_ttl`."""
+        body = _pause_body(
+            queue_ttl,
+            paused_workflow_cron_run_queue_behavior,
+            paused_workflow_scheduled_run_queue_behavior,
+        )
+        return self._update(workflow_id, body).send()
+
+    async def aio_pause(
+        self,
+        workflow_id: str,
+        queue_ttl: timedelta,
+        paused_workflow_cron_run_queue_behavior: WhilePaused = "QUEUE",
+        paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
+    ) -> Workflow:
+        body = _pause_body(
+            queue_ttl,
+            paused_workflow_cron_run_queue_behavior,
+            paused_workflow_scheduled_run_queue_behavior,
+        )
+        return await self._update(workflow_id, body).aio()
+
+    def unpause(self, workflow_id: str) -> Workflow:
+        """Let a paused workflow run again."""
+        return self._update(workflow_id, {"pause": {"action": "unpause"}}).send()
+
+    async def aio_unpause(self, workflow_id: str) -> Workflow:
+        return await self._update(workflow_id, {"pause": {"action": "unpause"}}).aio()
+
+
+def _pause_body(queue_ttl: timedelta, cron: str, scheduled: str) -> dict[str, Any]:
+    return {
+        "pause": {
+            "action": "pause",
+            "pausedWorkflowCronRunQueueBehavior": cron,
+            "pausedWorkflowScheduledRunQueueBehavior": scheduled,
+            "pausedWorkflowQueueTTL": timedelta_to_expr(queue_ttl),
+        }
+    }

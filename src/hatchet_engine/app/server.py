@@ -21,6 +21,7 @@ from hatchet_engine.app.node import Node
 from hatchet_engine.app.settings import Settings
 from hatchet_engine.observe import definitions
 from hatchet_engine.observe.logs import LogLane
+from hatchet_engine.observe.pool import open_read_pool
 from hatchet_engine.sessions.subscriptions import Subscriptions, TaskNames
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.shards.lease import database_now
@@ -99,8 +100,10 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         database += ", embedded"
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
-            asyncpg.create_pool(
-                dsn, min_size=1, max_size=settings.database_connections_max, command_timeout=60
+            await open_read_pool(
+                dsn,
+                connections_max=settings.database_connections_max,
+                connect_timeout_s=settings.database_connect_timeout_s,
             )
         )
         subscriptions.attach(pool, _task_name(pool))

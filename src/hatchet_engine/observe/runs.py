@@ -108,11 +108,14 @@ async def run_details(pool: asyncpg.Pool, tenant_id: UUID, id: UUID) -> RunDetai
 
 
 async def run_status(pool: asyncpg.Pool, tenant_id: UUID, run_id: UUID) -> Status | None:
-    """The status of a run; None for an unknown one. One small query."""
+    """The status of a run; None for an unknown one. One small query, two for a DAG."""
     record = await pool.fetchrow(_SQL["run_status"], tenant_id, run_id)
     if record is None:
         return None
-    return status_of(record["ended_status"], record["live"] or record["begun"])
+    live: bool = record["live"]
+    if record["kind"] == TaskKind.DAG and record["ended_status"] is None:
+        live = await pool.fetchval(_SQL["run_begun"], tenant_id, run_id)
+    return status_of(record["ended_status"], live)
 
 
 async def run_list(

@@ -43,8 +43,15 @@ _TYPES = {
 }
 _ENDED = {Status.COMPLETED: "FINISHED", Status.FAILED: "FAILED", Status.CANCELLED: "CANCELLED"}
 # What happened in one millisecond happened in this order.
-_ORDER = ("RETRIED_BY_USER", "CREATED", "QUEUED", "REQUEUED_NO_WORKER", "ASSIGNED", "STARTED")
-_ORDER_LAST = ("REASSIGNED", "RETRYING")
+_ORDER = (
+    "RETRIED_BY_USER",
+    "RETRYING",
+    "CREATED",
+    "QUEUED",
+    "REQUEUED_NO_WORKER",
+    "ASSIGNED",
+    "STARTED",
+)
 _ERRORS = {"FAILED", "TIMED_OUT", "SCHEDULING_TIMED_OUT"}
 
 
@@ -209,7 +216,7 @@ def _number(task_id: UUID, attempt: int, kind: str) -> int:
 def _rank(kind: str) -> int:
     if kind in _ORDER:
         return _ORDER.index(kind)
-    return len(_ORDER) + (1 + _ORDER_LAST.index(kind) if kind in _ORDER_LAST else 0)
+    return len(_ORDER)
 
 
 def _event_row(record: asyncpg.Record) -> EventRow:

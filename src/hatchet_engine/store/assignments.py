@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.store.batch import Batch
 from hatchet_engine.store.history import Row, columns
 from hatchet_engine.store.sql import load
 
@@ -19,37 +20,31 @@ async def list_all(connection: asyncpg.Connection) -> list[asyncpg.Record]:
     return rows
 
 
-async def insert_many(
-    connection: asyncpg.Connection, rows: Sequence[Row], assigned_ms: int
-) -> None:
+def insert_many(batch: Batch, rows: Sequence[Row], assigned_ms: int) -> None:
     first = columns(rows)
-    await connection.execute(_SQL["assignment_insert_many"], *first[:10], assigned_ms, first[10])
+    batch.add(_SQL["assignment_insert_many"], *first[:10], assigned_ms, first[10])
 
 
-async def insert_fresh(connection: asyncpg.Connection, common: Row, rows: Sequence[Row]) -> None:
+def insert_fresh(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
     """``common``: tenant, queue, version, step, assigned ms, deadline ms; ``rows``: task id,
     worker id."""
-    await connection.execute(_SQL["assignment_insert_fresh"], *common, *columns(rows))
+    batch.add(_SQL["assignment_insert_fresh"], *common, *columns(rows))
 
 
-async def delete_many(connection: asyncpg.Connection, task_ids: Sequence[UUID]) -> None:
-    await connection.execute(_SQL["assignment_delete_many"], task_ids)
+def delete_many(batch: Batch, task_ids: Sequence[UUID]) -> None:
+    batch.add(_SQL["assignment_delete_many"], task_ids)
 
 
-async def set_started_many(
-    connection: asyncpg.Connection, rows: Sequence[tuple[UUID, int | None]]
-) -> None:
-    await connection.execute(_SQL["assignment_set_started_many"], *columns(rows))
+def set_started_many(batch: Batch, rows: Sequence[tuple[UUID, int | None]]) -> None:
+    batch.add(_SQL["assignment_set_started_many"], *columns(rows))
 
 
-async def set_deadline_many(
-    connection: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]
-) -> None:
-    await connection.execute(_SQL["assignment_set_deadline_many"], *columns(rows))
+def set_deadline_many(batch: Batch, rows: Sequence[tuple[Any, ...]]) -> None:
+    batch.add(_SQL["assignment_set_deadline_many"], *columns(rows))
 
 
-async def set_released_many(connection: asyncpg.Connection, task_ids: Sequence[UUID]) -> None:
-    await connection.execute(_SQL["assignment_set_released_many"], task_ids)
+def set_released_many(batch: Batch, task_ids: Sequence[UUID]) -> None:
+    batch.add(_SQL["assignment_set_released_many"], task_ids)
 
 
 async def exists(connection: asyncpg.Connection, task_id: UUID, attempt: int) -> bool:

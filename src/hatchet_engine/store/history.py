@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.store.batch import Batch
 from hatchet_engine.store.sql import load
 
 _TASKS = load("tasks")
@@ -23,18 +24,14 @@ def columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     return list(zip(*rows, strict=True))
 
 
-async def task_insert_plain(
-    connection: asyncpg.Connection, common: Row, rows: Sequence[Row]
-) -> None:
+def task_insert_plain(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
     """``common``: tenant, workflow, version, step, created at; ``rows``: id, priority, input,
     metadata."""
-    await connection.execute(_TASKS["task_insert_plain"], *common, *columns(rows))
+    batch.add(_TASKS["task_insert_plain"], *common, *columns(rows))
 
 
-async def task_insert_many(
-    connection: asyncpg.Connection, rows: Sequence[Row], created_at: datetime
-) -> None:
-    await connection.execute(_TASKS["task_insert_many"], *columns(rows), created_at)
+def task_insert_many(batch: Batch, rows: Sequence[Row], created_at: datetime) -> None:
+    batch.add(_TASKS["task_insert_many"], *columns(rows), created_at)
 
 
 async def task_get_many(
@@ -56,18 +53,16 @@ async def task_existing(
     return {row["id"] for row in rows}
 
 
-async def outcome_insert_completed(
-    connection: asyncpg.Connection, tenant_id: UUID, finished_at: datetime, rows: Sequence[Row]
+def outcome_insert_completed(
+    batch: Batch, tenant_id: UUID, finished_at: datetime, rows: Sequence[Row]
 ) -> None:
     """``rows``: id, attempt, assigned ms, started ms, worker id, output."""
     statement = _OUTCOMES["outcome_insert_completed"]
-    await connection.execute(statement, tenant_id, finished_at, *columns(rows))
+    batch.add(statement, tenant_id, finished_at, *columns(rows))
 
 
-async def outcome_insert_many(
-    connection: asyncpg.Connection, rows: Sequence[Row], finished_at: datetime
-) -> None:
-    await connection.execute(_OUTCOMES["outcome_insert_many"], *columns(rows), finished_at)
+def outcome_insert_many(batch: Batch, rows: Sequence[Row], finished_at: datetime) -> None:
+    batch.add(_OUTCOMES["outcome_insert_many"], *columns(rows), finished_at)
 
 
 async def outcome_get_many(
@@ -80,11 +75,9 @@ async def outcome_get_many(
     return rows
 
 
-async def outcome_delete_many(
-    connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
-) -> None:
+def outcome_delete_many(batch: Batch, keys: Sequence[tuple[UUID, UUID]]) -> None:
     tenant_ids, ids = columns(keys)
-    await connection.execute(_OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids))
+    batch.add(_OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids))
 
 
 async def outcome_results(
@@ -98,8 +91,8 @@ async def outcome_results(
     return rows
 
 
-async def event_insert_many(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
-    await connection.execute(_EVENTS["task_event_insert_many"], *columns(rows))
+def event_insert_many(batch: Batch, rows: Sequence[Row]) -> None:
+    batch.add(_EVENTS["task_event_insert_many"], *columns(rows))
 
 
 async def event_exists(connection: asyncpg.Connection, task_id: UUID, event_id: UUID) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.store.batch import Batch
 from hatchet_engine.store.history import Row, columns
 from hatchet_engine.store.sql import load
 
@@ -31,27 +32,23 @@ async def insert(connection: asyncpg.Connection, tenant_id: UUID, action: str) -
     return id
 
 
-async def insert_many(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
-    await connection.execute(_SQL["queue_item_insert_many"], *columns(rows))
+def insert_many(batch: Batch, rows: Sequence[Row]) -> None:
+    batch.add(_SQL["queue_item_insert_many"], *columns(rows))
 
 
-async def insert_fresh(
-    connection: asyncpg.Connection, common: Row, task_ids: Sequence[UUID]
-) -> None:
+def insert_fresh(batch: Batch, common: Row, task_ids: Sequence[UUID]) -> None:
     """``common``: queue, rank, tenant, version, step, queued ms, schedule timeout ms."""
-    await connection.execute(_SQL["queue_item_insert_fresh"], *common, task_ids)
+    batch.add(_SQL["queue_item_insert_fresh"], *common, task_ids)
 
 
-async def delete_rank(
-    connection: asyncpg.Connection, queue_id: int, rank: int, task_ids: Sequence[UUID]
-) -> None:
+def delete_rank(batch: Batch, queue_id: int, rank: int, task_ids: Sequence[UUID]) -> None:
     """Items of one queue and one rank."""
-    await connection.execute(_SQL["queue_item_delete_rank"], queue_id, rank, task_ids)
+    batch.add(_SQL["queue_item_delete_rank"], queue_id, rank, task_ids)
 
 
-async def delete_many(connection: asyncpg.Connection, keys: Sequence[Row]) -> None:
+def delete_many(batch: Batch, keys: Sequence[Row]) -> None:
     """``keys``: (queue id, rank, task id)."""
-    await connection.execute(_SQL["queue_item_delete_many"], *columns(keys))
+    batch.add(_SQL["queue_item_delete_many"], *columns(keys))
 
 
 async def window(
@@ -87,12 +84,12 @@ async def next_timeout_ms(connection: asyncpg.Connection) -> int | None:
     return value
 
 
-async def delayed_insert_many(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
-    await connection.execute(_SQL["delayed_item_insert_many"], *columns(rows))
+def delayed_insert_many(batch: Batch, rows: Sequence[Row]) -> None:
+    batch.add(_SQL["delayed_item_insert_many"], *columns(rows))
 
 
-async def delayed_delete_many(connection: asyncpg.Connection, ids: Sequence[UUID]) -> None:
-    await connection.execute(_SQL["delayed_item_delete_many"], ids)
+def delayed_delete_many(batch: Batch, ids: Sequence[UUID]) -> None:
+    batch.add(_SQL["delayed_item_delete_many"], ids)
 
 
 async def delayed_find_many(

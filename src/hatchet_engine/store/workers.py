@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.store.batch import Batch
 from hatchet_engine.store.history import Row
 from hatchet_engine.store.sql import load
 
@@ -26,27 +27,25 @@ async def get(
     return await connection.fetchrow(_SQL["worker_get"], worker_id, tenant_id)
 
 
-async def insert(connection: asyncpg.Connection, row: Row, now: datetime) -> None:
-    await connection.execute(_SQL["worker_insert"], *row, now)
+def insert(batch: Batch, row: Row, now: datetime) -> None:
+    batch.add(_SQL["worker_insert"], *row, now)
 
 
-async def set_stream(connection: asyncpg.Connection, worker_id: UUID, now: datetime) -> None:
+def set_stream(batch: Batch, worker_id: UUID, now: datetime) -> None:
     """Its stream was opened; a worker that was given up is back."""
-    await connection.execute(_SQL["worker_set_stream"], worker_id, now)
+    batch.add(_SQL["worker_set_stream"], worker_id, now)
 
 
-async def set_left_many(
-    connection: asyncpg.Connection, worker_ids: Sequence[UUID], now: datetime
-) -> None:
-    await connection.execute(_SQL["worker_set_left_many"], worker_ids, now)
+def set_left_many(batch: Batch, worker_ids: Sequence[UUID], now: datetime) -> None:
+    batch.add(_SQL["worker_set_left_many"], worker_ids, now)
 
 
-async def set_labels(connection: asyncpg.Connection, worker_id: UUID, labels: str) -> None:
-    await connection.execute(_SQL["worker_set_labels"], worker_id, labels)
+def set_labels(batch: Batch, worker_id: UUID, labels: str) -> None:
+    batch.add(_SQL["worker_set_labels"], worker_id, labels)
 
 
-async def set_paused(connection: asyncpg.Connection, worker_id: UUID, paused: bool) -> None:
-    await connection.execute(_SQL["worker_set_paused"], worker_id, paused)
+def set_paused(batch: Batch, worker_id: UUID, paused: bool) -> None:
+    batch.add(_SQL["worker_set_paused"], worker_id, paused)
 
 
 async def set_heartbeat_many(

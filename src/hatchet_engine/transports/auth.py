@@ -23,7 +23,8 @@ CACHE_MS = 5_000  # how long a verdict is believed; a revocation is noticed with
 CACHED_MAX = 10_000
 HEADER_LENGTH_MAX = 8_192
 STALE_MS = 60_000  # how long a verdict may serve beyond that while the database is away
-CHECK_TIMEOUT_S = 5.0
+STALE_STEP_MS = 1_000  # between two looks at a database that is away
+CHECK_TIMEOUT_S = 2.0
 
 _DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
@@ -31,7 +32,7 @@ _DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Timeou
 class _Verdict(NamedTuple):
     tenant_id: UUID
     good_until_ms: int
-    expires_ms: int
+    stale_until_ms: int
 
 
 class Authenticator:
@@ -74,11 +75,11 @@ class Authenticator:
         except _DATABASE_AWAY:
             old = self._verdicts.get(token)
             now_ms = self._clock.now_ms()
-            if old is None or now_ms >= min(old.good_until_ms + STALE_MS, old.expires_ms):
+            if old is None or now_ms >= old.stale_until_ms:
                 raise Refused(
                     Code.UNAVAILABLE, "the token can't be checked now: try again"
                 ) from None
-            return old.tenant_id
+            verdict = old._replace(good_until_ms=min(now_ms + STALE_STEP_MS, old.stale_until_ms))
         except Refused:
             self._verdicts.pop(token, None)
             raise
@@ -113,7 +114,8 @@ class Authenticator:
             or expires_ms <= now_ms
         ):
             raise _refused()
-        return _Verdict(tenant_id, min(now_ms + CACHE_MS, expires_ms), expires_ms)
+        good_until_ms = min(now_ms + CACHE_MS, expires_ms)
+        return _Verdict(tenant_id, good_until_ms, min(good_until_ms + STALE_MS, expires_ms))
 
     async def _claims(self, token: str) -> dict[str, Any]:
         if self._key is None:

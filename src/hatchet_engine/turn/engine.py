@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -28,11 +28,12 @@ from hatchet_engine.store import partitions
 from hatchet_engine.turn import register
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
-from hatchet_engine.turn.commands import Command, DeleteWorkflow, PutWorkflow
+from hatchet_engine.turn.commands import Command, DeleteWorkflow, PutWorkflow, ReportTasks
 from hatchet_engine.turn.decide import DECIDE, decide_timers, weight
 from hatchet_engine.turn.load import Loader
-from hatchet_engine.turn.place import place
+from hatchet_engine.turn.place import forget_large_inputs, place
 from hatchet_engine.turn.recover import recover
+from hatchet_engine.turn.signs import Signs
 from hatchet_engine.turn.state import Hot, Limits, Turn
 from hatchet_engine.turn.timers import next_due_ms
 from hatchet_engine.turn.worker_changes import heartbeat
@@ -102,6 +103,7 @@ class Engine:
         self._busy = False
         self._open = False  # takes commands, also while the connection is being made again
         self._doubt: Doubt | None = None
+        self._signs = Signs()
 
     # ------------------------------------------------------------ door
 
@@ -120,6 +122,8 @@ class Engine:
             future.set_exception(
                 Refused(Code.UNAVAILABLE, "the engine is not ready to take commands: try again")
             )
+        elif isinstance(command, ReportTasks) and self._note_signs(command):
+            cast("asyncio.Future[Any]", future).set_result([True] * len(command.reports))
         elif len(self._inbox) >= INBOX_MAX:
             future.set_exception(
                 Refused(Code.RESOURCE_EXHAUSTED, "the engine is overloaded: try again later")
@@ -128,6 +132,15 @@ class Engine:
             self._inbox.append((command, cast("asyncio.Future[Any]", future)))
             self._wake.set()
         return future
+
+    def _note_signs(self, command: ReportTasks) -> bool:
+        """Whether the command was nothing but signs of having begun, which need no turn."""
+        waiting = self._signs.due_ms is not None
+        if not self._signs.note(self.hot, command, self._stamp()):
+            return False
+        if not waiting:
+            self._wake.set()  # the loop has a new due time
+        return True
 
     def heartbeat(self, tenant_id: UUID, worker_id: UUID) -> None:
         """A worker's sign of life. Raises ``Refused`` NOT_FOUND or FAILED_PRECONDITION (WK-3)."""
@@ -143,8 +156,12 @@ class Engine:
         return not (self._inbox or self._again or self._busy or self.due_now())
 
     def due_now(self) -> bool:
-        due = next_due_ms(self.hot)
+        due = self._next_due_ms()
         return due is not None and due <= self.clock.now_ms()
+
+    def _next_due_ms(self) -> int | None:
+        dues = (next_due_ms(self.hot), self._signs.due_ms)
+        return min((due for due in dues if due is not None), default=None)
 
     # ------------------------------------------------------------ loop
 
@@ -175,7 +192,7 @@ class Engine:
         away; commands then wait for the next :meth:`take_over`, or for :meth:`resign`."""
         while not self._stopping or self._inbox:
             if not self._inbox and not self._again:
-                await self.clock.wait(self._wake, next_due_ms(self.hot))
+                await self.clock.wait(self._wake, self._next_due_ms())
             self._wake.clear()
             self._again = False
             self._busy = True
@@ -262,40 +279,42 @@ class Engine:
         await self._ensure_partitions(connection, now_ms)
         turn = Turn(self.hot, self._ids, self.limits, now_ms)
         turn.events = [] if self._watchers.active else None
+        self._signs.write_due(turn)
         loader = Loader(connection, turn)
         await loader.timers()
         await loader.windows()
         answers: list[tuple[asyncio.Future[Any], Any]] = []
         direct = [entry for entry in batch if isinstance(entry[0], PutWorkflow | DeleteWorkflow)]
-        if not direct:
-            await self._decide(turn, loader, batch, answers)
-            if turn.plan.empty:
-                await loader.payloads(turn.deliveries)
-                self._finish(turn, answers)
-                return
-        transaction = connection.transaction()
-        await transaction.start()
-        try:
-            if direct:
+        doubt = Doubt(turn, batch, answers)
+        if direct:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
                 await self._decide_direct(connection, turn, direct, answers)
                 await self._decide(turn, loader, batch, answers)
-            await write(connection, turn.plan)
-            # After the write: a task triggered in this very turn is readable only now.
-            await loader.payloads(turn.deliveries)
-        except BaseException:
-            if not connection.is_closed():
-                await transaction.rollback()
-            raise
-        self._doubt = Doubt(turn, batch, answers)
+                await write(connection, turn.plan)
+            except BaseException:
+                if not connection.is_closed():
+                    await transaction.rollback()
+                raise
+            await self._store(doubt, transaction.commit())
+        else:
+            await self._decide(turn, loader, batch, answers)
+            if not turn.plan.empty:
+                await self._store(doubt, write(connection, turn.plan))
+        self._finish(turn, answers)
+
+    async def _store(self, doubt: Doubt, storing: Awaitable[None]) -> None:
+        """Do what makes the turn durable; until it has answered, the turn is in doubt."""
+        self._doubt = doubt
         try:
-            await transaction.commit()
+            await storing
         except BaseException as error:
             # Refused by Postgres: surely not stored. Anything else leaves it open.
             if isinstance(error, asyncpg.PostgresError) and not _lost(error):
                 self._doubt = None
             raise
         self._doubt = None
-        self._finish(turn, answers)
 
     def _finish(self, turn: Turn, answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
         """The turn is stored: tell everybody."""
@@ -344,6 +363,8 @@ class Engine:
                 if not future.done():
                     future.set_exception(refused)
         place(turn)
+        forget_large_inputs(turn)
+        await loader.payloads(turn.deliveries)
 
     def _stamp(self) -> int:
         """The turn's time: never goes backwards."""

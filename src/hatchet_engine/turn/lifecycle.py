@@ -59,6 +59,7 @@ def leave_worker(turn: Turn, running: Running) -> None:
     del turn.hot.running[running.task_id]
     worker.running.pop(running.task_id, None)
     turn.plan.unassign(running)
+    turn.left.add(running.task_id)
     if not running.released:
         worker.give(running.step.units)
         for queue in worker.queues:

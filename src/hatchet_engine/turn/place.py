@@ -6,7 +6,7 @@ import orjson
 
 from hatchet_engine.domain.labels import Comparator, DesiredLabel, score
 from hatchet_engine.turn.definitions import Step
-from hatchet_engine.turn.queues import Queue, Queued
+from hatchet_engine.turn.queues import KEPT_INPUT_MAX, Queue, Queued
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.workers import Running, Worker
 
@@ -132,6 +132,14 @@ def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
         hot.next_deadline_ms = deadline_ms
     turn.plan.assigned.append(running)
     turn.deliveries.append((running, payload))
+
+
+def forget_large_inputs(turn: Turn) -> None:
+    """What was not placed at once waits in the table; only small inputs wait in memory too."""
+    for item in turn.plan.queued:
+        payload = item.payload
+        if payload is not None and not item.gone and len(payload.input) > KEPT_INPUT_MAX:
+            item.payload = None
 
 
 def wake_worker(turn: Turn, worker: Worker) -> None:

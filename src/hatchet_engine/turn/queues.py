@@ -176,9 +176,6 @@ class Queue:
         self.starved = False
 
     def _push(self, item: Queued) -> None:
-        payload = item.payload
-        if payload is not None and len(payload.input) > KEPT_INPUT_MAX:
-            item.payload = None
         heapq.heappush(self.heap, (item.rank, item.task_id, item))
         self.items[item.task_id] = item
 

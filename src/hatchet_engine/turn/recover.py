@@ -99,5 +99,5 @@ def _keep_streams(hot: Hot, previous: Hot) -> None:
             worker.session = old.session
             worker.heartbeat_ms = old.heartbeat_ms
             worker.lost_check_ms = old.lost_check_ms
-            worker.lost_before_ms = old.lost_before_ms
+            worker.maybe_lost = old.maybe_lost
             hot.refresh_assignable(worker)

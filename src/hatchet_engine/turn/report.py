@@ -6,6 +6,7 @@ from hatchet_engine.domain.payloads import clean_error, output_problem
 from hatchet_engine.domain.states import EventKind, Status
 from hatchet_engine.turn.commands import Report, ReportKind, ReportTasks
 from hatchet_engine.turn.lifecycle import cancel_running, fail, finish
+from hatchet_engine.turn.signs import started_ms
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.workers import Running
 
@@ -19,7 +20,7 @@ def report(turn: Turn, command: ReportTasks) -> list[bool]:
     for one in command.reports:
         running = running_by_id.get(one.task_id)
         if running is None or running.tenant_id != command.tenant_id:
-            answers.append(one.task_id in known)
+            answers.append(one.task_id in known or one.task_id in turn.left)
             continue
         answers.append(True)
         if one.attempt is not None and one.attempt != running.attempt:
@@ -46,8 +47,7 @@ def _apply(turn: Turn, running: Running, one: Report) -> None:
     kind = one.kind
     first_sign = running.started_ms is None
     if one.started_ms is not None and first_sign:
-        # The worker's clock may run ahead or behind; the engine's own times bound it.
-        running.started_ms = min(max(one.started_ms, running.assigned_ms), turn.now_ms)
+        running.started_ms = started_ms(one, running, turn.now_ms)
     if kind is ReportKind.COMPLETED:
         _complete(turn, running, one.payload)
     elif kind is ReportKind.FAILED:

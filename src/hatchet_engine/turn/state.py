@@ -108,6 +108,7 @@ class Turn:
         self.finished: list[Finished] = []
         self.events: list[RunEvent] | None = None  # None: nobody watches
         self.subscriptions: list[tuple[UUID, RunSubscriber, list[UUID]]] = []
+        self.left: set[UUID] = set()  # tasks of which an attempt ended in this turn
         self.moved: set[UUID] = set()  # tasks whose loaded rows were used up in this turn
         self.sessions_to_close: list[tuple[WorkerSession, str]] = []
         self.loaded: dict[Any, Any] = {}  # what the load phase found for commands, by command id

@@ -112,6 +112,7 @@ def _bury(turn: Turn, worker: Worker) -> None:
 def _give_up_lost(turn: Turn, worker: Worker) -> None:
     """Start messages that were on their way when the stream broke and that nobody confirmed."""
     worker.lost_check_ms = None
-    for running in list(worker.running.values()):
-        if running.started_ms is None and running.assigned_ms <= worker.lost_before_ms:
+    for task_id, attempt in worker.maybe_lost.items():
+        running = worker.running.get(task_id)
+        if running is not None and running.attempt == attempt and running.started_ms is None:
             reassign(turn, running, f"Worker {worker.name} lost its stream before it had begun")

@@ -97,8 +97,7 @@ def open_stream(turn: Turn, command: OpenStream) -> None:
 def _recover_lost(turn: Turn, worker: Worker, command: OpenStream) -> None:
     held = command.held
     if held is None:
-        worker.lost_before_ms = turn.now_ms
-        worker.lost_check_ms = turn.now_ms + turn.limits.unacknowledged_ms
+        _suspect_loss(turn, worker)
         return
     worker.lost_check_ms = None
     have = set(held)
@@ -116,9 +115,22 @@ def close_stream(turn: Turn, command: CloseStream) -> None:
     worker.session = None
     turn.hot.refresh_assignable(worker)
     if worker.protocol == "grpc":
-        worker.lost_before_ms = turn.now_ms
-        worker.lost_check_ms = turn.now_ms + turn.limits.unacknowledged_ms
+        _suspect_loss(turn, worker)
     schedule_worker_check(turn)
+
+
+def _suspect_loss(turn: Turn, worker: Worker) -> None:
+    """Start messages that nobody has acknowledged yet went over a stream that is gone: wait a
+    little for their acknowledgements."""
+    worker.maybe_lost = {
+        running.task_id: running.attempt
+        for running in worker.running.values()
+        if running.started_ms is None
+    }
+    if worker.maybe_lost:
+        worker.lost_check_ms = turn.now_ms + turn.limits.unacknowledged_ms
+    else:
+        worker.lost_check_ms = None
 
 
 def leave(turn: Turn, command: LeaveWorker) -> None:

@@ -74,8 +74,8 @@ class Worker:
         "heartbeat_ms",
         "id",
         "labels",
-        "lost_before_ms",
         "lost_check_ms",
+        "maybe_lost",
         "name",
         "paused",
         "protocol",
@@ -115,7 +115,8 @@ class Worker:
         self.heartbeat_ms = heartbeat_ms
         # When to give up on assignments that were never acknowledged; None: nothing to check.
         self.lost_check_ms: int | None = None
-        self.lost_before_ms = 0  # assignments up to here may be lost
+        # Those assignments: task id and attempt. What is assigned later goes over a newer stream.
+        self.maybe_lost: dict[UUID, int] = {}
         self.running: dict[UUID, Running] = {}
         self.queues: list[Queue] = []
 

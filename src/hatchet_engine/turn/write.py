@@ -1,4 +1,4 @@
-"""Writes a plan: a handful of set-based statements inside the turn's transaction.
+"""Writes a plan: all of it in one statement, which is the turn's transaction.
 
 Nearly all rows of a turn are alike: first attempts of few steps, completed on some worker. They
 take short statements whose common values are bound once; whatever is special takes the general
@@ -15,6 +15,7 @@ import asyncpg
 
 from hatchet_engine.domain.states import TaskKind
 from hatchet_engine.store import assignments, history, queue, workers
+from hatchet_engine.store.batch import Batch
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.plan import NewTask, Plan, Row
 from hatchet_engine.turn.queues import Queued
@@ -25,38 +26,69 @@ GROUPS_MAX = 4  # more kinds of rows than that in a turn: one general statement 
 
 
 async def write(connection: asyncpg.Connection, plan: Plan) -> None:
-    """Store everything the turn decided. Deletes go first: an id may leave one hot table and
-    enter another, or the same one again, within one turn."""
-    now = from_ms(plan.now_ms)
+    """Store everything the turn decided, or raise and store nothing."""
+    removals, additions = Batch(), Batch()
+    _remove(removals, plan)
+    _add(additions, plan)
+    if _depends(plan):
+        async with connection.transaction():
+            await removals.run(connection)
+            await additions.run(connection)
+    else:
+        removals.extend(additions)
+        await removals.run(connection)
+
+
+def _depends(plan: Plan) -> bool:
+    """Whether a row is to be added under a key that is to be removed: an attempt that failed and
+    whose successor was placed in the same turn, a replay that was cancelled at once."""
+    if plan.assignments_removed and plan.assigned:
+        removed = set(plan.assignments_removed)
+        if any(running.task_id in removed for running in plan.assigned):
+            return True
+    if plan.delayed_removed and plan.delayed:
+        return True
+    if plan.queue_removed and plan.queued:
+        gone = {key[2] for key in plan.queue_removed}
+        if any(item.task_id in gone for item in plan.queued):
+            return True
+    return bool(plan.outcomes_removed and (plan.outcomes or plan.completed))
+
+
+def _remove(batch: Batch, plan: Plan) -> None:
     if plan.assignments_removed:
-        await assignments.delete_many(connection, plan.assignments_removed)
+        assignments.delete_many(batch, plan.assignments_removed)
     if plan.queue_removed:
-        await _remove_queued(connection, plan.queue_removed)
+        _remove_queued(batch, plan.queue_removed)
     if plan.delayed_removed:
-        await queue.delayed_delete_many(connection, plan.delayed_removed)
+        queue.delayed_delete_many(batch, plan.delayed_removed)
     if plan.outcomes_removed:
-        await history.outcome_delete_many(connection, plan.outcomes_removed)
+        history.outcome_delete_many(batch, plan.outcomes_removed)
+
+
+def _add(batch: Batch, plan: Plan) -> None:
+    now = from_ms(plan.now_ms)
     if plan.tasks:
-        await _write_tasks(connection, plan.tasks, now)
+        _write_tasks(batch, plan.tasks, now)
     if plan.completed:
-        await _write_completed(connection, plan.completed, now)
+        _write_completed(batch, plan.completed, now)
     if plan.outcomes:
-        await history.outcome_insert_many(connection, plan.outcomes, now)
+        history.outcome_insert_many(batch, plan.outcomes, now)
     if plan.events:
-        await history.event_insert_many(connection, plan.events)
+        history.event_insert_many(batch, plan.events)
     queued = [item for item in plan.queued if not item.gone]
     if queued:
-        await _write_queued(connection, queued)
+        _write_queued(batch, queued)
     if plan.delayed:
-        await queue.delayed_insert_many(connection, plan.delayed)
+        queue.delayed_insert_many(batch, plan.delayed)
     assigned = [running for running in plan.assigned if running.live]
     if assigned:
-        await _write_assigned(connection, assigned, plan.now_ms)
-    await _write_changes(connection, plan)
-    await _write_workers(connection, plan, now)
+        _write_assigned(batch, assigned, plan.now_ms)
+    _write_changes(batch, plan)
+    _write_workers(batch, plan, now)
 
 
-async def _write_tasks(connection: asyncpg.Connection, tasks: list[NewTask], now: datetime) -> None:
+def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
     plain: dict[Step, list[Row]] = {}
     special: list[Row] = []
     for task in tasks:
@@ -70,9 +102,9 @@ async def _write_tasks(connection: asyncpg.Connection, tasks: list[NewTask], now
     for step, rows in plain.items():
         version = step.version
         common = (version.tenant_id, version.workflow_id, version.id, step.index, now)
-        await history.task_insert_plain(connection, common, rows)
+        history.task_insert_plain(batch, common, rows)
     if special:
-        await history.task_insert_many(connection, special, now)
+        history.task_insert_many(batch, special, now)
 
 
 def _task_row(task: NewTask) -> Row:
@@ -92,8 +124,8 @@ def _task_row(task: NewTask) -> Row:
     )
 
 
-async def _write_completed(
-    connection: asyncpg.Connection, completed: list[tuple[Running, str | None]], now: datetime
+def _write_completed(
+    batch: Batch, completed: list[tuple[Running, str | None]], now: datetime
 ) -> None:
     by_tenant: dict[UUID, list[Row]] = {}
     for running, output in completed:
@@ -108,21 +140,21 @@ async def _write_completed(
             )
         )
     for tenant_id, rows in by_tenant.items():
-        await history.outcome_insert_completed(connection, tenant_id, now, rows)
+        history.outcome_insert_completed(batch, tenant_id, now, rows)
 
 
-async def _remove_queued(connection: asyncpg.Connection, keys: list[Row]) -> None:
+def _remove_queued(batch: Batch, keys: list[Row]) -> None:
     groups: dict[tuple[int, int], list[UUID]] = {}
     for queue_id, rank, task_id in keys:
         groups.setdefault((queue_id, rank), []).append(task_id)
     if len(groups) > GROUPS_MAX:
-        await queue.delete_many(connection, keys)
+        queue.delete_many(batch, keys)
         return
     for (queue_id, rank), task_ids in groups.items():
-        await queue.delete_rank(connection, queue_id, rank, task_ids)
+        queue.delete_rank(batch, queue_id, rank, task_ids)
 
 
-async def _write_queued(connection: asyncpg.Connection, items: list[Queued]) -> None:
+def _write_queued(batch: Batch, items: list[Queued]) -> None:
     fresh: dict[tuple[Step, int], list[Queued]] = {}
     special: list[Row] = []
     for item in items:
@@ -145,9 +177,9 @@ async def _write_queued(connection: asyncpg.Connection, items: list[Queued]) -> 
             first.queued_ms,
             first.schedule_timeout_ms,
         )
-        await queue.insert_fresh(connection, common, [item.task_id for item in group])
+        queue.insert_fresh(batch, common, [item.task_id for item in group])
     if special:
-        await queue.insert_many(connection, special)
+        queue.insert_many(batch, special)
 
 
 def _queue_row(item: Queued) -> Row:
@@ -168,9 +200,7 @@ def _queue_row(item: Queued) -> Row:
     )
 
 
-async def _write_assigned(
-    connection: asyncpg.Connection, assigned: list[Running], now_ms: int
-) -> None:
+def _write_assigned(batch: Batch, assigned: list[Running], now_ms: int) -> None:
     fresh: dict[Step, list[Running]] = {}
     special: list[Row] = []
     for running in assigned:
@@ -192,9 +222,9 @@ async def _write_assigned(
             group[0].deadline_ms,
         )
         rows = [(running.task_id, running.worker.id) for running in group]
-        await assignments.insert_fresh(connection, common, rows)
+        assignments.insert_fresh(batch, common, rows)
     if special:
-        await assignments.insert_many(connection, special, now_ms)
+        assignments.insert_many(batch, special, now_ms)
 
 
 def _assignment_row(running: Running) -> Row:
@@ -214,28 +244,28 @@ def _assignment_row(running: Running) -> Row:
     )
 
 
-async def _write_changes(connection: asyncpg.Connection, plan: Plan) -> None:
+def _write_changes(batch: Batch, plan: Plan) -> None:
     """Changes of tasks that go on running."""
     if plan.started:
         started = [(id, running.started_ms) for id, running in plan.started.items()]
-        await assignments.set_started_many(connection, started)
+        assignments.set_started_many(batch, started)
     if plan.deadlines:
-        await assignments.set_deadline_many(connection, list(plan.deadlines.items()))
+        assignments.set_deadline_many(batch, list(plan.deadlines.items()))
     if plan.released:
-        await assignments.set_released_many(connection, plan.released)
+        assignments.set_released_many(batch, plan.released)
 
 
-async def _write_workers(connection: asyncpg.Connection, plan: Plan, now: datetime) -> None:
+def _write_workers(batch: Batch, plan: Plan, now: datetime) -> None:
     for row in plan.workers:
-        await workers.insert(connection, row, now)
+        workers.insert(batch, row, now)
     for worker_id in plan.streams_opened:
-        await workers.set_stream(connection, worker_id, now)
+        workers.set_stream(batch, worker_id, now)
     for worker_id, labels in plan.worker_labels.items():
-        await workers.set_labels(connection, worker_id, labels)
+        workers.set_labels(batch, worker_id, labels)
     for worker_id, paused in plan.worker_pauses.items():
-        await workers.set_paused(connection, worker_id, paused)
+        workers.set_paused(batch, worker_id, paused)
     if plan.workers_left:
-        await workers.set_left_many(connection, plan.workers_left, now)
+        workers.set_left_many(batch, plan.workers_left, now)
 
 
 async def stored(connection: asyncpg.Connection, plan: Plan) -> bool:

@@ -204,6 +204,28 @@ def test_errors_and_retries(
         lost.workers.list()
 
 
+def test_many_at_once(rest: FakeRest, hatchet: Hatchet, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {**TASK, "metadata": {**META, "id": "o" * 36}, "createdAt": "2026-01-02T00:00:00Z"}
+    pages = [{"pagination": {}, "rows": rows} for rows in ([TASK], [TASK, other], [])]
+    rest.answers = [(200, page) for page in pages]
+    since = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    rows = hatchet.runs.list_with_pagination(since, since + timedelta(days=2), only_tasks=True)
+    assert [row.metadata.id[0] for row in rows] == ["o", "i"]
+    ranges = [(query["since"][0][:13], query["until"][0][:13]) for _, _, query, _ in rest.requests]
+    assert ranges == [
+        ("2026-01-03T00", "2026-01-03T12"),
+        ("2026-01-02T00", "2026-01-03T00"),
+        ("2026-01-01T12", "2026-01-02T00"),
+    ]
+    monkeypatch.setattr("hatchet.features.runs.time.sleep", lambda seconds: None)
+    rest.requests.clear()
+    rest.answers = [(200, ["a", "b", "c"])] + [(200, {"ids": []})] * 2
+    hatchet.runs.bulk_cancel_by_filters_with_pagination(chunk_size=2)
+    assert rest.requests[0][2]["statuses"] == ["RUNNING", "QUEUED"]
+    bodies = [body for *_, body in rest.requests[1:]]
+    assert bodies == [{"externalIds": ["a", "b"]}, {"externalIds": ["c"]}]
+
+
 class Name(BaseModel):
     name: str
 

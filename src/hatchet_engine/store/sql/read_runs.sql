@@ -136,7 +136,7 @@ left join lateral (
     from task c
     left join assignment ca on ca.task_id = c.id
     left join outcome co on co.tenant_id = $1 and co.id = c.id
-    where c.run_id = t.id and c.kind = 2 and t.kind = 1 and o.id is null
+    where c.run_id = t.id and c.id >= $3 and c.kind = 2 and t.kind = 1 and o.id is null
       and (ca.task_id is not null or co.id is not null)
     limit 1
 ) m on true
@@ -155,16 +155,21 @@ select count(*) from task c
 where c.tenant_id = $1 and c.parent_task_id = $2 and c.id >= $2 and c.kind <> 2;
 
 -- name: run_status
-select o.status as ended_status, a.task_id is not null as live, t.kind,
-       exists (select from task c
-               left join assignment ca on ca.task_id = c.id
-               left join outcome co on co.tenant_id = $1 and co.id = c.id
-               where t.kind = 1 and c.run_id = t.id and c.kind = 2
-                 and (ca.task_id is not null or co.id is not null)) as begun
+select o.status as ended_status, a.task_id is not null as live, t.kind
 from task t
-left join outcome o on o.tenant_id = t.tenant_id and o.id = t.id
-left join assignment a on a.task_id = t.id
+left join outcome o on o.tenant_id = $1 and o.id = $2
+left join assignment a on a.task_id = $2
 where t.tenant_id = $1 and t.id = $2 and t.kind <> 2;
+
+-- name: run_begun
+-- Whether any task of a DAG run was given out yet.
+select exists (
+    select from task c
+    left join assignment ca on ca.task_id = c.id
+    left join outcome co on co.tenant_id = $1 and co.id = c.id
+    where c.tenant_id = $1 and c.run_id = $2 and c.kind = 2 and c.id >= $2
+      and (ca.task_id is not null or co.id is not null)
+);
 
 -- name: run_names
 -- What display names are made of, for run and task ids alike. $3 and $4: smallest and largest id.

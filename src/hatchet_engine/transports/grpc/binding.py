@@ -40,7 +40,13 @@ INTERNAL_TEXT = "An internal error occurred."
 DATABASE_TEXT = "the database does not answer: try again"
 CALLERS_MAX = 10_000  # tenants whose Caller is kept
 
-_DATABASE_AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError)
+_DATABASE_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # it shuts down, or starts up
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
 _STATUS = {status.value[0]: status for status in grpc.StatusCode}
 
 Context = Any  # grpc.aio.ServicerContext with identity serialisers

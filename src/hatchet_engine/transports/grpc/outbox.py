@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from uuid import UUID
 
 from hatchet_engine.transports.grpc.codecs import session as codec
 from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult
-from hatchet_protocol.session import EngineFrame, TaskReply, TriggerReply, WorkerRegistered
+from hatchet_protocol.session import EngineFrame, Error, TaskReply, Welcome, WorkerRegistered
 
 # A frame is cut once it holds about so much; a single larger item still goes as a whole.
 FRAME_CHARACTERS = 1024 * 1024
@@ -26,12 +27,13 @@ class Outbox:
     """Bounded by the worker's slots (assignments) and ``WAITING_CHARACTERS_MAX`` (results)."""
 
     def __init__(self) -> None:
+        self._welcome: Welcome | None = None
         self._registered: WorkerRegistered | None = None
         self._may_assign = False
         self._assigned: deque[Assigned] = deque()
         self._cancels: deque[CancelNotice] = deque()
         self._results: deque[RunResult] = deque()
-        self._trigger_replies: deque[TriggerReply] = deque()
+        self._trigger_replies: deque[tuple[int, Sequence[UUID], Error | None]] = deque()
         self._task_replies: deque[TaskReply] = deque()
         self._acked_seq = 0
         self._result_characters = 0
@@ -39,6 +41,9 @@ class Outbox:
     @property
     def overfull(self) -> bool:
         return self._result_characters > WAITING_CHARACTERS_MAX
+
+    def put_welcome(self, welcome: Welcome) -> None:
+        self._welcome = welcome
 
     def put_registered(self, answer: WorkerRegistered) -> None:
         """Assignments wait for this: a worker must know its id before it gets work."""
@@ -54,8 +59,10 @@ class Outbox:
         for result in results:
             self._result_characters += _result_characters(result)
 
-    def put_trigger_reply(self, reply: TriggerReply) -> None:
-        self._trigger_replies.append(reply)
+    def put_trigger_reply(
+        self, request_id: int, run_ids: Sequence[UUID], error: Error | None = None
+    ) -> None:
+        self._trigger_replies.append((request_id, run_ids, error))
 
     def put_task_reply(self, reply: TaskReply) -> None:
         self._task_replies.append(reply)
@@ -66,6 +73,9 @@ class Outbox:
     def take(self) -> bytes:
         """The next frame; empty when nothing waits."""
         frame = EngineFrame()
+        if self._welcome is not None:
+            frame.welcome.CopyFrom(self._welcome)
+            self._welcome = None
         if self._registered is not None:
             frame.worker_registered.CopyFrom(self._registered)
             self._registered = None
@@ -80,7 +90,7 @@ class Outbox:
             codec.add_assignment(frame, one)
             size += len(one.input) + len(one.metadata) + len(one.context) + ITEM_CHARACTERS
         # After the assignments: an attempt is cancelled only once the worker knows of it.
-        while cancels and not assigned:
+        while self._may_assign and cancels and not assigned:
             codec.add_cancellation(frame, cancels.popleft())
         results = self._results
         while results and size < FRAME_CHARACTERS:
@@ -95,9 +105,9 @@ class Outbox:
         size = 0
         replies, task_replies = self._trigger_replies, self._task_replies
         while replies and size < FRAME_CHARACTERS:
-            reply = replies.popleft()
-            frame.trigger_replies.append(reply)
-            size += len(reply.run_ids) * ID_BYTES + ID_BYTES
+            request_id, run_ids, error = replies.popleft()
+            codec.add_trigger_reply(frame, request_id, run_ids, error)
+            size += len(run_ids) * ID_BYTES + ID_BYTES
         while task_replies:
             frame.task_replies.append(task_replies.popleft())
         return size

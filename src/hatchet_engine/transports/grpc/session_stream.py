@@ -33,6 +33,7 @@ from hatchet_protocol import session
 log = structlog.get_logger("hatchet.session")
 
 HEARTBEAT_INTERVAL_MS = 4_000
+HELLO_TIMEOUT_S = 10.0
 FRAME_MARGIN_BYTES = 64 * 1024  # below the message limit: the client adds a little to its batches
 IN_FLIGHT_MAX = 4_000  # commands of one session that wait for their commit; then reading pauses
 SETTLE_S = 2.0  # a stream that ends waits so long for the commits of what it has read
@@ -82,15 +83,7 @@ class SessionStream:
 
     async def serve(self) -> None:
         """Raises ``Refused`` when the client breaks the protocol; returns when all is said."""
-        raw = await self._stream.receive()
-        if raw is None:
-            return
-        first = _parse(raw)
-        if not first.HasField("hello"):
-            raise invalid("the first frame must carry hello", field="hello")
-        self._hello.CopyFrom(first.hello)
-        await self._stream.send(self._welcome())
-        self._reader = asyncio.create_task(self._read(first))
+        self._reader = asyncio.create_task(self._read())
         self._stream.ending.on_end(self._end)
         try:
             await self._write()
@@ -102,17 +95,32 @@ class SessionStream:
         if self._error is not None:
             raise self._error
 
-    def _welcome(self) -> bytes:
+    async def _greet(self) -> session.ClientFrame | None:
+        """The first frame, answered with a welcome; None when the client has gone."""
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                raw = await self._stream.receive()
+        except TimeoutError:
+            raise invalid(f"the first frame did not come within {HELLO_TIMEOUT_S:g} s") from None
+        if raw is None:
+            return None
+        first = _parse(raw)
+        if not first.HasField("hello"):
+            raise invalid("the first frame must carry hello", field="hello")
+        self._hello.CopyFrom(first.hello)
+        self._outbox.put_welcome(self._welcome())
+        self._wake.set()
+        return first
+
+    def _welcome(self) -> session.Welcome:
         limits = self._caller.limits
-        return session.EngineFrame(
-            welcome=session.Welcome(
-                tenant_id=self._tenant_id.bytes,
-                engine_version=package_version(),
-                heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
-                max_frame_bytes=limits.receive_bytes_max - FRAME_MARGIN_BYTES,
-                max_payload_bytes=limits.payload_bytes_max,
-            )
-        ).SerializeToString()
+        return session.Welcome(
+            tenant_id=self._tenant_id.bytes,
+            engine_version=package_version(),
+            heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
+            max_frame_bytes=limits.receive_bytes_max - FRAME_MARGIN_BYTES,
+            max_payload_bytes=limits.payload_bytes_max,
+        )
 
     def _end(self) -> None:
         """Read no more, answer what is under way, then return."""
@@ -156,9 +164,10 @@ class SessionStream:
 
     # ------------------------------------------------------------ frames in
 
-    async def _read(self, frame: session.ClientFrame | None) -> None:
+    async def _read(self) -> None:
         receive = self._stream.receive
         try:
+            frame = await self._greet()
             while frame is not None:
                 if frame.HasField("register_worker"):
                     await self._join(frame.register_worker)
@@ -211,15 +220,16 @@ class SessionStream:
     def _enter(self, command: Command[Any], done: Callable[[asyncio.Future[Any]], None]) -> None:
         """Hand a command over; ``done`` is called after its commit, or with why not."""
         self._in_flight += 1
-        future = self._engine.enter(command)
-        future.add_done_callback(done)
-        future.add_done_callback(self._one_done)
 
-    def _one_done(self, future: asyncio.Future[Any]) -> None:
-        self._in_flight -= 1
-        if self._in_flight <= IN_FLIGHT_MAX:
-            self._room.set()
-        self._wake.set()
+        def ended(future: asyncio.Future[Any]) -> None:
+            done(future)
+            self._in_flight -= 1
+            if self._in_flight <= IN_FLIGHT_MAX:
+                self._room.set()
+            self._wake.set()
+
+        # One callback, not two: each costs a step of the loop.
+        self._engine.enter(command).add_done_callback(ended)
 
     def _acked(self, seq: int) -> None:
         self._outbox.put_ack(seq)
@@ -227,7 +237,7 @@ class SessionStream:
     def _trigger(self, request: session.Trigger) -> None:
         request_id = request.request_id
         if not request.items:
-            self._outbox.put_trigger_reply(session.TriggerReply(request_id=request_id))
+            self._outbox.put_trigger_reply(request_id, ())
             self._wake.set()
             return
         try:
@@ -242,13 +252,12 @@ class SessionStream:
             if error is not None:
                 self._answer_trigger(request_id, error)
             elif not future.cancelled():
-                self._outbox.put_trigger_reply(codec.trigger_reply(request_id, future.result()))
+                self._outbox.put_trigger_reply(request_id, future.result())
 
         self._enter(command, done)
 
     def _answer_trigger(self, request_id: int, error: BaseException) -> None:
-        reply = session.TriggerReply(request_id=request_id, error=_wire_error(error))
-        self._outbox.put_trigger_reply(reply)
+        self._outbox.put_trigger_reply(request_id, (), _wire_error(error))
 
     def _task_request(self, request: session.TaskRequest) -> None:
         request_id = request.request_id

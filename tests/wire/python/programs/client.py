@@ -261,7 +261,9 @@ async def answer(request: Any) -> None:
         reply = {"result": await calls[request["call"]](**request["arguments"])}
     except Exception as error:
         reply = {"error": {"kind": type(error).__name__, "text": str(error)}}
-    print("reply " + json.dumps({"id": request["id"], **reply}), flush=True)
+    # In one piece: the SDK writes from other threads.
+    sys.stdout.write("reply " + json.dumps({"id": request["id"], **reply}) + "\n")
+    sys.stdout.flush()
 
 
 async def main() -> None:

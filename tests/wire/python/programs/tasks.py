@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +35,9 @@ class Done(BaseModel):
 def tell(kind: str, job: Job, ctx: Context, **fields: Any) -> None:
     """Print a line that the tests read."""
     event = {"kind": kind, "key": job.key, "retry_count": ctx.retry_count, "at": time.time()}
-    print("event " + json.dumps({**event, **fields}), flush=True)
+    # In one piece: the SDK writes from other threads.
+    sys.stdout.write("event " + json.dumps({**event, **fields}) + "\n")
+    sys.stdout.flush()
 
 
 async def wait_for_gate(job: Job, ctx: Context) -> None:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 
 from tasks import SETS, hatchet
 
+
+def end_with_the_tests() -> None:
+    """Our standard input ends when the tests do, however they end."""
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
+
+
 if __name__ == "__main__":
     name, tasks, slots = sys.argv[1:]
+    threading.Thread(target=end_with_the_tests, daemon=True).start()
     hatchet.worker(name, slots=int(slots), workflows=list(SETS[tasks].values())).start()

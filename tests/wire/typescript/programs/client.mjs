@@ -15,7 +15,7 @@ const calls = {
 
   start: async ({ task, input, ...rest }) => {
     const ref = await tasks[task].runNoWait(input, options(rest));
-    return ref.workflowRunId;
+    return ref.getWorkflowRunId();
   },
 
   run_many: ({ task, inputs, metadata }) =>
@@ -63,7 +63,7 @@ const calls = {
     };
   },
 
-  list_runs: async ({ metadata, statuses, workflow_ids: _, limit, offset, only_tasks: onlyTasks }) => {
+  list_runs: async ({ metadata, statuses, limit, offset, only_tasks: onlyTasks }) => {
     const found = await hatchet.runs.list({
       additionalMetadata: metadata,
       statuses,

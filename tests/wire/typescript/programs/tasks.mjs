@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { HatchetClient, NonRetryableError } from '@hatchet-dev/typescript-sdk/v1/index.js';
+import { HatchetClient, NonRetryableError } from '@hatchet-dev/typescript-sdk';
 
 export const hatchet = HatchetClient.init();
 

@@ -2,6 +2,9 @@
 
 import { hatchet, sets } from './tasks.mjs';
 
+// Our standard input ends when the tests do, however they end.
+process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume();
+
 const [name, set, slots] = process.argv.slice(2);
 const worker = await hatchet.worker(name, {
   slots: Number(slots),

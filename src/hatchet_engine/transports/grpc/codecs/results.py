@@ -9,7 +9,9 @@ from hatchet_protocol.times import set_timestamp
 
 # More than this does not go into one event: clients take 4 MiB per message.
 RESULTS_BYTES_MAX = 3 * 1024 * 1024
+# An empty error would look like success to every SDK.
 NO_ERROR_TEXT = "The task failed without an error text."
+CANCELLED_TEXT = "The task was cancelled."
 
 
 def run_event(result: RunResult, asked_id: str) -> WorkflowRunEvent:
@@ -49,9 +51,7 @@ def _result(task: TaskResult, error: str | None) -> StepRunResult:
     if task.status is Status.COMPLETED:
         result.output = task.output or ""
     elif task.status is Status.CANCELLED:
-        # Present but empty, as the official engine sends it (B9).
-        result.error = ""
+        result.error = error or CANCELLED_TEXT
     else:
-        # An empty error would look like success.
         result.error = error or NO_ERROR_TEXT
     return result

@@ -185,5 +185,14 @@ def error(refused: Refused) -> session.Error:
     return session.Error(code=int(refused.code), message=refused.message, index=refused.index)
 
 
-def trigger_reply(request_id: int, run_ids: Iterable[UUID]) -> session.TriggerReply:
-    return session.TriggerReply(request_id=request_id, run_ids=[run_id.bytes for run_id in run_ids])
+def add_trigger_reply(
+    frame: session.EngineFrame,
+    request_id: int,
+    run_ids: Iterable[UUID],
+    error: session.Error | None,
+) -> None:
+    reply = frame.trigger_replies.add(
+        request_id=request_id, run_ids=[run_id.bytes for run_id in run_ids]
+    )
+    if error is not None:
+        reply.error.CopyFrom(error)

@@ -1,0 +1,66 @@
+"""kill -9 of Postgres under load: one of its processes, all of it, and again before it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.cluster import Cluster, chance, running_cluster, until
+from tests.chaos.load import Load
+
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
+
+TASKS = 3_000
+AWAY_S = 7.0  # longer than the engine keeps its callers waiting
+
+
+async def _kill_writer(cluster: Cluster) -> None:
+    """The process behind the engine's writing connection; Postgres then restarts all of them."""
+    os.kill(await cluster.writer_pid(), signal.SIGKILL)
+
+
+async def _kill_postmaster(cluster: Cluster) -> int:
+    pid: int = await until(lambda: cluster.postmaster_pid, "Postgres runs")
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+async def _keep_away(cluster: Cluster) -> None:
+    """Kill it again each time it is back."""
+    back_at = time.monotonic() + AWAY_S
+    pid = await _kill_postmaster(cluster)
+    while time.monotonic() < back_at:
+        again = cluster.postmaster_pid
+        if again not in (None, pid):
+            pid = await _kill_postmaster(cluster)
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.timeout(150)
+async def test_acknowledged_work_survives_kills_of_postgres(tmp_path: Path) -> None:
+    random = chance()
+    with running_cluster(tmp_path) as cluster:
+        for name in ("one", "two"):
+            cluster.start_worker(name, slots=40)
+        load = Load(cluster.client(trigger_timeout_s=60), random, sleep_ms=(5, 60))
+        running = asyncio.create_task(load.run(callers=20, rounds=TASKS // 200, count=10))
+        faults = [_kill_writer, _kill_postmaster, _kill_writer, _keep_away]
+        for number, fault in enumerate(faults):
+            goal = (number + 0.5 + random.uniform(-0.3, 0.3)) * TASKS / len(faults)
+            await until(
+                lambda goal=goal: cluster.journal.read().ended >= goal or running.done(),
+                f"{goal:.0f} attempts have ended",
+                60,
+            )
+            assert not running.done(), "the load was over before the last kill"
+            await fault(cluster)
+        await running
+
+        assert len(load.done) == TASKS
+        await cluster.check(listening=2)
+        await load.check(cluster)

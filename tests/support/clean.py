@@ -1,0 +1,27 @@
+"""Empties a database in a few milliseconds; a copy of the template takes two hundred."""
+
+from __future__ import annotations
+
+import asyncpg
+
+# All the tables that an engine writes, children first. Their partitions stay.
+_TABLES = (
+    "queue_item",
+    "delayed_item",
+    "assignment",
+    "task_event",
+    "task_log",
+    "outcome",
+    "task",
+    "worker",
+    "queue",
+    "workflow_version",
+    "workflow",
+    "api_token",
+    "tenant",
+)
+_CLEAR = "; ".join(f"delete from {table}" for table in _TABLES)
+
+
+async def clear(connection: asyncpg.Connection) -> None:
+    await connection.execute(_CLEAR)

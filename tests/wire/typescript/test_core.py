@@ -1,0 +1,14 @@
+"""The official TypeScript SDK."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.wire.core import CoreTests
+from tests.wire.sdks import TYPESCRIPT
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+
+
+class TestTypescript(CoreTests):
+    sdk = TYPESCRIPT
