@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 Attempt = tuple[str, int]  # task id, number
@@ -66,7 +67,7 @@ class Journal:
             by_task.setdefault(span.task_id, []).append(span)
         for spans in by_task.values():
             spans.sort(key=lambda span: span.attempt)
-            for earlier, later in zip(spans, spans[1:], strict=False):
+            for earlier, later in pairwise(spans):
                 if (earlier.task_id, earlier.attempt) in spared:
                     continue
                 assert earlier.end_ns is not None, f"{earlier} never ended, and {later} began"

@@ -35,7 +35,16 @@ class FlakyConnection:
     async def execute(self, statement: str, *arguments: Any, **options: Any) -> Any:
         if self.before_execute is not None:
             self.before_execute(statement, arguments)
-        return await self.connection.execute(statement, *arguments, **options)
+        if self.connection.is_in_transaction():
+            return await self.connection.execute(statement, *arguments, **options)
+        # A statement outside a transaction commits by itself.
+        commit, self.commit = self.commit, None
+        if commit is Commit.LOST_BEFORE:
+            raise connection_lost()
+        answer = await self.connection.execute(statement, *arguments, **options)
+        if commit is Commit.LOST_AFTER:
+            raise connection_lost()
+        return answer
 
     def transaction(self) -> FlakyTransaction:
         return FlakyTransaction(self)
@@ -67,6 +76,6 @@ class FlakyTransaction:
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is None:
-            await self._transaction.commit()
+            await self.commit()
         else:
-            await self._transaction.rollback()
+            await self.rollback()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from contextlib import suppress
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ log = structlog.get_logger("hatchet.node")
 STANDBY_RETRY_S = 1.0  # how soon a waiting node looks again whether the shard is free
 RECONNECT_DELAYS_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 PATIENCE_S = 5.0  # callers wait so long for a lost database before they are told
+STATEMENTS_CACHED = 500  # a turn's statement is joined from parts: there are many combinations
 COMMAND_TIMEOUT_S = 70.0  # a statement that hangs longer means a dead connection
 
 
@@ -37,6 +39,7 @@ class Node:
         self._dsn = dsn
         self._stopping = False
         self._retention_days = retention_days
+        self._owned_at: float | None = None
 
     async def run(self) -> None:
         """Own the shard whenever possible, until :meth:`stop`."""
@@ -53,7 +56,8 @@ class Node:
                 asyncpg.InterfaceError,
                 OSError,
             ) as error:
-                self.owner.clear()
+                if self._owned_for_s() > PATIENCE_S:
+                    failures = 0  # a new incident, not one more failure of the last
                 log.warning("database_lost", error=str(error), failures=failures)
                 delay_s = RECONNECT_DELAYS_S[min(failures, len(RECONNECT_DELAYS_S) - 1)]
                 failures += 1
@@ -66,7 +70,10 @@ class Node:
         self.engine.stop()
 
     async def _own_once(self) -> bool:
-        connection = await asyncpg.connect(self._dsn, command_timeout=COMMAND_TIMEOUT_S)
+        self._owned_at = None
+        connection = await asyncpg.connect(
+            self._dsn, command_timeout=COMMAND_TIMEOUT_S, statement_cache_size=STATEMENTS_CACHED
+        )
         try:
             await prepare_writer(connection)
             lease = await leases.take(connection, self.id, self.name)
@@ -75,6 +82,7 @@ class Node:
                 return False
             self.epoch = lease.epoch
             await self.engine.take_over(connection)
+            self._owned_at = time.monotonic()
             self.owner.set()
             log.info("shard_owned", epoch=lease.epoch)
             await self._serve(lease)
@@ -84,6 +92,10 @@ class Node:
             self.owner.clear()
             with suppress(Exception):
                 await connection.close(timeout=1)
+
+    def _owned_for_s(self) -> float:
+        """How long ago the last try made this node the owner; 0 if it did not."""
+        return 0.0 if self._owned_at is None else time.monotonic() - self._owned_at
 
     async def _serve(self, lease: leases.Lease) -> None:
         """The engine's loop with its upkeep beside it; ends with whichever ends first."""

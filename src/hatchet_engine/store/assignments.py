@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -35,16 +34,10 @@ def delete_many(batch: Batch, task_ids: Sequence[UUID]) -> None:
     batch.add(_SQL["assignment_delete_many"], task_ids)
 
 
-def set_started_many(batch: Batch, rows: Sequence[tuple[UUID, int | None]]) -> None:
-    batch.add(_SQL["assignment_set_started_many"], *columns(rows))
-
-
-def set_deadline_many(batch: Batch, rows: Sequence[tuple[Any, ...]]) -> None:
-    batch.add(_SQL["assignment_set_deadline_many"], *columns(rows))
-
-
-def set_released_many(batch: Batch, task_ids: Sequence[UUID]) -> None:
-    batch.add(_SQL["assignment_set_released_many"], task_ids)
+def set_many(batch: Batch, rows: Sequence[Row]) -> None:
+    """``rows``: task id, started ms, deadline ms, released. One statement for all that changes:
+    two parts of a batch must not touch one row."""
+    batch.add(_SQL["assignment_set_many"], *columns(rows))
 
 
 async def exists(connection: asyncpg.Connection, task_id: UUID, attempt: int) -> bool:

@@ -1,10 +1,10 @@
 """Several statements in one round trip.
 
 A turn writes to a handful of tables. Sent one by one, each statement costs a round trip and 50 µs
-of Python; joined as parts of one ``with`` statement they cost that once, and since one statement is
-a transaction by itself, BEGIN and COMMIT are saved too. All parts see the tables as they were before
-the statement, so no part may depend on what another one does (a row deleted by one part can't be
-inserted again by another).
+of Python; joined as parts of one ``with`` statement they cost that once, and since one statement
+is a transaction by itself, BEGIN and COMMIT are saved too. All parts see the tables as they were
+before the statement, so no part may depend on what another one does (a row deleted by one part
+can't be inserted again by another).
 """
 
 from __future__ import annotations

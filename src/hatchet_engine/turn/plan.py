@@ -43,9 +43,8 @@ class Plan:
         self.delayed_removed: list[UUID] = []
         self.assigned: list[Running] = []  # stored unless ended within the turn
         self.assignments_removed: list[UUID] = []
-        self.started: dict[UUID, Running] = {}
-        self.deadlines: dict[UUID, int] = {}
-        self.released: list[UUID] = []
+        # Attempts that go on with another start time, deadline or slot: each is one row.
+        self.changed: dict[UUID, Running] = {}
         self.workers: list[Row] = []
         self.streams_opened: list[UUID] = []
         self.workers_left: list[UUID] = []
@@ -108,8 +107,7 @@ class Plan:
     def unassign(self, running: Running) -> None:
         """Take the attempt off its worker in the table and in memory."""
         self.assignments_removed.append(running.task_id)
-        self.started.pop(running.task_id, None)
-        self.deadlines.pop(running.task_id, None)
+        self.changed.pop(running.task_id, None)
 
     @property
     def empty(self) -> bool:
@@ -125,9 +123,7 @@ class Plan:
             or self.delayed_removed
             or self.assigned
             or self.assignments_removed
-            or self.started
-            or self.deadlines
-            or self.released
+            or self.changed
             or self.workers
             or self.streams_opened
             or self.workers_left

@@ -63,7 +63,7 @@ def _apply(turn: Turn, running: Running, one: Report) -> None:
     elif first_sign:
         if running.started_ms is None:
             running.started_ms = turn.now_ms
-        turn.plan.started[running.task_id] = running
+        turn.plan.changed[running.task_id] = running
 
 
 def _complete(turn: Turn, running: Running, output: str) -> None:

@@ -21,7 +21,7 @@ def refresh_timeout(turn: Turn, command: RefreshTimeout) -> int:
         )
     running = _running(turn, command.tenant_id, command.task_id)
     running.deadline_ms += command.increment_ms
-    turn.plan.deadlines[running.task_id] = running.deadline_ms
+    turn.plan.changed[running.task_id] = running
     turn.plan.event(
         EventKind.TIMEOUT_REFRESHED,
         running.tenant_id,
@@ -40,7 +40,7 @@ def release_slot(turn: Turn, command: ReleaseSlot) -> None:
         return
     running.released = True
     running.worker.give(running.step.units)
-    turn.plan.released.append(running.task_id)
+    turn.plan.changed[running.task_id] = running
     turn.plan.event(
         EventKind.SLOT_RELEASED,
         running.tenant_id,

@@ -58,6 +58,6 @@ class Signs:
             if running is not None and running.attempt == attempt:
                 if running.started_ms is None:  # the hot state was read anew meanwhile
                     running.started_ms = started_ms
-                turn.plan.started[task_id] = running
+                turn.plan.changed[task_id] = running
         self._noted.clear()
         self.due_ms = None

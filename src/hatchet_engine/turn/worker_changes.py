@@ -86,6 +86,8 @@ def open_stream(turn: Turn, command: OpenStream) -> None:
     worker.streamed = True
     worker.heartbeat_ms = turn.now_ms
     turn.plan.streams_opened.append(worker.id)
+    if worker.id in turn.plan.workers_left:
+        turn.plan.workers_left.remove(worker.id)  # back within the same turn
     if previous is not None and previous is not command.session:
         turn.sessions_to_close.append((previous, "a newer stream of this worker was opened"))
     _recover_lost(turn, worker, command)
@@ -139,6 +141,8 @@ def leave(turn: Turn, command: LeaveWorker) -> None:
     session = worker.session
     turn.hot.remove_worker(worker)
     turn.plan.workers_left.append(worker.id)
+    if worker.id in turn.plan.streams_opened:
+        turn.plan.streams_opened.remove(worker.id)
     for running in list(worker.running.values()):
         reassign(turn, running, f"Worker {worker.name} left before the task ended")
     if session is not None:

@@ -30,12 +30,14 @@ async def write(connection: asyncpg.Connection, plan: Plan) -> None:
     removals, additions = Batch(), Batch()
     _remove(removals, plan)
     _add(additions, plan)
-    if _depends(plan):
+    changes = _worker_batches(plan, from_ms(plan.now_ms))
+    if len(changes) > 1 or _depends(plan):
         async with connection.transaction():
-            await removals.run(connection)
-            await additions.run(connection)
+            for batch in (removals, additions, *changes):
+                await batch.run(connection)
     else:
-        removals.extend(additions)
+        for batch in (additions, *changes):
+            removals.extend(batch)
         await removals.run(connection)
 
 
@@ -85,7 +87,6 @@ def _add(batch: Batch, plan: Plan) -> None:
     if assigned:
         _write_assigned(batch, assigned, plan.now_ms)
     _write_changes(batch, plan)
-    _write_workers(batch, plan, now)
 
 
 def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
@@ -246,26 +247,29 @@ def _assignment_row(running: Running) -> Row:
 
 def _write_changes(batch: Batch, plan: Plan) -> None:
     """Changes of tasks that go on running."""
-    if plan.started:
-        started = [(id, running.started_ms) for id, running in plan.started.items()]
-        assignments.set_started_many(batch, started)
-    if plan.deadlines:
-        assignments.set_deadline_many(batch, list(plan.deadlines.items()))
-    if plan.released:
-        assignments.set_released_many(batch, plan.released)
+    rows = [
+        (task_id, running.started_ms, running.deadline_ms, running.released)
+        for task_id, running in plan.changed.items()
+    ]
+    if rows:
+        assignments.set_many(batch, rows)
 
 
-def _write_workers(batch: Batch, plan: Plan, now: datetime) -> None:
+def _worker_batches(plan: Plan, now: datetime) -> list[Batch]:
+    """Changes of workers, one batch for each kind: several kinds may touch one row."""
+    batches = [Batch() for _ in range(5)]
+    inserts, streams, labels, pauses, left = batches
     for row in plan.workers:
-        workers.insert(batch, row, now)
-    for worker_id in plan.streams_opened:
-        workers.set_stream(batch, worker_id, now)
-    for worker_id, labels in plan.worker_labels.items():
-        workers.set_labels(batch, worker_id, labels)
+        workers.insert(inserts, row, now)
+    for worker_id in dict.fromkeys(plan.streams_opened):
+        workers.set_stream(streams, worker_id, now)
+    for worker_id, text in plan.worker_labels.items():
+        workers.set_labels(labels, worker_id, text)
     for worker_id, paused in plan.worker_pauses.items():
-        workers.set_paused(batch, worker_id, paused)
+        workers.set_paused(pauses, worker_id, paused)
     if plan.workers_left:
-        workers.set_left_many(batch, plan.workers_left, now)
+        workers.set_left_many(left, plan.workers_left, now)
+    return [batch for batch in batches if batch.statements]
 
 
 async def stored(connection: asyncpg.Connection, plan: Plan) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import grpc
 import pytest
+import structlog.testing
 
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
@@ -87,6 +88,19 @@ async def test_a_stream_that_the_client_ends_is_closed_in_the_engine(
         await line.channel.close()
     closed = await line.engine.command(CloseStream)
     assert closed.session is command.session
+
+
+async def test_a_client_that_is_lost_while_it_is_written_to(line: Served) -> None:
+    call, command = await opened(line)
+    big = '{"x":"' + "x" * 500_000 + '"}'
+    command.session.deliver([assigned(number, input=big) for number in range(100)], [])
+    await call.read()
+    with structlog.testing.capture_logs() as logs:
+        await line.channel.close()
+        closed = await line.engine.command(CloseStream)
+        await asyncio.sleep(0.05)
+    assert closed.session is command.session
+    assert logs == []  # clients come and go: nothing to tell
 
 
 async def test_c6_3_streams_end_with_ok_at_a_stop(line: Served) -> None:

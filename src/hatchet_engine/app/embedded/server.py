@@ -134,7 +134,7 @@ class EmbeddedPostgres:
         command = [str(programs.postgres), "-D", str(self._cluster_dir), *flags]
         self._launch(self._as_user(command, programs, identity, tied=True))
         await self._wait_until_ready()
-        await _ensure_database(socket_dir)
+        await _ensure_database(_dsn(socket_dir, DATABASE))
         return _dsn(socket_dir, DATABASE)
 
     # --- files ------------------------------------------------------------------------------
@@ -341,6 +341,8 @@ async def borrow(data_dir: Path | str) -> AsyncIterator[str]:
     data_dir = _absolute(data_dir)
     dsn = await _attach_when_ready(data_dir)
     if dsn is not None:
+        # A server that has only just been started for the first time may not have come so far.
+        await _ensure_database(dsn)
         yield dsn
         return
     postgres = EmbeddedPostgres(data_dir, purpose="command")
@@ -368,11 +370,13 @@ def _dsn(socket_dir: Path, database: str) -> str:
     return f"postgresql://{ROLE}@/{database}?host={quote(str(socket_dir), safe='')}"
 
 
-async def _ensure_database(socket_dir: Path) -> None:
-    connection = await asyncpg.connect(_dsn(socket_dir, "postgres"))
+async def _ensure_database(dsn: str) -> None:
+    """Make our database; harmless when it is there, or when another process makes it meanwhile."""
+    connection = await asyncpg.connect(dsn, database="postgres")
     try:
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-            await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+            with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f'CREATE DATABASE "{DATABASE}"')
     finally:
         await connection.close()
 

@@ -25,18 +25,12 @@ from unnest($7::uuid[], $8::uuid[]) as t (task_id, worker_id);
 -- name: assignment_delete_many
 delete from assignment where task_id = any ($1::uuid[]);
 
--- name: assignment_set_started_many
-update assignment a set started_ms = k.started_ms
-from unnest($1::uuid[], $2::bigint[]) as k (task_id, started_ms)
+-- name: assignment_set_many
+update assignment a
+set started_ms = k.started_ms, deadline_ms = k.deadline_ms, released = k.released
+from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::boolean[])
+     as k (task_id, started_ms, deadline_ms, released)
 where a.task_id = k.task_id;
-
--- name: assignment_set_deadline_many
-update assignment a set deadline_ms = k.deadline_ms
-from unnest($1::uuid[], $2::bigint[]) as k (task_id, deadline_ms)
-where a.task_id = k.task_id;
-
--- name: assignment_set_released_many
-update assignment set released = true where task_id = any ($1::uuid[]);
 
 -- name: assignment_exists
 select exists (select 1 from assignment where task_id = $1 and attempt = $2);

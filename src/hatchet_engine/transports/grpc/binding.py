@@ -157,6 +157,8 @@ class Binding:
                     raise ending.error
             finally:
                 self._streams.remove(ending)
+        except ClientGone:
+            return
         except Exception as error:
             await abort(context, name, error)
 
@@ -177,6 +179,10 @@ class Binding:
         return grpc.unary_unary_rpc_method_handler(call)
 
 
+class ClientGone(Exception):
+    """A message could not be written: the connection is lost. Nobody is left to be told."""
+
+
 class Line:
     """A :class:`Stream` over a grpc.aio call."""
 
@@ -187,7 +193,10 @@ class Line:
         self.ending = ending
 
     async def send(self, message: bytes) -> None:
-        await self._context.write(message)
+        try:
+            await self._context.write(message)
+        except (grpc.aio.BaseError, asyncio.InvalidStateError) as error:
+            raise ClientGone from error
 
     async def receive(self) -> bytes | None:
         raw = await self._context.read()

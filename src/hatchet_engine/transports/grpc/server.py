@@ -86,8 +86,8 @@ def _options(settings: GrpcSettings) -> list[tuple[str, Any]]:
         ("grpc.max_receive_message_length", settings.grpc_receive_bytes_max),
         ("grpc.max_send_message_length", -1),  # bounded where messages are made
         ("grpc.max_metadata_size", METADATA_BYTES_MAX),
-        #YY
-        #XX
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
+        ("grpc.http2.max_ping_strikes", 0),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),

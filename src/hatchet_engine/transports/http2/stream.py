@@ -9,7 +9,7 @@ from hatchet_engine.transports.http2 import frames
 from hatchet_engine.transports.http2.errors import ErrorCode
 
 if TYPE_CHECKING:
-    from hatchet_engine.transports.http2.connection import Connection
+    from hatchet_engine.transports.http2.sending import SendingHalf
 
 
 class StreamHandler(Protocol):
@@ -26,6 +26,24 @@ class StreamHandler(Protocol):
     def writable(self) -> None:
         """What was queued has drained, after :attr:`Stream.clogged` said otherwise."""
         ...
+
+
+class Nobody:
+    """Handles a stream that needs no handling any more."""
+
+    __slots__ = ()
+
+    def data(self, payload: bytes, ended: bool) -> None:
+        pass
+
+    def gone(self, code: int) -> None:
+        pass
+
+    def writable(self) -> None:
+        pass
+
+
+NOBODY = Nobody()
 
 
 class Stream:
@@ -45,9 +63,9 @@ class Stream:
         "trailers",
     )
 
-    def __init__(self, connection: Connection, id: int, handler: StreamHandler) -> None:
+    def __init__(self, connection: SendingHalf, id: int) -> None:
         self.id = id
-        self.handler = handler
+        self.handler: StreamHandler = NOBODY
         self._connection = connection
         self.send_window = connection.peer_window
         self.receive_window = connection.limits.stream_window_bytes
