@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from benchmarks.support.peer_run import PeerScale, measure_peer
 from benchmarks.support.peers import (
     PEERS_PYTHON,
@@ -34,9 +36,7 @@ def run(scale: Scale) -> Outcome:
                     outcome,
                     f"Celery, {title}",
                     client=client,
-                    start_worker=lambda c=command, e=environ: Program(
-                        "Celery worker", c, e, quiet=True
-                    ),
+                    start_worker=partial(Program, "Celery worker", command, environ, quiet=True),
                     services={"Redis": redis.cpu_s},
                     scale=PeerScale(tasks=scale.pick(4_000, 1_000), samples=scale.pick(300, 100)),
                     note="results kept, nothing fsynced",

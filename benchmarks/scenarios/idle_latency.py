@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from benchmarks.support.rows import OURS, Outcome, Row, Standing, at_most
 from benchmarks.support.scale import Scale
 from benchmarks.support.sdk import our_client, ready_worker
@@ -16,9 +18,12 @@ def run(scale: Scale) -> Outcome:
     samples = scale.pick(1_000, 300)
     with running_server() as server, ready_worker(server), our_client(server) as client:
         client.call("warm_up", task="bench-noop")
-        options = {"task": "bench-noop", "pause_s": PAUSE_S}
-        client.call("latency", samples=WARM_UP_SAMPLES, **options)
-        latency = summary(client.call("latency", samples=samples, **options))
+
+        def measure(count: int) -> Any:
+            return client.call("latency", task="bench-noop", samples=count, pause_s=PAUSE_S)
+
+        measure(WARM_UP_SAMPLES)
+        latency = summary(measure(samples))
     return Outcome(
         rows=[
             Row("idle latency, p50", latency["p50"], "ms", at_most(5)),

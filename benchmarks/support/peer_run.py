@@ -51,7 +51,7 @@ def measure_peer(
     outcome.rows += [
         Row(f"{title}: enqueue alone", tasks / enqueue_s, "tasks/s"),
         Row(f"{title}: drain alone", drained_per_s, "tasks/s"),
-        Row(f"{title}: trigger until all are done", tasks / end_to_end_s, "tasks/s"),
+        Row(f"{title}: trigger until all done", tasks / end_to_end_s, "tasks/s"),
         Row(f"{title}: idle latency p50", latency["p50"], "ms"),
         Row(f"{title}: idle latency p99", latency["p99"], "ms"),
     ]

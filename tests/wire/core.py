@@ -19,6 +19,7 @@ class CoreTests:
     """Each test asks the client program for something and sees what worker and engine make of it."""
 
     sdk: ClassVar[Sdk]
+    draining_statuses: ClassVar[tuple[str, ...]]  # of a worker that finishes its last tasks
 
     @pytest.fixture(autouse=True)
     def prepared(self, bench: Bench) -> None:
@@ -274,8 +275,7 @@ class CoreTests:
                 "the task starts",
             )
         leaving.program.terminate()
-        if self.sdk.name != "python-old":  # it does not pause itself
-            client.wait_worker(leaving, "PAUSED")
+        client.wait_worker(leaving, *self.draining_statuses)
         for one in begun:
             leaving.open_gate(one)
         assert {call.result()["retry_count"] for call in begun.values()} == {0}

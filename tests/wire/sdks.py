@@ -139,7 +139,8 @@ class Worker:
     ) -> dict[str, Any]:
         """The first event of that kind that a task of the run with that key printed."""
         wanted = {"key": key, "kind": kind, **fields}
-        parts = "".join(f"(?=.*{json.dumps({k: v})[1:-1]}[,}}])" for k, v in wanted.items())
+        # JSON is written with and without spaces.
+        parts = "".join(f"(?=.*{json.dumps(k)}: ?{json.dumps(v)}[,}}])" for k, v in wanted.items())
         line = self.program.wait_for_line(f"^event {{{parts}", timeout_s=timeout_s)
         event: dict[str, Any] = json.loads(line.removeprefix("event "))
         return event

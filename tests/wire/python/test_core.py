@@ -12,7 +12,9 @@ pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
 class TestPython(CoreTests):
     sdk = PYTHON
+    draining_statuses = ("PAUSED",)
 
 
 class TestPythonOld(CoreTests):
     sdk = PYTHON_OLD
+    draining_statuses = ("INACTIVE",)  # it closes its stream first and does not pause itself

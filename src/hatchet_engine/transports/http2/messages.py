@@ -19,20 +19,24 @@ def framed(message: bytes) -> bytes:
 class MessageReader:
     """Takes bytes in pieces, gives whole messages. Raises ``GrpcError``."""
 
-    __slots__ = ("_bytes_max", "_gzip", "_missing", "_parts", "_prefix", "pending_bytes", "ready")
+    __slots__ = ("_body", "_bytes_max", "_gzip", "_missing", "_prefix", "ready")
 
     def __init__(self, bytes_max: int, gzip: bool) -> None:
         self._bytes_max = bytes_max
         self._gzip = gzip
         self._prefix = b""
-        self._parts: list[bytes] = []
+        self._body = bytearray()  # of the message under way, when it comes in several pieces
         self._missing = -1  # bytes of the message under way; -1: its prefix is not complete
-        self.pending_bytes = 0  # of the message under way
         self.ready: deque[bytes] = deque()
 
     @property
     def incomplete(self) -> bool:
-        return self._missing >= 0 or bool(self._prefix)
+        return bool(self._prefix)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Of the message that is not complete."""
+        return len(self._body)
 
     def feed(self, data: bytes) -> None:
         position, size = 0, len(data)
@@ -48,10 +52,14 @@ class MessageReader:
             part = data[position : position + self._missing]
             position += len(part)
             self._missing -= len(part)
-            self.pending_bytes += len(part)
-            self._parts.append(part)
-            if not self._missing:
-                self._finish()
+            if self._missing:
+                self._body += part
+                continue
+            if self._body:
+                self._body += part
+                part = bytes(self._body)
+                self._body = bytearray()
+            self._finish(part)
 
     def _begin(self) -> None:
         flag = self._prefix[0]
@@ -64,15 +72,11 @@ class MessageReader:
             raise too_large(length, self._bytes_max)
         self._missing = length
 
-    def _finish(self) -> None:
-        parts = self._parts
-        message = parts[0] if len(parts) == 1 else b"".join(parts)
+    def _finish(self, message: bytes) -> None:
         if self._prefix[0]:
             message = gunzip(message, self._bytes_max)
-        self._parts = []
         self._prefix = b""
         self._missing = -1
-        self.pending_bytes = 0
         self.ready.append(message)
 
 
