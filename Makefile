@@ -74,7 +74,7 @@ dev: $(DEV_STAMP) ## Prepare .venv with the tools for tests and checks too
 
 .PHONY: clean
 clean: ## Remove environments, caches and built files (never data)
-	rm -rf $(VENV) .venv-official .venv-official-old .venv-lock build dist
+	rm -rf $(VENV) .venv-official .venv-official-old .venv-peers .venv-lock build dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf $(TYPESCRIPT)/node_modules dashboard/node_modules
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

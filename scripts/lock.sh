@@ -16,8 +16,9 @@ if [[ -n "${UPGRADE:-}" ]]; then flags+=(--upgrade); fi
 "$uv" "${flags[@]}" pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 echo "hatchet-sdk==1.43.1" | "$uv" "${flags[@]}" - -o requirements-official.lock
 echo "hatchet-sdk==1.22.16" | "$uv" "${flags[@]}" - -o requirements-official-old.lock
+"$uv" "${flags[@]}" benchmarks/requirements-peers.in -o benchmarks/requirements-peers.lock
 
-if grep -nE '://|^-|file:|^ *(/|\.\.?/)' requirements*.lock; then
+if grep -nE '://|^-|file:|^ *(/|\.\.?/)' requirements*.lock benchmarks/*.lock; then
     echo "error: the lock files above must hold names, versions and hashes only" >&2
     exit 1
 fi

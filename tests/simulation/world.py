@@ -93,10 +93,25 @@ class SimWorker:
         self.world.deliveries.append(task)
 
 
+class ParkingClock(ManualClock):
+    """Tells when the engine's loop has gone to sleep, so that nobody need ask all the time."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__(now_ms)
+        self.parked = asyncio.Event()
+
+    async def wait(self, wake: asyncio.Event, until_ms: int | None) -> None:
+        self.parked.set()
+        try:
+            await super().wait(wake, until_ms)
+        finally:
+            self.parked.clear()
+
+
 class World:
     def __init__(self, seed: int, writer: asyncpg.Connection, reader: asyncpg.Connection) -> None:
         self.random = random.Random(seed)
-        self.clock = ManualClock(START_MS)
+        self.clock = ParkingClock(START_MS)
         self.flaky = FlakyConnection(writer)
         self.reader = reader
         self.subscriptions = Subscriptions()
@@ -149,6 +164,7 @@ class World:
                 if self._loop.done():
                     self._loop.result()
                 await asyncio.sleep(0)
+                await self.clock.parked.wait()
 
     async def submit(self, *commands: Command[object] | None) -> list[object]:
         """All commands into one turn, if the engine takes them so."""
@@ -205,7 +221,7 @@ class World:
             if earlier is not None and earlier["attempt"] == row["attempt"]:
                 continue
             units = self._units(row)
-            rank = -4 if row["attempt"] else -tables.task[row["task_id"]]["rank"]
+            rank = -4 if row["attempt"] else -tables.task[row["task_id"]]["attempt"]
             for other in waited:
                 if other["queue_id"] == row["queue_id"] and self._units(other) == units:
                     first, second = (rank, row["task_id"]), (other["rank"], other["task_id"])

@@ -21,35 +21,29 @@ from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.workers import Worker
 
 
-# One statement, hence one moment and one round trip.
-_LOOK = """
-select 'task' as place, id as task_id, priority as rank, null::bigint as queue_id, tenant_id,
-       null::uuid as version_id, null::smallint as step, null::integer as attempt,
-       null::smallint as app_retries, null::smallint as internal_retries,
-       null::bigint as due_ms, null::bigint as assigned_ms, null::bigint as started_ms,
-       null::boolean as released, null::uuid as worker_id, null::jsonb as demand,
-       null::smallint as status
-from task
-union all
-select 'queued', task_id, rank, queue_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, schedule_timeout_ms, queued_ms, null, null, null, demand, null
+# Where tasks live: few rows with many columns.
+_LIVE = """
+select 'queued' as place, task_id, rank, queue_id, tenant_id, version_id, step, attempt,
+       app_retries, internal_retries, schedule_timeout_ms as due_ms, queued_ms as assigned_ms,
+       null::bigint as started_ms, null::boolean as released, null::uuid as worker_id, demand
 from queue_item
 union all
 select 'delayed', task_id, null, queue_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, due_ms, null, null, null, null, demand, null
+       internal_retries, due_ms, null, null, null, null, demand
 from delayed_item
 union all
 select 'assigned', task_id, null, queue_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, deadline_ms, assigned_ms, started_ms, released, worker_id, demand, null
+       internal_retries, deadline_ms, assigned_ms, started_ms, released, worker_id, demand
 from assignment
+"""
+# All others: many rows with few columns.
+_REST = """
+select 'task' as place, id as task_id, priority::integer as attempt, null::smallint as status
+from task
 union all
-select 'ended', id, null, null, tenant_id, null, null, attempt, null, null, null, null, null, null,
-       null, null, status
-from outcome
+select 'ended', id, attempt, status from outcome
 union all
-select 'worker', id, null, null, tenant_id, null, null, null, null, null, null, null, null, paused,
-       null, null, null
-from worker where left_at is null
+select 'worker', id, case when paused then 1 else 0 end, null from worker where left_at is null
 """
 
 Row = asyncpg.Record
@@ -57,7 +51,7 @@ Row = asyncpg.Record
 
 @dataclass
 class Tables:
-    """One look at all rows that say where a task is, by task id."""
+    """A look at all rows that say where a task is, by task id. Take it while nobody writes."""
 
     task: dict[UUID, Row] = field(default_factory=dict)
     queued: dict[UUID, Row] = field(default_factory=dict)
@@ -70,7 +64,7 @@ class Tables:
     async def read(cls, connection: Any) -> Tables:
         tables = cls()
         places = {name: getattr(tables, name) for name in cls.__dataclass_fields__}
-        for row in await connection.fetch(_LOOK):
+        for row in [*await connection.fetch(_LIVE), *await connection.fetch(_REST)]:
             rows = places[row["place"]]
             assert row["task_id"] not in rows, f"2: {row['task_id']} is {row['place']} twice"
             rows[row["task_id"]] = row
@@ -195,7 +189,7 @@ def check_workers(hot: Hot, tables: Tables) -> None:
         if row is None:
             assert worker.session is None, f"worker {worker.id} has left, but has a stream"
         else:
-            assert worker.paused == row["released"], f"pause of {worker.id}"
+            assert worker.paused == bool(row["attempt"]), f"pause of {worker.id}"
 
 
 async def check_all(engine: Engine, connection: Any) -> Tables:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +11,9 @@ from uuid import UUID
 import orjson
 
 from hatchet_engine.turn.deliveries import RunEvent
+
+
+ENDED_KEPT_MAX = 1_000  # ended runs that may still get chunks
 
 
 class Watcher(Protocol):
@@ -28,16 +32,23 @@ class MetadataWatch:
     watcher: Watcher
 
 
+@dataclass(slots=True)
+class WatchedRun:
+    tenant_id: UUID
+    watchers: list[Watcher]
+
+
 class RunWatchers:
     """Watchers by run, and by a pair of metadata."""
 
     def __init__(self) -> None:
-        self._by_run: dict[UUID, list[Watcher]] = {}
+        self._runs: dict[UUID, WatchedRun] = {}
         self._by_metadata: list[MetadataWatch] = []
+        self._ended: deque[UUID] = deque()
 
     @property
     def active(self) -> bool:
-        return bool(self._by_run or self._by_metadata)
+        return bool(self._runs or self._by_metadata)
 
     @property
     def want_metadata(self) -> bool:
@@ -46,7 +57,9 @@ class RunWatchers:
 
     def watch_run(self, tenant_id: UUID, run_id: UUID, watcher: Watcher) -> None:
         """``run_id`` must have been checked to belong to the tenant."""
-        self._by_run.setdefault(run_id, []).append(watcher)
+        watched = self._runs.setdefault(run_id, WatchedRun(tenant_id, []))
+        if watcher not in watched.watchers:
+            watched.watchers.append(watcher)
 
     def watch_metadata(self, tenant_id: UUID, key: str, value: str, watcher: Watcher) -> None:
         """All runs triggered or started from now on whose metadata has this key with this text."""
@@ -57,29 +70,35 @@ class RunWatchers:
         values: dict[str, Any] = orjson.loads(metadata or "{}")
         for watch in self._by_metadata:
             if watch.tenant_id == tenant_id and values.get(watch.key) == watch.value:
-                watching = self._by_run.setdefault(run_id, [])
-                if watch.watcher not in watching:
-                    watching.append(watch.watcher)
+                self.watch_run(tenant_id, run_id, watch.watcher)
 
     def unwatch(self, watcher: Watcher) -> None:
         self._by_metadata = [one for one in self._by_metadata if one.watcher is not watcher]
-        for run_id, watchers in list(self._by_run.items()):
-            if watcher in watchers:
-                watchers.remove(watcher)
-                if not watchers:
-                    del self._by_run[run_id]
+        for run_id, watched in list(self._runs.items()):
+            if watcher in watched.watchers:
+                watched.watchers.remove(watcher)
+                if not watched.watchers:
+                    del self._runs[run_id]
 
     def deliver(self, events: Sequence[RunEvent]) -> None:
         for event in events:
-            for watcher in self._by_run.get(event.run_id, ()):
-                watcher.deliver_events([event])
-            if event.task_id is None:  # the run has ended
-                self._by_run.pop(event.run_id, None)
+            watched = self._runs.get(event.run_id)
+            if watched is not None:
+                for watcher in list(watched.watchers):
+                    watcher.deliver_events([event])
+                if event.task_id is None:
+                    self._note_end(event.run_id)
+
+    def _note_end(self, run_id: UUID) -> None:
+        """Chunks may still be on their way, so an ended run is watched a little longer."""
+        self._ended.append(run_id)
+        if len(self._ended) > ENDED_KEPT_MAX:
+            self._runs.pop(self._ended.popleft(), None)
 
     def put_stream(
         self, tenant_id: UUID, task_id: UUID, chunk: str, index: int | None, at_ms: int
     ) -> None:
         """A chunk of a task's stream. A standalone task is its own run."""
-        if task_id in self._by_run:
-            event = RunEvent(task_id, task_id, "STREAM", chunk, 0, index, at_ms)
-            self.deliver([event])
+        watched = self._runs.get(task_id)
+        if watched is not None and watched.tenant_id == tenant_id:
+            self.deliver([RunEvent(task_id, task_id, "STREAM", chunk, 0, index, at_ms)])

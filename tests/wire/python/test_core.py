@@ -17,4 +17,4 @@ class TestPython(CoreTests):
 
 class TestPythonOld(CoreTests):
     sdk = PYTHON_OLD
-    draining_statuses = ("INACTIVE",)  # it closes its stream first and does not pause itself
+    draining_statuses = ("ACTIVE",)  # it does not pause itself

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from hatchet_engine.transports.http2.errors import ErrorCode
 from hatchet_engine.transports.http2.messages import PREFIX_BYTES, MessageReader, framed
 from hatchet_engine.transports.http2.status import (
     HEAD,
@@ -32,7 +31,6 @@ EXPIRED = GrpcError(Status.DEADLINE_EXCEEDED, "Deadline Exceeded")
 TOO_MUCH_HELD = GrpcError(Status.RESOURCE_EXHAUSTED, "too much waits on this connection")
 ONE_MESSAGE = GrpcError(Status.UNIMPLEMENTED, "this method takes exactly one message")
 CUT_OFF = GrpcError(Status.INTERNAL, "the request ended in the middle of a message")
-QUEUED_MESSAGE_BYTES = 128  # of memory, beside the message
 
 
 class Call:
@@ -102,8 +100,8 @@ class Call:
         self._task = task
         self._app.running.add(self)
 
-    def _error_of(self, error: BaseException) -> GrpcError | None:
-        """The status for what a handler raised. None: it was told to go."""
+    def _error_of(self, error: BaseException) -> GrpcError:
+        """The status for what a handler raised."""
         if isinstance(error, GrpcError):
             return error
         if isinstance(error, asyncio.CancelledError):
@@ -116,9 +114,9 @@ class Call:
         if reader is None:
             reader = MessageReader(self._app.receive_bytes_max, self._head.gzip)
             self._reader = reader
-        before = reader.pending_bytes
+        before = reader.kept_bytes
         reader.feed(payload)
-        if not self._stream.hold(reader.pending_bytes - before):
+        if not self._stream.hold(reader.kept_bytes - before):
             raise TOO_MUCH_HELD
         return reader
 
@@ -152,6 +150,7 @@ class UnaryCall(Call):
             self._end(error)
             return
         if ended:
+            self._stream.release_all()
             self._run(ready.popleft())
         else:
             self._stream.consumed(len(payload))
@@ -179,10 +178,8 @@ class UnaryCall(Call):
     async def _finish(self, work: Awaitable[bytes]) -> None:
         try:
             answer = await work
-        except BaseException as error:
+        except (Exception, asyncio.CancelledError) as error:
             self._end(self._error_of(error))
-            if not isinstance(error, (Exception, asyncio.CancelledError)):
-                raise
         else:
             self._answer(answer)
         finally:
@@ -231,12 +228,13 @@ class StreamCall(Call):
     ``on_gone`` is how it learns that nobody listens any more; it should then return.
     """
 
-    __slots__ = ("_on_gone", "_peer_ended", "_readable", "_writable")
+    __slots__ = ("_on_gone", "_owed", "_peer_ended", "_readable", "_writable")
 
     def __init__(self, app: GrpcApplication, stream: Stream, head: CallHead) -> None:
         super().__init__(app, stream, head)
         self._on_gone: Callable[[], None] | None = None
         self._peer_ended = False
+        self._owed = 0  # bytes that have come and were not credited to the window
         self._readable: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._start(self._finish())
@@ -254,17 +252,15 @@ class StreamCall(Call):
             callback()
 
     async def receive(self) -> bytes | None:
-        """The next message; None when the client has finished sending, or is gone.
-
-        Raises ``GrpcError`` when the client breaks the protocol: let it end the call.
-        """
+        """The next message; None when the client has finished sending, or is gone."""
         while True:
             reader = self._reader
-            if reader is not None and reader.ready:
-                message = reader.ready.popleft()
-                size = len(message) + PREFIX_BYTES
-                self._stream.release(len(message) + QUEUED_MESSAGE_BYTES)
-                self._stream.consumed(size)
+            if reader is not None and reader.ready and not self.is_gone:
+                before = reader.kept_bytes
+                message = reader.take()
+                self._stream.release(before - reader.kept_bytes)
+                if not reader.ready:
+                    self._give_credit()
                 return message
             if self._peer_ended or self.is_gone:
                 return None
@@ -291,7 +287,10 @@ class StreamCall(Call):
             return
         try:
             if payload:
-                self._take(payload)
+                self._owed += len(payload)
+                if not self._feed(payload).ready:
+                    # A message may be larger than the window.
+                    self._give_credit()
             if ended:
                 self._peer_ended = True
                 if self._reader is not None and self._reader.incomplete:
@@ -301,19 +300,10 @@ class StreamCall(Call):
             self._tell()
         _wake(self._readable)
 
-    def _take(self, payload: bytes) -> None:
-        reader = self._reader
-        before = 0 if reader is None else len(reader.ready)
-        reader = self._feed(payload)
-        ready = reader.ready
-        kept = 0
-        for index in range(before, len(ready)):
-            size = len(ready[index])
-            kept += size + PREFIX_BYTES
-            if not self._stream.hold(size + QUEUED_MESSAGE_BYTES):
-                raise TOO_MUCH_HELD
-        # A message may be larger than the window: what is not complete yet must not close it.
-        self._stream.consumed(max(0, len(payload) - kept))
+    def _give_credit(self) -> None:
+        """The handler has caught up: the client may send more."""
+        self._stream.consumed(self._owed)
+        self._owed = 0
 
     def writable(self) -> None:
         _wake(self._writable)
@@ -333,26 +323,16 @@ class StreamCall(Call):
             self._on_gone()
 
     async def _finish(self) -> None:
-        error: GrpcError | None = None
         try:
             await self._head.stream(self)
-        except BaseException as raised:
-            error = self._error_of(raised)
-            if not isinstance(raised, (Exception, asyncio.CancelledError)):
-                raise
+        except (Exception, asyncio.CancelledError) as error:
+            self._end(self._error_of(error))
+        else:
+            self._end(None)
         finally:
-            self._end(error)
             self._app.running.discard(self)
 
 
 def _wake(future: asyncio.Future[None] | None) -> None:
     if future is not None and not future.done():
         future.set_result(None)
-
-
-def refuse(stream: Stream, block: bytes) -> None:
-    """Answer a request that becomes no call."""
-    stream.send_only_headers(block)
-
-
-__all__ = ["Call", "ErrorCode", "StreamCall", "UnaryCall"]

@@ -6,7 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from hatchet_engine.transports.http2.calls import Call, Metadata, StreamCall, UnaryCall, UnaryFunction
+from hatchet_engine.transports.http2.calls import (
+    Call,
+    Metadata,
+    StreamCall,
+    UnaryCall,
+    UnaryFunction,
+)
 from hatchet_engine.transports.http2.deadlines import Deadlines, parse_timeout
 from hatchet_engine.transports.http2.header_blocks import encode_fields
 from hatchet_engine.transports.http2.limits import Times
@@ -47,12 +53,13 @@ async def _no_stream(call: StreamCall) -> None:
 class CallHead:
     """What the head of a request means; shared by all calls with the same one."""
 
-    __slots__ = ("at_once", "gzip", "metadata", "path", "refusal", "stream", "timeout_s", "unary")
+    __slots__ = ("at_once", "gzip", "is_unary", "metadata", "path", "refusal", "stream", "timeout_s", "unary")
 
     def __init__(self, request: Request, methods: Mapping[str, Method]) -> None:
         self.path = request.path
         self.metadata: Metadata = request.fields
-        self.unary: UnaryFunction | None = None
+        self.is_unary = False
+        self.unary: UnaryFunction = _no_unary
         self.stream: StreamFunction = _no_stream
         self.at_once = False
         self.timeout_s: float | None = None
@@ -60,7 +67,7 @@ class CallHead:
         self.refusal = self._refusal(request)
         method = methods.get(request.path)
         if isinstance(method, UnaryMethod):
-            self.unary, self.at_once = method.handle, method.at_once
+            self.is_unary, self.unary, self.at_once = True, method.handle, method.at_once
         elif method is not None:
             self.stream = method.handle
         elif self.refusal is None:
@@ -117,7 +124,7 @@ class GrpcApplication:
         if head.refusal is not None:
             stream.send_only_headers(head.refusal)
             return NOBODY
-        if head.unary is not None:
+        if head.is_unary:
             return UnaryCall(self, stream, head)
         return StreamCall(self, stream, head)
 

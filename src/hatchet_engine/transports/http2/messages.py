@@ -8,6 +8,7 @@ from collections import deque
 from hatchet_engine.transports.http2.status import GrpcError, Status
 
 PREFIX_BYTES = 5
+QUEUED_MESSAGE_BYTES = 128  # of memory, beside the message
 _GZIP = 31  # tells zlib to expect gzip's header and checksum
 
 
@@ -19,7 +20,7 @@ def framed(message: bytes) -> bytes:
 class MessageReader:
     """Takes bytes in pieces, gives whole messages. Raises ``GrpcError``."""
 
-    __slots__ = ("_body", "_bytes_max", "_gzip", "_missing", "_prefix", "ready")
+    __slots__ = ("_body", "_bytes_max", "_gzip", "_missing", "_prefix", "kept_bytes", "ready")
 
     def __init__(self, bytes_max: int, gzip: bool) -> None:
         self._bytes_max = bytes_max
@@ -28,15 +29,17 @@ class MessageReader:
         self._body = bytearray()  # of the message under way, when it comes in several pieces
         self._missing = -1  # bytes of the message under way; -1: its prefix is not complete
         self.ready: deque[bytes] = deque()
+        self.kept_bytes = 0  # of memory: for what is ready, and for what is not
 
     @property
     def incomplete(self) -> bool:
         return bool(self._prefix)
 
-    @property
-    def pending_bytes(self) -> int:
-        """Of the message that is not complete."""
-        return len(self._body)
+    def take(self) -> bytes:
+        """The first that is ready."""
+        message = self.ready.popleft()
+        self.kept_bytes -= len(message) + QUEUED_MESSAGE_BYTES
+        return message
 
     def feed(self, data: bytes) -> None:
         position, size = 0, len(data)
@@ -54,8 +57,10 @@ class MessageReader:
             self._missing -= len(part)
             if self._missing:
                 self._body += part
+                self.kept_bytes += len(part)
                 continue
             if self._body:
+                self.kept_bytes -= len(self._body)
                 self._body += part
                 part = bytes(self._body)
                 self._body = bytearray()
@@ -78,6 +83,7 @@ class MessageReader:
         self._prefix = b""
         self._missing = -1
         self.ready.append(message)
+        self.kept_bytes += len(message) + QUEUED_MESSAGE_BYTES
 
 
 def too_large(size: int, bytes_max: int) -> GrpcError:

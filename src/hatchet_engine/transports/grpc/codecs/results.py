@@ -9,9 +9,8 @@ from hatchet_protocol.times import set_timestamp
 
 # More than this does not go into one event: clients take 4 MiB per message.
 RESULTS_BYTES_MAX = 3 * 1024 * 1024
-# An empty error would look like success to every SDK.
+# A failure with an empty error would look like success to every SDK.
 NO_ERROR_TEXT = "The task failed without an error text."
-CANCELLED_TEXT = "The task was cancelled."
 
 
 def run_event(result: RunResult, asked_id: str) -> WorkflowRunEvent:
@@ -51,7 +50,9 @@ def _result(task: TaskResult, error: str | None) -> StepRunResult:
     if task.status is Status.COMPLETED:
         result.output = task.output or ""
     elif task.status is Status.CANCELLED:
-        result.error = error or CANCELLED_TEXT
+        # Present but empty: programs for the official SDKs rely on a cancelled run's result being
+        # empty and not an error (CX-13, DAG-8, BA-7).
+        result.error = ""
     else:
         result.error = error or NO_ERROR_TEXT
     return result
