@@ -45,6 +45,10 @@ class CommandError(Exception):
         self.code = code
 
 
+WHOLE_COLUMNS = ("id", "run", "task")
+CUT_COLUMNS = ("error",)
+
+
 def errors() -> Console:
     """Standard error, for people."""
     return Console(stderr=True, highlight=False)
@@ -78,12 +82,19 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     if not rows:
         note(empty)
         return
+    Console(highlight=False).print(make_table(headers, rows))
+
+
+def make_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Ids stay whole, so that they can be copied; long errors are cut; the rest is folded."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        table.add_column(header, overflow="fold")
+        whole = header in WHOLE_COLUMNS
+        cut = header in CUT_COLUMNS
+        table.add_column(header, no_wrap=whole or cut, overflow="ellipsis" if cut else "fold")
     for row in rows:
         table.add_row(*(cell(value) for value in row))
-    Console(highlight=False).print(table)
+    return table
 
 
 def print_fields(fields: Sequence[tuple[str, object]]) -> None:

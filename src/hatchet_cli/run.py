@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hatchet_cli import output
+from hatchet_cli import failures, output
 from hatchet_cli.durations import read_duration
 
 FINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
@@ -86,7 +86,7 @@ def run(
     elif outcome["status"] == "COMPLETED":
         output.print_json(outcome.get("output"))
     if outcome["status"] != "COMPLETED":
-        reason = outcome.get("errorMessage") or "no reason given"
+        reason = failures.brief(outcome.get("errorMessage")) or "no reason given"
         raise output.CommandError(
             f"run {run_id} ended {outcome['status']}: {reason}", hint=f"hatchet runs get {run_id}"
         )

@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from hatchet_cli import output
+from hatchet_cli import failures, output
 from hatchet_cli.durations import read_duration
 from hatchet_cli.run import FINAL_STATUSES, wait_for_end
 from hatchet_cli.workflows import workflow_ids
+
+RUN_COLUMNS = ("run", "workflow", "status", "began", "took", "error")
 
 REFRESH_INTERVAL_S = 1.0
 LIST_LIMIT_MAX = 1_000
@@ -75,7 +77,7 @@ def list_runs(
         output.print_json(rows)
         return
     output.print_table(
-        ["run", "workflow", "status", "began", "took", "error"],
+        RUN_COLUMNS,
         [_row(row) for row in rows],
         empty=f"no runs within {since}",
     )
@@ -107,7 +109,7 @@ def get_run(
             ("metadata", outcome.get("additionalMetadata")),
             ("input", outcome.get("input")),
             ("output", outcome.get("output")),
-            ("error", outcome.get("errorMessage")),
+            ("error", failures.full(outcome.get("errorMessage"))),
         ]
     )
     tasks = details.get("tasks") or []
@@ -121,7 +123,7 @@ def get_run(
                     task["status"],
                     task.get("attempt"),
                     output.duration(task.get("duration")),
-                    task.get("errorMessage"),
+                    failures.brief(task.get("errorMessage")),
                 ]
                 for task in tasks
             ],
@@ -160,7 +162,8 @@ def watch(
         output.print_plain(f"{run} {outcome['status']} {took}".rstrip())
     if outcome["status"] != "COMPLETED":
         raise output.CommandError(
-            outcome.get("errorMessage") or f"the run ended {outcome['status']}"
+            failures.brief(outcome.get("errorMessage")) or f"the run ended {outcome['status']}",
+            hint=f"hatchet runs get {run}",
         )
 
 
@@ -275,23 +278,17 @@ def _watch_latest(api: Any, timeout_s: float | None, *, as_json: bool) -> None:
 
 
 def _live_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in ("run", "workflow", "status", "began", "took", "error"):
-        table.add_column(header)
-    for row in rows:
-        table.add_row(*(output.cell(value) for value in _row(row)))
-    return table
+    return output.make_table(RUN_COLUMNS, [_row(row) for row in rows])
 
 
 def _row(row: dict[str, Any]) -> list[object]:
-    error = (row.get("errorMessage") or "").strip().splitlines()
     return [
         row["metadata"]["id"],
         row.get("workflowName") or row["displayName"],
         row["status"],
         output.ago(row.get("startedAt") or row.get("createdAt")),
         output.duration(row.get("duration")) if row["status"] in FINAL_STATUSES else "",
-        error[-1] if error else "",
+        failures.brief(row.get("errorMessage")),
     ]
 
 

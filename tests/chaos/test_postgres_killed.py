@@ -16,7 +16,7 @@ from tests.chaos.load import Load
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 TASKS = 3_000
-AWAY_S = 7.0  # longer than the engine keeps its callers waiting
+AWAY_S = 4.0  # longer than the engine keeps its callers waiting
 
 
 async def _kill_writer(cluster: Cluster) -> None:

@@ -201,10 +201,10 @@ class Harness:
 
 
 @asynccontextmanager
-async def running_engine(
+async def standing_engine(
     dsn: str, *, clock: ManualClock | None = None, limits: Limits | None = None, seed: int = 1
 ) -> AsyncIterator[Harness]:
-    """Start an engine on a migrated database; stops it at the end."""
+    """An engine on a migrated database, with everything around it, that owns nothing yet."""
     clock = clock or ManualClock(START_MS)
     subscriptions, watchers = Subscriptions(), RunWatchers()
     engine = Engine(
@@ -225,20 +225,33 @@ async def running_engine(
         "values ($1, 'default', 'default', now(), now()) on conflict do nothing",
         TENANT,
     )
-    writer = await asyncpg.connect(dsn)
-    await prepare_writer(writer)
-    await engine.take_over(writer)
-    loop = asyncio.create_task(engine.run())
     lookups = asyncio.create_task(subscriptions.run())
     try:
         yield Harness(engine, clock, pool, subscriptions, watchers)
-        engine.stop()
-        async with asyncio.timeout(10):
-            await loop
     finally:
-        loop.cancel()
         lookups.cancel()
-        await asyncio.gather(loop, lookups, return_exceptions=True)
-        if not writer.is_closed():
-            await writer.close()
+        await asyncio.gather(lookups, return_exceptions=True)
         await pool.close()
+
+
+@asynccontextmanager
+async def running_engine(
+    dsn: str, *, clock: ManualClock | None = None, limits: Limits | None = None, seed: int = 1
+) -> AsyncIterator[Harness]:
+    """Start an engine on a migrated database; stops it at the end."""
+    async with standing_engine(dsn, clock=clock, limits=limits, seed=seed) as harness:
+        engine = harness.engine
+        writer = await asyncpg.connect(dsn)
+        await prepare_writer(writer)
+        await engine.take_over(writer)
+        loop = asyncio.create_task(engine.run())
+        try:
+            yield harness
+            engine.stop()
+            async with asyncio.timeout(10):
+                await loop
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+            if not writer.is_closed():
+                await writer.close()

@@ -111,6 +111,13 @@ class Program:
         """Send it a signal; its children get none."""
         self._process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Stop it and its children without their noticing."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """End it and its children at once, as a power failure would."""
         with suppress(ProcessLookupError):

@@ -54,6 +54,13 @@ class Bench:
         """The worker with a single slot."""
         return self._shared(sdk, "narrow", 1)
 
+    def stop_worker(self, sdk: Sdk) -> None:
+        """Stop the worker with many slots, if it runs; `worker` starts it again."""
+        worker = self._workers.pop((sdk.name, "all"), None)
+        if worker is not None:
+            worker.program.terminate()
+            worker.program.wait()
+
     def new_worker(self, sdk: Sdk, name: str) -> Worker:
         """A worker for one test, listening."""
         worker = self._start_worker(sdk, name, "all", 100)

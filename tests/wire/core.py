@@ -1,7 +1,7 @@
 """What every official SDK must be able to do; subclassed for each of them.
 
-    class TestCore(CoreTests):
-        sdk = TYPESCRIPT
+class TestCore(CoreTests):
+    sdk = TYPESCRIPT
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.wire.sdks import Client, Sdk, SdkError, Worker, new_key
 
 
 class CoreTests:
-    """Each test asks the client program for something and sees what worker and engine make of it."""
+    """Each test asks the client program for something and sees what comes of it."""
 
     sdk: ClassVar[Sdk]
     draining_statuses: ClassVar[tuple[str, ...]]  # of a worker that finishes its last tasks
@@ -136,9 +136,7 @@ class CoreTests:
         client.call("cancel", run_id=run_id)
         assert not waiting.result()
 
-    def test_cancel_a_queued_task(
-        self, client: Client, narrow_worker: Worker, key: str
-    ) -> None:
+    def test_cancel_a_queued_task(self, client: Client, narrow_worker: Worker, key: str) -> None:
         holder = new_key()
         holding = client.begin_run("narrow-hold", holder)
         narrow_worker.wait_event(holder, "start")
@@ -193,7 +191,6 @@ class CoreTests:
         run = client.wait_status(run_id, "COMPLETED")
         assert run["output"]["number"] == 5
         assert run["tasks"][0]["output"]["number"] == 5
-        assert {"QUEUED", "ASSIGNED", "STARTED", "FINISHED"} - set(run["events"]) == set()
         assert client.call("get_status", run_id=run_id) == "COMPLETED"
         details = client.call("get_details", run_id=run_id)
         assert details["done"]
@@ -248,12 +245,8 @@ class CoreTests:
         assert client.worker_status(worker) == "ACTIVE"
 
     def test_workflow_is_listed(self, client: Client) -> None:
-        found = client.call("workflows", name=self.namespaced("echo"))
-        assert self.namespaced("echo") in [one["name"] for one in found]
-
-    def namespaced(self, name: str) -> str:
-        namespace = self.sdk.environ.get("HATCHET_CLIENT_NAMESPACE")
-        return f"{namespace}_{name}" if namespace else name
+        found = client.call("workflows", name=self.sdk.namespaced("echo"))
+        assert self.sdk.namespaced("echo") in [one["name"] for one in found]
 
     # --- drain ------------------------------------------------------------------------------
 

@@ -75,14 +75,26 @@ class Client:
         return self.begin_run(task, key, **options).result()
 
     def begin_run(
-        self, task: str, key: str, *, metadata: Any = None, priority: int | None = None, **input: Any
+        self,
+        task: str,
+        key: str,
+        *,
+        metadata: Any = None,
+        priority: int | None = None,
+        **input: Any,
     ) -> Call:
         return self.begin(
             "run", task=task, input={"key": key, **input}, metadata=metadata, priority=priority
         )
 
     def start(
-        self, task: str, key: str, *, metadata: Any = None, priority: int | None = None, **input: Any
+        self,
+        task: str,
+        key: str,
+        *,
+        metadata: Any = None,
+        priority: int | None = None,
+        **input: Any,
     ) -> str:
         """Trigger a task and return the id of the run."""
         run_id: str = self.call(
@@ -102,7 +114,7 @@ class Client:
     def worker_status(self, worker: Worker) -> str | None:
         """The status of a worker as the SDK sees it; None if it is not listed."""
         for one in self.call("workers"):
-            if one["name"].rpartition("_")[2] == worker.name:
+            if one["name"] == worker.name:
                 status: str | None = one["status"]
                 return status
         return None
@@ -127,7 +139,7 @@ class Client:
 
 
 class Worker:
-    """A worker program."""
+    """A worker program; `name` is the one it is listed under."""
 
     def __init__(self, program: Program, name: str, gates: Path) -> None:
         self.program = program
@@ -154,9 +166,9 @@ class Worker:
         ]
         return [e for e in found if e["key"] == key and kind in (None, e["kind"])]
 
-    def open_gate(self, key: str) -> None:
-        """Let the `hold` task with that key go on."""
-        (self._gates / key).touch()
+    def open_gate(self, key: str, attempt: int | None = None) -> None:
+        """Let the `hold` task with that key go on: all its attempts, or one."""
+        (self._gates / (key if attempt is None else f"{key}.{attempt}")).touch()
 
 
 @dataclass
@@ -175,7 +187,13 @@ class Sdk:
         gates.mkdir(exist_ok=True)
         command = [*self.worker_command, name, tasks, str(slots)]
         environ = {"WIRE_GATES": str(gates)}
-        return Worker(self._start(f"{self.name} {name}", command, server, environ), name, gates)
+        program = self._start(f"{self.name} {name}", command, server, environ)
+        return Worker(program, self.namespaced(name), gates)
+
+    def namespaced(self, name: str) -> str:
+        """How a worker or workflow of that name is listed."""
+        namespace = self.environ.get("HATCHET_CLIENT_NAMESPACE")
+        return f"{namespace}_{name}" if namespace else name
 
     def start_client(self, server: Server) -> Client:
         program = self._start(f"{self.name} client", self.client_command, server, {})

@@ -122,30 +122,35 @@ async def bind(host: str, port: int) -> list[socket.socket]:
                 raise
 
 
-def _bind_all(addresses: Sequence[tuple[int, tuple[object, ...]]], port: int) -> list[socket.socket]:
+def _bind_all(
+    addresses: Sequence[tuple[int, tuple[object, ...]]], port: int
+) -> list[socket.socket]:
+    made: list[socket.socket] = []
     bound: list[socket.socket] = []
-    listening: list[socket.socket] = []
+    missing: OSError | None = None
     try:
         for family, address in addresses:
             try:
                 one = socket.socket(family, socket.SOCK_STREAM)
-                bound.append(one)
+                made.append(one)
                 one.setblocking(False)
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 one.bind((address[0], port, *address[2:]))
             except OSError as error:
-                # A host may have addresses of a family that this machine does not have.
-                if error.errno not in _NO_SUCH_ADDRESS or not (listening or len(addresses) > 1):
+                # A name may have addresses of a family that this machine does not have.
+                if error.errno not in _NO_SUCH_ADDRESS:
                     raise
+                missing = error
                 continue
             port = one.getsockname()[1]
-            listening.append(one)
-    except BaseException:
-        for one in bound:
-            one.close()
-        raise
-    for one in set(bound) - set(listening):
-        one.close()
-    return listening
+            bound.append(one)
+        if missing is not None and not bound:
+            raise missing
+        return bound
+    finally:
+        failed = len(bound) < len(addresses) and missing is None
+        for one in made:
+            if failed or one not in bound:
+                one.close()

@@ -109,6 +109,7 @@ async def get(run_id: str) -> Any:
         "input": details.run.input,
         "metadata": details.run.additional_metadata,
         "name": details.run.display_name,
+        "started": details.run.started_at is not None,
         "tasks": [
             {
                 "id": task.task_external_id,
@@ -119,7 +120,6 @@ async def get(run_id: str) -> Any:
             }
             for task in details.tasks
         ],
-        "events": [event.event_type.value for event in details.task_events],
     }
 
 

@@ -41,9 +41,10 @@ def tell(kind: str, job: Job, ctx: Context, **fields: Any) -> None:
 
 
 async def wait_for_gate(job: Job, ctx: Context) -> None:
-    """Go on when the test says so."""
+    """Go on when the test says so, to all attempts or to this one."""
+    gates = (GATES / job.key, GATES / f"{job.key}.{ctx.retry_count}")
     try:
-        while not (GATES / job.key).exists():
+        while not any(gate.exists() for gate in gates):
             await asyncio.sleep(0.02)
     except asyncio.CancelledError:
         tell("cancelled", job, ctx)
@@ -91,9 +92,7 @@ async def backing_off(job: Job, ctx: Context) -> Done:
     return Done(key=job.key, retry_count=ctx.retry_count)
 
 
-@hatchet.task(
-    name="slow", input_validator=Job, retries=1, execution_timeout=timedelta(seconds=1)
-)
+@hatchet.task(name="slow", input_validator=Job, retries=1, execution_timeout=timedelta(seconds=1))
 async def slow(job: Job, ctx: Context) -> Done:
     tell("start", job, ctx)
     if ctx.retry_count < job.fails:
@@ -113,6 +112,7 @@ async def extended(job: Job, ctx: Context) -> Done:
 async def hold(job: Job, ctx: Context) -> Done:
     tell("start", job, ctx)
     await wait_for_gate(job, ctx)
+    tell("end", job, ctx)
     return Done(key=job.key, retry_count=ctx.retry_count)
 
 

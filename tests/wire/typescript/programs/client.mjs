@@ -26,7 +26,7 @@ const calls = {
   // --- runs ---
 
   get: async ({ run_id }) => {
-    const { run, tasks: found, taskEvents } = await hatchet.runs.get(run_id);
+    const { run, tasks: found } = await hatchet.runs.get(run_id);
     return {
       status: run.status,
       output: run.output,
@@ -34,6 +34,7 @@ const calls = {
       input: run.input,
       metadata: run.additionalMetadata,
       name: run.displayName,
+      started: Boolean(run.startedAt),
       tasks: found.map((task) => ({
         id: task.taskExternalId,
         status: task.status,
@@ -41,7 +42,6 @@ const calls = {
         error: task.errorMessage,
         output: task.output,
       })),
-      events: taskEvents.map((event) => event.eventType),
     };
   },
 

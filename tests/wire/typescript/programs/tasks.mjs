@@ -16,9 +16,10 @@ function tell(kind, input, ctx, fields = {}) {
   console.log(`event ${JSON.stringify({ ...event, ...fields })}`);
 }
 
-/** Go on when the test says so. */
+/** Go on when the test says so, to all attempts or to this one. */
 async function waitForGate(input, ctx) {
-  while (!existsSync(join(GATES, input.key))) {
+  const gates = [input.key, `${input.key}.${ctx.retryCount()}`].map((name) => join(GATES, name));
+  while (!gates.some((gate) => existsSync(gate))) {
     if (ctx.cancelled) {
       tell('cancelled', input, ctx);
       throw new Error('cancelled');
@@ -103,6 +104,7 @@ const hold = hatchet.task({
   fn: async (input, ctx) => {
     tell('start', input, ctx);
     await waitForGate(input, ctx);
+    tell('end', input, ctx);
     return done(input, ctx);
   },
 });

@@ -1,0 +1,212 @@
+-- Made by scripts/dump_schema.py from the migrations. Do not edit.
+
+create table api_token (
+    id uuid not null,
+    tenant_id uuid not null,
+    name text not null,
+    created_at timestamp with time zone not null,
+    expires_at timestamp with time zone not null,
+    revoked_at timestamp with time zone,
+    constraint api_token_pkey PRIMARY KEY (id),
+    constraint api_token_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+CREATE INDEX api_token_tenant ON public.api_token USING btree (tenant_id, created_at);
+
+create table assignment (
+    task_id uuid not null,
+    tenant_id uuid not null,
+    queue_id bigint not null,
+    version_id uuid not null,
+    step smallint not null,
+    attempt integer not null,
+    worker_id uuid not null,
+    app_retries smallint not null,
+    internal_retries smallint not null,
+    assigned_ms bigint not null,
+    deadline_ms bigint not null,
+    started_ms bigint,
+    released boolean not null default false,
+    demand jsonb,
+    constraint assignment_pkey PRIMARY KEY (task_id)
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=80);
+
+create table delayed_item (
+    task_id uuid not null,
+    due_ms bigint not null,
+    queue_id bigint not null,
+    tenant_id uuid not null,
+    version_id uuid not null,
+    step smallint not null,
+    attempt integer not null,
+    app_retries smallint not null,
+    internal_retries smallint not null,
+    demand jsonb,
+    constraint delayed_item_pkey PRIMARY KEY (task_id)
+);
+CREATE INDEX delayed_item_due ON public.delayed_item USING btree (due_ms);
+
+create table outcome (
+    tenant_id uuid not null,
+    id uuid not null,
+    status smallint not null,
+    attempt integer not null,
+    finished_at timestamp with time zone not null,
+    assigned_at timestamp with time zone,
+    started_at timestamp with time zone,
+    worker_id uuid,
+    output text,
+    error text,
+    constraint outcome_pkey PRIMARY KEY (tenant_id, id)
+) partition by RANGE (id);
+CREATE INDEX outcome_not_completed ON ONLY public.outcome USING btree (tenant_id, status, id) WHERE (status <> 2);
+
+create table queue (
+    id bigint not null generated always as identity,
+    tenant_id uuid not null,
+    action text not null,
+    constraint queue_pkey PRIMARY KEY (id),
+    constraint queue_tenant_id_action_key UNIQUE (tenant_id, action)
+);
+
+create table queue_item (
+    queue_id bigint not null,
+    rank smallint not null,
+    task_id uuid not null,
+    tenant_id uuid not null,
+    version_id uuid not null,
+    step smallint not null,
+    attempt integer not null,
+    app_retries smallint not null,
+    internal_retries smallint not null,
+    queued_ms bigint not null,
+    schedule_timeout_ms bigint not null,
+    demand jsonb,
+    constraint queue_item_pkey PRIMARY KEY (queue_id, rank, task_id)
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+CREATE INDEX queue_item_schedule_timeout ON public.queue_item USING btree (schedule_timeout_ms);
+
+create table schema_version (
+    number integer not null,
+    name text not null,
+    constraint schema_version_pkey PRIMARY KEY (number)
+);
+
+create table setting (
+    name text not null,
+    value jsonb not null,
+    constraint setting_pkey PRIMARY KEY (name)
+);
+
+create table shard (
+    id smallint not null,
+    epoch bigint not null default 0,
+    owner uuid,
+    owner_name text,
+    lease_until timestamp with time zone,
+    constraint shard_pkey PRIMARY KEY (id)
+);
+
+create table task (
+    tenant_id uuid not null,
+    id uuid not null,
+    run_id uuid not null,
+    kind smallint not null,
+    workflow_id uuid not null,
+    version_id uuid not null,
+    step smallint not null,
+    priority smallint not null,
+    created_at timestamp with time zone not null,
+    input text not null,
+    metadata jsonb,
+    parent_task_id uuid,
+    child_index integer,
+    child_key text,
+    demand jsonb,
+    trigger jsonb,
+    constraint task_pkey PRIMARY KEY (tenant_id, id)
+) partition by RANGE (id);
+CREATE INDEX task_metadata ON ONLY public.task USING gin (metadata jsonb_path_ops) WHERE (metadata IS NOT NULL);
+CREATE INDEX task_parent ON ONLY public.task USING btree (parent_task_id, id) WHERE (parent_task_id IS NOT NULL);
+CREATE INDEX task_run ON ONLY public.task USING btree (run_id) WHERE (kind = 2);
+CREATE INDEX task_workflow ON ONLY public.task USING btree (workflow_id, id) WHERE (kind <> 2);
+
+create table task_event (
+    tenant_id uuid not null,
+    id uuid not null,
+    task_id uuid not null,
+    kind smallint not null,
+    attempt integer not null,
+    worker_id uuid,
+    message text,
+    data jsonb,
+    constraint task_event_pkey PRIMARY KEY (task_id, id)
+) partition by RANGE (id);
+
+create table task_log (
+    tenant_id uuid not null,
+    id uuid not null,
+    task_id uuid not null,
+    attempt integer not null,
+    at timestamp with time zone not null,
+    level text not null,
+    message text not null,
+    metadata jsonb,
+    constraint task_log_pkey PRIMARY KEY (tenant_id, id)
+) partition by RANGE (id);
+CREATE INDEX task_log_task ON ONLY public.task_log USING btree (task_id, id);
+
+create table tenant (
+    id uuid not null,
+    slug text not null,
+    name text not null,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    deleted_at timestamp with time zone,
+    constraint tenant_pkey PRIMARY KEY (id),
+    constraint tenant_slug_key UNIQUE (slug)
+);
+
+create table worker (
+    id uuid not null,
+    tenant_id uuid not null,
+    name text not null,
+    actions text[] not null,
+    slots jsonb not null,
+    labels jsonb not null default '{}'::jsonb,
+    runtime jsonb not null default '{}'::jsonb,
+    protocol text not null,
+    created_at timestamp with time zone not null,
+    last_heartbeat_at timestamp with time zone,
+    stream_opened_at timestamp with time zone,
+    paused boolean not null default false,
+    left_at timestamp with time zone,
+    constraint worker_pkey PRIMARY KEY (id)
+);
+CREATE INDEX worker_present ON public.worker USING btree (id) WHERE (left_at IS NULL);
+CREATE INDEX worker_tenant ON public.worker USING btree (tenant_id, created_at);
+
+create table workflow (
+    id uuid not null,
+    tenant_id uuid not null,
+    name text not null,
+    description text not null default ''::text,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    deleted_at timestamp with time zone,
+    constraint workflow_pkey PRIMARY KEY (id),
+    constraint workflow_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+CREATE UNIQUE INDEX workflow_name ON public.workflow USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+
+create table workflow_version (
+    id uuid not null,
+    tenant_id uuid not null,
+    workflow_id uuid not null,
+    number bigint not null,
+    digest bytea not null,
+    definition jsonb not null,
+    created_at timestamp with time zone not null,
+    constraint workflow_version_pkey PRIMARY KEY (id),
+    constraint workflow_version_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES workflow(id),
+    constraint workflow_version_workflow_id_number_key UNIQUE (workflow_id, number)
+);
