@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 EXIT_PROBLEM = 1
 EXIT_USAGE = 2
@@ -45,8 +46,7 @@ class CommandError(Exception):
         self.code = code
 
 
-WHOLE_COLUMNS = ("id", "run", "task")
-CUT_COLUMNS = ("error",)
+CUT_COLUMNS = ("error", "description", "actions")
 
 
 def errors() -> Console:
@@ -85,15 +85,25 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     Console(highlight=False).print(make_table(headers, rows))
 
 
+def _one_line(value: object) -> Text:
+    text = Text.from_markup(cell(value), overflow="ellipsis")
+    text.no_wrap = True
+    return text
+
+
 def make_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Ids stay whole, so that they can be copied; long errors are cut; the rest is folded."""
+    """Cells stay whole, so that ids can be copied; only long texts such as errors are cut."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        whole = header in WHOLE_COLUMNS
-        cut = header in CUT_COLUMNS
-        table.add_column(header, no_wrap=whole or cut, overflow="ellipsis" if cut else "fold")
+        # Only columns that may shrink give way in a narrow terminal; their cells stay one line.
+        table.add_column(header, no_wrap=header not in CUT_COLUMNS, overflow="fold")
     for row in rows:
-        table.add_row(*(cell(value) for value in row))
+        table.add_row(
+            *(
+                _one_line(value) if header in CUT_COLUMNS else cell(value)
+                for header, value in zip(headers, row, strict=True)
+            )
+        )
     return table
 
 

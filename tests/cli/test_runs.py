@@ -128,7 +128,7 @@ def test_list_filters_and_prints(api: FakeApi, hatchet: Hatchet) -> None:
             {"name": "greet-all", "metadata": {"id": "other"}},
         ]
     }
-    row = details("FAILED", errorMessage="Traceback\nValueError: [no] name")["run"]
+    row = details("FAILED", errorMessage="ValueError: [no] name\nTraceback")["run"]
     api.answers["GET", f"{STABLE}/workflow-runs"] = {"rows": [row], "pagination": {}}
 
     result = hatchet(
