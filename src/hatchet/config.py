@@ -6,6 +6,7 @@ Environment names are the upper-case field names after a prefix, `HATCHET_CLIENT
 """
 
 import logging
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -27,6 +28,16 @@ __all__ = [
     "OpenTelemetryConfig",
     "TenacityConfig",
 ]
+
+
+# Settings of the official SDK that a program may carry over although nothing here needs them.
+_WITHOUT_EFFECT = {
+    "listener_v2_timeout": "the stream is kept alive by heartbeats, not by a deadline",
+    "enable_force_kill_sync_threads": "a thread can't be ended safely from outside; look at "
+    "ctx.exit_flag in long loops",
+    "enable_thread_pool_monitoring": "threads are made on demand, there is no pool to watch",
+    "sync_result_poll_interval": "results are pushed, never polled",
+}
 
 
 class HTTPMethod(StrEnum):
@@ -278,6 +289,13 @@ class ClientConfig(_Settings):
             self.tls_config.server_name = host or "localhost"
         if self.debug:
             logging.getLogger("hatchet").setLevel(logging.DEBUG)
+        return self
+
+    @model_validator(mode="after")
+    def _name_what_has_no_effect(self) -> "ClientConfig":
+        for name, reason in _WITHOUT_EFFECT.items():
+            if name in self.model_fields_set and getattr(self, name):
+                warnings.warn(f"{name} has no effect here: {reason}", UserWarning, stacklevel=2)
         return self
 
     def apply_namespace(

@@ -44,7 +44,19 @@ async def test_tr_3_empty_input_is_an_empty_object(h: Harness, text: str) -> Non
     assert (await worker.next())[0].input == "{}"
 
 
-BAD = ["nope", "{", '{"a":1,}', "[]", "3", '"text"', "null", "true", '{"a":"\\u0000"}', "{}x", "\x00"]
+BAD = [
+    "nope",
+    "{",
+    '{"a":1,}',
+    "[]",
+    "3",
+    '"text"',
+    "null",
+    "true",
+    '{"a":"\\u0000"}',
+    "{}x",
+    "\x00",
+]
 
 
 @pytest.mark.parametrize("text", BAD)

@@ -142,7 +142,9 @@ async def test_what_fits_is_found_far_behind_what_does_not(h: Harness) -> None:
     worker = await h.worker(slots=2)
     await h.settle()
     assert await drain(h, worker) == small
-    assert h.engine.hot.queues[1 if 1 in h.engine.hot.queues else next(iter(h.engine.hot.queues))].depth == len(big)
+    assert h.engine.hot.queues[
+        1 if 1 in h.engine.hot.queues else next(iter(h.engine.hot.queues))
+    ].depth == len(big)
 
 
 async def test_full_workers_make_nobody_read_on(h: Harness) -> None:

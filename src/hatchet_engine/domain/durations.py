@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|m|h)")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(ms|s|m|h)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
-_BIG = re.compile(r"^(\d{1,8})([dwy])$")
+_BIG = re.compile(r"([0-9]{1,8})([dwy])\Z")
 _BIG_MS = {"d": 86_400_000, "w": 604_800_000, "y": 31_104_000_000}  # a year is 12 months of 30 days
 MAX_MS = 292 * 365 * 86_400_000
 
