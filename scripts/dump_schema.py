@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import difflib
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -91,7 +92,7 @@ async def dump_fresh() -> str:
     from hatchet_engine.store.migrate import migrate
 
     with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # as root, Postgres runs as another user
+        os.chmod(folder, 0o711)  # as root, Postgres runs as another user
         postgres = EmbeddedPostgres(Path(folder) / "data", durable=False)
         dsn = await postgres.start(supervise=False)
         try:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from hatchet_engine.app.embedded import EmbeddedPostgres
+from hatchet_engine.app.embedded import server as embedded
+from hatchet_engine.app.embedded.cluster import read_postmaster
 from tests.chaos.cluster import Cluster, chance, running_cluster, until
 from tests.chaos.load import Load
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
+KILLS = 15
 TASKS = 3_000
 AWAY_S = 4.0  # longer than the engine keeps its callers waiting
 
@@ -39,6 +47,39 @@ async def _keep_away(cluster: Cluster) -> None:
         if again not in (None, pid):
             pid = await _kill_postmaster(cluster)
         await asyncio.sleep(0.01)
+
+
+@pytest.mark.timeout(60)
+async def test_embedded_postgres_comes_back_whenever_it_is_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also in the very moment in which the supervisor looks whether it is there."""
+    random = chance()
+    monkeypatch.setattr(embedded, "RESTART_PAUSE_S_MAX", 0.1)
+    directory = Path(tempfile.mkdtemp(prefix="hatchet-test-"))
+    directory.chmod(0o711)
+    postgres = EmbeddedPostgres(directory, durable=False)
+    try:
+        dsn = await postgres.start()
+        killed: set[int] = set()
+        while len(killed) < KILLS:
+            postmaster = read_postmaster(directory / "postgres")
+            if postmaster is not None and postmaster.ready and postmaster.pid not in killed:
+                await asyncio.sleep(random.uniform(0, 0.012))
+                killed.add(postmaster.pid)
+                os.kill(postmaster.pid, signal.SIGKILL)
+            await asyncio.sleep(0.001)
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    connection = await asyncpg.connect(dsn)
+                    break
+                await asyncio.sleep(0.05)
+        assert await connection.fetchval("select 1") == 1
+        await connection.close()
+    finally:
+        await postgres.stop()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.mark.timeout(150)

@@ -51,7 +51,7 @@ async def test_q_2_later_high_overtakes_what_already_waits(h: Harness) -> None:
 
 
 async def test_q_3_priority_does_not_order_two_workflows(h: Harness) -> None:
-    """A shared worker with a slot for each: the LOW run of one starts beside the HIGH of another."""
+    """A worker with a slot for each: the LOW run of one starts beside the HIGH of another."""
     await h.put("a")
     await h.put("b")
     (low,) = await h.trigger("a", priority=1)

@@ -85,7 +85,7 @@ async def test_backlog_drains_in_exact_order_after_a_recovery(h: Harness) -> Non
 async def test_new_runs_join_a_backlog_in_their_place(h: Harness) -> None:
     """Half of them before the window's edge, half behind it."""
     await h.put()
-    keys = {run: -2 for run in await h.trigger(count=500, priority=2)}
+    keys = dict.fromkeys(await h.trigger(count=500, priority=2), -2)
     worker = await h.worker(slots=10)
     await h.settle()
     order = await take(h, worker)

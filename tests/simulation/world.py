@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from uuid import UUID
@@ -45,6 +46,7 @@ from tests.support.invariants import Tables, check_all, check_recovery
 
 NAMES = ("a", "b", "c", "d")
 HEARTBEAT_MS = 10_000
+_ATTEMPT = re.compile(r'"attempt":(\d+)')  # what reports say of themselves
 END_ROUNDS_MAX = 60
 IDLE_PATIENCE_S = 10
 
@@ -204,6 +206,10 @@ class World:
             now = tables.ended.get(task_id)
             if task_id not in self.replayed:
                 assert now == row, f"7: the end of {task_id} changed from {row} to {now}"
+        for task_id, row in tables.ended.items():
+            said = _ATTEMPT.search(row["result"] or "")
+            if said is not None:
+                assert int(said[1]) == row["attempt"], f"2: {task_id} ended by another attempt"
 
     def _check_attempts(self, tables: Tables) -> None:
         for rows in (tables.queued, tables.delayed, tables.assigned, tables.ended):
@@ -256,7 +262,7 @@ class World:
         for worker in self.workers:
             if worker.alive and worker.tasks:
                 reports = [
-                    Report(task_id, attempt, ReportKind.COMPLETED, "{}")
+                    Report(task_id, attempt, ReportKind.COMPLETED, f'{{"attempt":{attempt}}}')
                     for task_id, attempt in worker.tasks
                 ]
                 worker.tasks.clear()
@@ -364,9 +370,9 @@ class World:
         )
         payload = ""
         if kind is ReportKind.COMPLETED:
-            payload = draw.choice(("", '{"ok":1}', "not json"))
+            payload = draw.choice(("", f'{{"attempt":{attempt}}}', "not json"))
         elif kind is ReportKind.FAILED:
-            payload = "boom"
+            payload = f'"attempt":{attempt}'
         return Report(
             task_id,
             attempt,

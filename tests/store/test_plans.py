@@ -15,7 +15,6 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from hatchet_engine.domain import ids
 from hatchet_engine.store import partitions
 from hatchet_engine.store.migrate import migrate
 from hatchet_engine.store.partitions import DAY_MS

@@ -20,7 +20,6 @@ from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.workers import Worker
 
-
 # Where tasks live: few rows with many columns.
 _LIVE = """
 select 'queued' as place, task_id, rank, queue_id, tenant_id, version_id, step, attempt,
@@ -38,12 +37,14 @@ from assignment
 """
 # All others: many rows with few columns.
 _REST = """
-select 'task' as place, id as task_id, priority::integer as attempt, null::smallint as status
+select 'task' as place, id as task_id, priority::integer as attempt, null::smallint as status,
+       null as result
 from task
 union all
-select 'ended', id, attempt, status from outcome
+select 'ended', id, attempt, status, case when status = 2 then output else error end from outcome
 union all
-select 'worker', id, case when paused then 1 else 0 end, null from worker where left_at is null
+select 'worker', id, case when paused then 1 else 0 end, null, null
+from worker where left_at is null
 """
 
 Row = asyncpg.Record
@@ -215,9 +216,13 @@ def check_hot_equal(hot: Hot, fresh: Hot) -> None:
 def _picture(hot: Hot) -> dict[str, object]:
     return {
         "running": {
-            task_id: (running.worker.id, running.step.version.id, running.step.index)
-            + (running.deadline_ms,)
-            + tuple(getattr(running, name) for name in _RUNNING_FIELDS)
+            task_id: (
+                running.worker.id,
+                running.step.version.id,
+                running.step.index,
+                running.deadline_ms,
+                *tuple(getattr(running, name) for name in _RUNNING_FIELDS),
+            )
             for task_id, running in hot.running.items()
         },
         "depths": {queue.action: queue.depth for queue in hot.queues.values()},

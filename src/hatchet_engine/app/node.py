@@ -21,6 +21,13 @@ log = structlog.get_logger("hatchet.node")
 STANDBY_RETRY_S = 1.0  # how soon a waiting node looks again whether the shard is free
 RECONNECT_DELAYS_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 PATIENCE_S = 5.0  # callers wait so long for a lost database before they are told
+DATABASE_ERRORS = (
+    ConnectionLost,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 STATEMENTS_CACHED = 500  # a turn's statement is joined from parts: there are many combinations
 COMMAND_TIMEOUT_S = 70.0  # a statement that hangs longer means a dead connection
 
@@ -50,15 +57,14 @@ class Node:
                 failures = 0
                 if not owned:
                     await asyncio.sleep(STANDBY_RETRY_S)
-            except (
-                ConnectionLost,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                OSError,
-            ) as error:
+            except Exception as error:
                 if self._owned_for_s() > PATIENCE_S:
                     failures = 0  # a new incident, not one more failure of the last
-                log.warning("database_lost", error=str(error), failures=failures)
+                if isinstance(error, DATABASE_ERRORS):
+                    log.warning("database_lost", error=str(error), failures=failures)
+                else:
+                    # A defect. State that is read anew may help; a node that stands still never.
+                    log.exception("node_failed", failures=failures)
                 delay_s = RECONNECT_DELAYS_S[min(failures, len(RECONNECT_DELAYS_S) - 1)]
                 failures += 1
                 if failures * delay_s > PATIENCE_S or failures > len(RECONNECT_DELAYS_S):

@@ -109,8 +109,9 @@ class Subscriptions:
         try:
             rows = await history.outcome_results(self._pool, tenant_id, ids)
             results = [await self._result(row) for row in rows]
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            # The database is away; waiters keep waiting and are looked up again.
+        except Exception:
+            # The database is away, however that shows; waiters keep waiting and are looked up
+            # again. Nothing may end this loop.
             log.warning("result_lookup_failed", ids=len(ids), exc_info=True)
             self._lookups.setdefault(tenant_id, set()).update(ids)
             await asyncio.sleep(LOOKUP_RETRY_S)

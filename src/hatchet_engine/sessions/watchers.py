@@ -12,7 +12,6 @@ import orjson
 
 from hatchet_engine.turn.deliveries import RunEvent
 
-
 ENDED_KEPT_MAX = 1_000  # ended runs that may still get chunks
 
 

@@ -26,7 +26,13 @@ STALE_MS = 60_000  # how long a verdict may serve beyond that while the database
 STALE_STEP_MS = 1_000  # between two looks at a database that is away
 CHECK_TIMEOUT_S = 2.0
 
-_DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_DATABASE_AWAY = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # it broke off in the middle of an operation
+    OSError,
+    TimeoutError,
+)
 
 
 class _Verdict(NamedTuple):

@@ -16,4 +16,4 @@ class TestPython(RestartTests):
 
 class TestPythonOld(RestartTests):
     sdk = PYTHON_OLD
-    repeats_reports = False
+    connected_line = "listener established"

@@ -44,6 +44,7 @@ _DATABASE_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # it shuts down, or starts up
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # it broke off in the middle of an operation
     OSError,
     TimeoutError,
 )
