@@ -111,12 +111,12 @@ class Cluster:
         (pid,) = pids
         return pid
 
-    async def numbers(self, numbers: list[int] | None = None) -> dict[int, list[str]]:
-        """Task ids by the number in their input, of all or of some tasks."""
+    async def numbers(self) -> dict[int, list[str]]:
+        """Task ids by the number in their input."""
         found: dict[int, list[str]] = {}
         for row in await self.fetch("select id, (input::jsonb ->> 'number')::int as n from task"):
             found.setdefault(row["n"], []).append(str(row["id"]))
-        return found if numbers is None else {n: found.get(n, []) for n in numbers}
+        return found
 
     async def events(self, kind: int) -> list[Attempt]:
         rows = await self.fetch("select task_id, attempt from task_event where kind = $1", kind)
@@ -183,8 +183,8 @@ def running_cluster(directory: Path, **settings: str) -> Iterator[Cluster]:
             cluster.close()
 
 
-def chance(seed: int | None = None) -> random.Random:
+def chance() -> random.Random:
     """Randomness whose seed stands in the output of a failed test (CHAOS_SEED sets it)."""
-    chosen = int(os.environ.get("CHAOS_SEED") or seed or random.SystemRandom().getrandbits(32))
-    print(f"CHAOS_SEED={chosen}")
-    return random.Random(chosen)
+    seed = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().getrandbits(32))
+    print(f"CHAOS_SEED={seed}")
+    return random.Random(seed)

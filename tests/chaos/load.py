@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from hatchet import EngineUnavailableError, HatchetCallError, TriggerOutcomeUnknownError
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import REASSIGNED, Cluster
 from tests.chaos.tasks import Done, Work
 
 RESULT_TIMEOUT_S = 90.0
@@ -97,7 +97,7 @@ class Load:
             assert counts in ({0}, {1}), f"a trigger is stored in part or twice: {numbers}"
         for numbers in self.refused:
             assert not any(number in stored for number in numbers), "refused, but stored"
-        moved = Counter(task_id for task_id, _ in await cluster.events(4))
+        moved = Counter(task_id for task_id, _ in await cluster.events(REASSIGNED))
         for number, done in self.done.items():
             least = self._expected[number]
             (task_id,) = stored[number]

@@ -287,7 +287,7 @@ class EmbeddedPostgres:
                 except Exception as error:
                     # Whatever it is, it must not end the supervisor: a connection that breaks at
                     # the wrong moment also shows as an error of the client library's own state.
-                    log.error("embedded_postgres_restart_failed", error=repr(error))
+                    log.error("embedded_postgres_restart_failed", error=str(error) or repr(error))
                     await self._stop_process()
             log.info("embedded_postgres_restarted", data_dir=str(self.data_dir), pid=self.pid)
 

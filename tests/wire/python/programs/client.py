@@ -240,11 +240,7 @@ async def workflow(workflow_id: str) -> Any:
         "name": found.name,
         "versions": len(found.versions or []),
         "version_workflow_id": version_found.workflow_id,
-        "tasks": [
-            {"name": step.readable_id, "action": step.action, "timeout": step.timeout}
-            for job in version_found.jobs or []
-            for step in job.steps
-        ],
+        "has_config": bool(version_found.workflow_config),
     }
 
 
