@@ -55,6 +55,7 @@ check: $(DEV_STAMP) ## Check format, lint, types, import contracts and generated
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/gen_protocol.py --check
+	$(BIN)/python scripts/dump_schema.py --check
 
 .PHONY: format
 format: $(DEV_STAMP) ## Format the code and repair what the linter can

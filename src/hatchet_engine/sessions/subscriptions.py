@@ -28,11 +28,14 @@ LOOKUP_RETRY_S = 1.0
 
 
 class Subscriptions:
-    """All waiters of this node; call :meth:`attach` before :meth:`run`."""
+    """All waiters of this node; call :meth:`attach` before :meth:`run`.
+
+    A waiter belongs to one tenant and hears of that tenant's runs only, whatever ids it names.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[UUID, set[RunSubscriber]] = {}
-        self._ids_of: dict[RunSubscriber, set[UUID]] = {}
+        self._waiting: dict[UUID, dict[UUID, set[RunSubscriber]]] = {}  # tenant -> run -> waiters
+        self._ids_of: dict[RunSubscriber, tuple[UUID, set[UUID]]] = {}  # -> its tenant, its ids
         self._lookups: dict[UUID, set[UUID]] = {}  # tenant -> ids to look up in the table
         self._wake = asyncio.Event()
         self._pool: asyncpg.Pool | None = None
@@ -51,9 +54,10 @@ class Subscriptions:
 
     def add(self, tenant_id: UUID, subscriber: RunSubscriber, ids: Sequence[UUID]) -> None:
         """Like :meth:`subscribe` for runs that were just created: the table needs no look."""
-        mine = self._ids_of.setdefault(subscriber, set())
+        owner, mine = self._ids_of.setdefault(subscriber, (tenant_id, set()))
+        assert owner == tenant_id, "a waiter belongs to one tenant"
         mine.update(ids)
-        waiting = self._waiting
+        waiting = self._waiting.setdefault(tenant_id, {})
         for id in ids:
             present = waiting.get(id)
             if present is None:
@@ -63,35 +67,38 @@ class Subscriptions:
 
     def unsubscribe(self, subscriber: RunSubscriber, ids: Sequence[UUID] | None = None) -> None:
         """Forget some ids of a subscriber, or all of them (None)."""
-        mine = self._ids_of.get(subscriber)
-        if mine is None:
+        known = self._ids_of.get(subscriber)
+        if known is None:
             return
+        tenant_id, mine = known
+        waiting = self._waiting.get(tenant_id, {})
         for id in list(mine) if ids is None else ids:
             mine.discard(id)
-            present = self._waiting.get(id)
+            present = waiting.get(id)
             if present is not None:
                 present.discard(subscriber)
                 if not present:
-                    del self._waiting[id]
+                    del waiting[id]
         if not mine:
             del self._ids_of[subscriber]
 
-    def awaited(self, run_id: UUID) -> bool:
-        return run_id in self._waiting
+    def awaited(self, tenant_id: UUID, run_id: UUID) -> bool:
+        waiting = self._waiting.get(tenant_id)
+        return waiting is not None and run_id in waiting
 
-    def deliver(self, results: Sequence[RunResult]) -> None:
-        """Hand results to those who wait, many to each at once."""
+    def deliver(self, tenant_id: UUID, results: Sequence[RunResult]) -> None:
+        """Hand results of a tenant's runs to those who wait, many to each at once."""
+        waiting = self._waiting.get(tenant_id, {})
         by_subscriber: dict[RunSubscriber, list[RunResult]] = {}
         for result in results:
-            for subscriber in self._waiting.pop(result.run_id, ()):
+            for subscriber in waiting.pop(result.run_id, ()):
                 by_subscriber.setdefault(subscriber, []).append(result)
-                mine = self._ids_of.get(subscriber)
-                if mine is not None:
-                    mine.discard(result.run_id)
-                    if not mine:
-                        del self._ids_of[subscriber]
-        for subscriber, mine_now in by_subscriber.items():
-            subscriber.deliver_results(mine_now)
+        for subscriber, delivered in by_subscriber.items():
+            _, mine = self._ids_of[subscriber]
+            mine.difference_update(result.run_id for result in delivered)
+            if not mine:
+                del self._ids_of[subscriber]
+            subscriber.deliver_results(delivered)
 
     async def run(self) -> None:
         """Look up subscribed ids in the table, many per read; runs until cancelled."""
@@ -100,7 +107,7 @@ class Subscriptions:
             self._wake.clear()
             while self._lookups:
                 tenant_id, ids = self._lookups.popitem()
-                wanted = [id for id in ids if id in self._waiting]
+                wanted = [id for id in ids if self.awaited(tenant_id, id)]
                 for start in range(0, len(wanted), LOOKUP_MAX):
                     await self._look_up(tenant_id, wanted[start : start + LOOKUP_MAX])
 
@@ -118,7 +125,7 @@ class Subscriptions:
             self._wake.set()
             return
         if results:
-            self.deliver(results)
+            self.deliver(tenant_id, results)
 
     async def _result(self, row: asyncpg.Record) -> RunResult:
         assert self._task_name is not None

@@ -18,9 +18,9 @@ class Waiters(Protocol):
 
     def add(self, tenant_id: UUID, subscriber: RunSubscriber, ids: Sequence[UUID]) -> None: ...
 
-    def awaited(self, run_id: UUID) -> bool: ...
+    def awaited(self, tenant_id: UUID, run_id: UUID) -> bool: ...
 
-    def deliver(self, results: Sequence[RunResult]) -> None: ...
+    def deliver(self, tenant_id: UUID, results: Sequence[RunResult]) -> None: ...
 
 
 class Watchers(Protocol):
@@ -42,9 +42,7 @@ def announce(turn: Turn, waiters: Waiters, watchers: Watchers) -> None:
     for tenant_id, subscriber, ids in turn.subscriptions:
         waiters.add(tenant_id, subscriber, ids)
     _deliver(turn)
-    results = [_result(turn, one) for one in turn.finished if waiters.awaited(one.run_id)]
-    if results:
-        waiters.deliver(results)
+    _deliver_results(turn, waiters)
     if turn.events is not None:
         if watchers.want_metadata:
             _match_metadata(turn, watchers)
@@ -53,6 +51,16 @@ def announce(turn: Turn, waiters: Waiters, watchers: Watchers) -> None:
             watchers.deliver(turn.events)
     for session, reason in turn.sessions_to_close:
         session.close(reason)
+
+
+def _deliver_results(turn: Turn, waiters: Waiters) -> None:
+    by_tenant: dict[UUID, list[RunResult]] = {}
+    for one in turn.finished:
+        tenant_id = one.step.version.tenant_id
+        if waiters.awaited(tenant_id, one.run_id):
+            by_tenant.setdefault(tenant_id, []).append(_result(turn, one))
+    for tenant_id, results in by_tenant.items():
+        waiters.deliver(tenant_id, results)
 
 
 def _match_metadata(turn: Turn, watchers: Watchers) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from hatchet_engine.domain import ids
+from hatchet_engine.domain.states import Status
 from hatchet_engine.store import history, queue, workers
 from hatchet_engine.turn.commands import (
     CancelTasks,
@@ -19,6 +21,7 @@ from hatchet_engine.turn.commands import (
     ReportTasks,
     RunFilter,
 )
+from hatchet_engine.turn.lifecycle import leave_worker
 from hatchet_engine.turn.queues import WINDOW_READ, Payload, Queue
 from hatchet_engine.turn.recover import worker_from_row
 from hatchet_engine.turn.register import load_versions
@@ -33,6 +36,10 @@ from hatchet_engine.turn.workers import Running
 FAR_FUTURE_MS = (1 << 48) - 1
 DAY_MS = 86_400_000
 READ_SIZE = 1_000
+LIVE = frozenset({Status.QUEUED.value, Status.RUNNING.value})
+FINAL = frozenset({Status.COMPLETED.value, Status.FAILED.value, Status.CANCELLED.value})
+
+log = structlog.get_logger("hatchet.turn")
 
 
 class Loader:
@@ -105,7 +112,12 @@ class Loader:
                     found[row["id"]] = _payload(row)
         for position, (running, payload) in enumerate(tasks):
             if payload is None:
-                loaded = found[running.task_id]
+                loaded = found.get(running.task_id)
+                if loaded is None:
+                    # Its history was dropped by retention while it waited: nothing can run.
+                    log.error("task_without_record", task_id=str(running.task_id))
+                    leave_worker(self.turn, running)
+                    continue
                 running.run_id = loaded.run_id
                 tasks[position] = (running, loaded)
 
@@ -120,7 +132,8 @@ class Loader:
     async def _cancel(self, command: CancelTasks) -> None:
         limit = self.turn.limits.cancel_ids_max
         check_selection(command.ids, command.filter, limit)
-        ids_ = await self._selected(command.tenant_id, command.ids, command.filter, limit)
+        # What has ended can't be cancelled, and must not use up the limit.
+        ids_ = await self._selected(command.tenant_id, command.ids, command.filter, limit, LIVE)
         found = Found()
         waiting = [task_id for task_id in ids_ if task_id not in self.turn.hot.running]
         for start in range(0, len(waiting), READ_SIZE):
@@ -144,7 +157,7 @@ class Loader:
     async def _replay(self, command: ReplayTasks) -> None:
         limit = self.turn.limits.replay_ids_max
         check_selection(command.ids, command.filter, limit)
-        ids_ = await self._selected(command.tenant_id, command.ids, command.filter, limit)
+        ids_ = await self._selected(command.tenant_id, command.ids, command.filter, limit, FINAL)
         ended: dict[UUID, Ended] = {}
         if ids_:
             tasks = await self._tasks(command.tenant_id, ids_)
@@ -166,10 +179,18 @@ class Loader:
                 self.turn.hot.add_worker(worker_from_row(row, self.turn.now_ms))
 
     async def _selected(
-        self, tenant_id: UUID, given: Sequence[UUID], filter: RunFilter | None, limit: int
+        self,
+        tenant_id: UUID,
+        given: Sequence[UUID],
+        filter: RunFilter | None,
+        limit: int,
+        sensible: frozenset[int],
     ) -> list[UUID]:
         if filter is None:
             return list(dict.fromkeys(given))
+        statuses = sensible.intersection(filter.statuses or sensible)
+        if not statuses:
+            return []
         # Times from outside may be anything; the tables hold only what fits into an id.
         since_ms = min(max(0, filter.since_ms), FAR_FUTURE_MS)
         until_ms = FAR_FUTURE_MS if filter.until_ms is None else max(0, filter.until_ms)
@@ -181,7 +202,7 @@ class Loader:
             ids.lowest(min(FAR_FUTURE_MS, until_ms + 60_000)),
             from_ms(min(since_ms, latest_ms)),
             from_ms(min(until_ms, latest_ms)),
-            list(filter.statuses),
+            sorted(statuses),
             list(filter.workflow_ids),
             [key for key, _ in filter.metadata],
             [value for _, value in filter.metadata],

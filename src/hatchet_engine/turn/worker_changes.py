@@ -15,6 +15,7 @@ from hatchet_engine.turn.commands import (
     OpenStream,
     RegisterWorker,
 )
+from hatchet_engine.turn.deliveries import CancelNotice
 from hatchet_engine.turn.lifecycle import reassign
 from hatchet_engine.turn.place import wake_worker
 from hatchet_engine.turn.state import Limits, Turn
@@ -103,10 +104,30 @@ def _recover_lost(turn: Turn, worker: Worker, command: OpenStream) -> None:
         return
     worker.lost_check_ms = None
     have = set(held)
-    for running in worker.running.values():
-        if (running.task_id, running.attempt) not in have:
-            # Never arrived: the same attempt once more.
-            turn.deliveries.append((running, None))
+    ours = {(running.task_id, running.attempt): running for running in worker.running.values()}
+    # Never arrived: the same attempt once more.
+    turn.deliveries += [(running, None) for key, running in ours.items() if key not in have]
+    # Ended while the stream was away (cancelled, timed out, given to another): stop working on it.
+    stale = [key for key in have if key not in ours]
+    if stale:
+        notices = turn.cancels.setdefault(worker, [])
+        notices += [_stop(worker, task_id, attempt) for task_id, attempt in stale]
+
+
+def _stop(worker: Worker, task_id: UUID, attempt: int) -> CancelNotice:
+    """Only workers of the session protocol tell what they hold; they go by id and attempt."""
+    return CancelNotice(
+        tenant_id=worker.tenant_id,
+        task_id=task_id,
+        run_id=task_id,
+        attempt=attempt,
+        action="",
+        task_name="",
+        step_id=UUID(int=0),
+        workflow_id=UUID(int=0),
+        version_id=UUID(int=0),
+        reason="The attempt ended while the worker was away",
+    )
 
 
 def close_stream(turn: Turn, command: CloseStream) -> None:

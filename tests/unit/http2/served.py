@@ -115,6 +115,7 @@ class Served:
     application: GrpcApplication
     port: int
     channel: grpc.aio.Channel
+    sockets: list[asyncio.StreamWriter] = field(default_factory=list)  # aborted at the end
 
     def unary(self, name: str) -> Any:
         return self.channel.unary_unary(f"/test.Service/{name}")
@@ -166,9 +167,13 @@ async def served(
     async with grpc.aio.insecure_channel(
         f"127.0.0.1:{port}", [*UNLIMITED, ("grpc.use_local_subchannel_pool", 1), *(options or [])]
     ) as channel:
+        line = Served(methods, server, application, port, channel)
         try:
-            yield Served(methods, server, application, port, channel)
+            yield line
         finally:
             await server.stop(0.1)
+            for writer in line.sockets:
+                writer.transport.abort()
+            await asyncio.sleep(0)
     assert not application.running
     assert not server._endpoints

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +45,7 @@ def test_pieces(cuts: list[int]) -> None:
     data = conversation(peer)
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     answer = b""
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in pairwise(places):
         peer.connection.receive(data[start:stop])
         answer += peer.connection.take()
     assert [(heard.body, heard.ended) for heard in peer.heard] == [

@@ -291,9 +291,13 @@ async def test_a_reader_that_holds_back_gets_everything_in_the_end(line: Served)
 async def test_too_much_held() -> None:
     async with served(limits=Limits(held_bytes=200_000)) as line:
         call = line.bidi("Deaf")()
-        with pytest.raises((grpc.aio.AioRpcError, asyncio.InvalidStateError)):
+
+        async def write() -> None:
             for _ in range(100):
                 await call.write(b"z" * 50_000)
+
+        with pytest.raises((grpc.aio.AioRpcError, asyncio.InvalidStateError)):
+            await write()
         # The client says INTERNAL when the end of the call meets a write of its own.
         codes = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
         assert await call.code() in codes

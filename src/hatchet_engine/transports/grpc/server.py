@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from typing import Any
-
-import grpc
-import structlog
+import ssl
 
 from hatchet_engine.transports.auth import Authenticator
 from hatchet_engine.transports.engine_api import EngineApi
 from hatchet_engine.transports.grpc.binding import Binding
 from hatchet_engine.transports.grpc.settings import GrpcSettings, WireLimits
 from hatchet_engine.transports.grpc.streams import OpenStreams
+from hatchet_engine.transports.http2.grpc import GrpcApplication
+from hatchet_engine.transports.http2.limits import Limits, Times
+from hatchet_engine.transports.http2.server import Http2Server
+from hatchet_engine.transports.http2.tls import server_context
 
-log = structlog.get_logger("hatchet.grpc")
-
-# Clients ping every 10 s, also without calls. With the library's defaults they would be thrown out
-# after a few pings (C5).
-PING_INTERVAL_MIN_MS = 5_000
-# Our own pings find dead connections: a worker behind a cut cable is gone after their sum.
-KEEPALIVE_INTERVAL_MS = 10_000
-KEEPALIVE_TIMEOUT_MS = 10_000
-# A message may be larger than what we accept as a payload by its envelope; refused ones get a
-# proper status from the library.
-METADATA_BYTES_MAX = 64 * 1024
+# Our own pings find dead connections: a worker behind a cut cable is gone after their sum. Clients
+# ping every 10 s too, also without calls (C5); the bound on their pings is far above that.
+TIMES = Times(keepalive_idle_s=10.0, keepalive_timeout_s=10.0)
 
 
 class GrpcServer:
@@ -42,24 +35,26 @@ class GrpcServer:
         self._streams = OpenStreams(authenticator)
         limits = WireLimits.of(settings)
         self._binding = Binding(engine, authenticator, limits, self._streams)
-        self._server: grpc.aio.Server | None = None
+        self._server: Http2Server | None = None
 
     async def start(self) -> int:
-        """Bind and serve; returns the port. Raises ``OSError`` when the port can't be bound."""
+        """Bind and serve; returns the port. Raises ``OSError`` when the port can't be bound or a
+        certificate can't be used."""
         settings = self._settings
-        server = grpc.aio.server(options=_options(settings))
-        server.add_generic_rpc_handlers(self._binding.handlers())
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        address = f"{host}:{settings.grpc_port}"
+        application = GrpcApplication(
+            self._binding.methods(),
+            settings.grpc_receive_bytes_max,
+            asyncio.get_running_loop(),
+            TIMES,
+        )
+        server = Http2Server(application, Limits(), TIMES, _tls(settings))
         try:
-            credentials = _credentials(settings)
-            if credentials is None:
-                port = server.add_insecure_port(address)
-            else:
-                port = server.add_secure_port(address, credentials)
-        except RuntimeError as error:
-            raise OSError(errno.EADDRINUSE, f"gRPC can't listen on {address}: {error}") from None
-        await server.start()
+            port = await server.start(settings.host, settings.grpc_port)
+        except OSError as error:
+            address = f"{settings.host}:{settings.grpc_port}"
+            raise OSError(
+                error.errno or errno.EADDRINUSE, f"gRPC can't listen on {address}: {error}"
+            ) from None
         self._server = server
         self._streams.start()
         return port
@@ -68,39 +63,20 @@ class GrpcServer:
         """End streams with OK, let calls under way finish for at most ``grace_s`` seconds.
 
         New calls are refused from the first moment. Streams end by their handlers' return: a
-        cancelled handler would leave its client without a status (C6.3).
+        cancelled one could not say all that it has to (C6.3).
         """
         server, self._server = self._server, None
         if server is None:
             return
-        stopping = asyncio.create_task(server.stop(grace_s))
-        await asyncio.sleep(0)
+        server.drain()
         await self._streams.stop()
-        await stopping
+        await server.stop(grace_s)
 
 
-def _options(settings: GrpcSettings) -> list[tuple[str, Any]]:
-    return [
-        # Two servers must not share a port without knowing of each other.
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", settings.grpc_receive_bytes_max),
-        ("grpc.max_send_message_length", -1),  # bounded where messages are made
-        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
-        ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
-        ("grpc.http2.max_ping_strikes", 0),
-        ("grpc.http2.max_pings_without_data", 0),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),
-        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-    ]
-
-
-def _credentials(settings: GrpcSettings) -> grpc.ServerCredentials | None:
+def _tls(settings: GrpcSettings) -> ssl.SSLContext | None:
     """TLS when there is a certificate, mTLS when there are authorities for clients too."""
     if settings.tls_cert_file is None or settings.tls_key_file is None:
         return None
-    pair = (settings.tls_key_file.read_bytes(), settings.tls_cert_file.read_bytes())
-    authorities = None
-    if settings.tls_client_ca_file is not None:
-        authorities = settings.tls_client_ca_file.read_bytes()
-    return grpc.ssl_server_credentials([pair], authorities, authorities is not None)
+    return server_context(
+        settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file
+    )

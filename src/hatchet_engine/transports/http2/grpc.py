@@ -53,7 +53,17 @@ async def _no_stream(call: StreamCall) -> None:
 class CallHead:
     """What the head of a request means; shared by all calls with the same one."""
 
-    __slots__ = ("at_once", "gzip", "is_unary", "metadata", "path", "refusal", "stream", "timeout_s", "unary")
+    __slots__ = (
+        "at_once",
+        "gzip",
+        "is_unary",
+        "metadata",
+        "path",
+        "refusal",
+        "stream",
+        "timeout_s",
+        "unary",
+    )
 
     def __init__(self, request: Request, methods: Mapping[str, Method]) -> None:
         self.path = request.path
