@@ -272,8 +272,9 @@ async def test_wk_9_changing_a_given_up_worker_does_not_revive_it(h: Harness) ->
 
 
 async def test_wk_10_leaving_hands_tasks_over_at_once(h: Harness) -> None:
+    """By our own protocol a goodbye is the last word."""
     await h.put()
-    leaver = await h.worker()
+    leaver = await h.worker(protocol="session")
     (run,) = await h.trigger()
     (task,) = await leaver.next()
     await leaver.report(task, ReportKind.STARTED)
@@ -284,6 +285,21 @@ async def test_wk_10_leaving_hands_tasks_over_at_once(h: Harness) -> None:
     assert leaver.closed == "the worker has left"
     with refused(Code.NOT_FOUND):
         h.engine.heartbeat(TENANT, leaver.id)
+
+
+async def test_wk_10_official_workers_may_still_finish_what_they_hold(h: Harness) -> None:
+    await h.put()
+    leaver = await h.worker()
+    (run,) = await h.trigger()
+    (task,) = await leaver.next()
+    await leaver.report(task, ReportKind.STARTED)
+    heir = await h.worker()
+    await h.engine.submit(LeaveWorker(TENANT, leaver.id))
+    assert leaver.closed == "the worker has left"
+    (second,) = await h.trigger()
+    assert (await heir.next())[0].task_id == second
+    await leaver.complete(task)
+    assert (await h.result(run)).status is Status.COMPLETED
 
 
 async def test_wk_11_changed_labels_count_at_once(h: Harness) -> None:

@@ -160,6 +160,9 @@ def leave(turn: Turn, command: LeaveWorker) -> None:
     """A clean goodbye; whatever it still held goes to others."""
     worker = _worker(turn, command.tenant_id, command.worker_id)
     session = worker.session
+    if worker.protocol == "grpc" and worker.running:
+        _only_stream_leaves(turn, worker)
+        return
     turn.hot.remove_worker(worker)
     turn.plan.workers_left.append(worker.id)
     if worker.id in turn.plan.streams_opened:
@@ -168,6 +171,18 @@ def leave(turn: Turn, command: LeaveWorker) -> None:
         reassign(turn, running, f"Worker {worker.name} left before the task ended")
     if session is not None:
         turn.sessions_to_close.append((session, "the worker has left"))
+
+
+def _only_stream_leaves(turn: Turn, worker: Worker) -> None:
+    """The official TypeScript SDK says goodbye before its last tasks have finished, so only the
+    stream goes (WK-10). Tasks that it never finishes move on when its heartbeats are missed."""
+    session = worker.session
+    if session is not None:
+        worker.session = None
+        turn.sessions_to_close.append((session, "the worker has left"))
+        turn.hot.refresh_assignable(worker)
+        _suspect_loss(turn, worker)
+    schedule_worker_check(turn)
 
 
 def change(turn: Turn, command: ChangeWorker) -> None:

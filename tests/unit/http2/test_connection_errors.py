@@ -177,7 +177,7 @@ def test_header_list_far_too_large_is_the_end() -> None:
 
 def test_header_list_too_large_is_refused_alone() -> None:
     peer = Peer(header_list_bytes=1_000)
-    peer.send(peer.head([*CALL, ("x", "y" * 2_000)]))
+    peer.send(peer.head([*CALL, ("x", "y" * 1_200)]))
     assert peer.heard[0].request.oversized
     peer.send(peer.head(CALL))
     assert not peer.heard[1].request.oversized

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hatchet_engine.transports.http2 import frames as f
+from hatchet_engine.transports.http2.errors import ErrorCode
 from hatchet_engine.transports.http2.limits import Limits
 from hatchet_engine.transports.http2.server import bind
 from hatchet_engine.transports.http2.tls import server_context
@@ -36,12 +37,10 @@ class RawClient:
         self.writer.write(f.PREFACE + f.settings(settings))
         await self.until("SETTINGS")
 
-    def call(self, path: str, message: bytes) -> None:
+    def call(self, path: str, message: bytes, then: bytes = b"") -> None:
         head = [(":path", path) if name == ":path" else (name, value) for name, value in CALL]
-        self.writer.write(self.peer.head(head))
-        self.writer.write(
-            self.peer.data(b"\0" + len(message).to_bytes(4, "big") + message, end=True)
-        )
+        data = b"\0" + len(message).to_bytes(4, "big") + message
+        self.writer.write(self.peer.head(head) + self.peer.data(data, end=True) + then)
 
     async def until(self, name: str, timeout_s: float = 5) -> Frame:
         """The first frame of this name; those before it are dropped."""
@@ -148,6 +147,22 @@ async def test_a_request_cut_off_in_a_message() -> None:
             client.writer.write(client.peer.data(b"\0\0\0\0\x09abc", end=True))
             answer = await client.until("HEADERS")
             assert client.peer.fields(answer)["grpc-status"] == "13"
+
+
+@pytest.mark.parametrize("name", ["Echo", "EchoLater", "EchoTask", "WaitTask", "Count", "Deaf"])
+async def test_a_call_that_is_cancelled_as_soon_as_it_is_made(name: str) -> None:
+    async with served(peer_gone_grace_s=0.05) as line:
+        client = await RawClient.to(line)
+        await client.greet()
+        for number in range(20):
+            reset = f.rst_stream(2 * number + 1, ErrorCode.CANCEL)
+            client.call(f"/test.Service/{name}", b"1000000 1", then=reset)
+        client.writer.write(f.frame(f.PING, 0, 0, bytes(8)))
+        await client.until("PING")
+        async with asyncio.timeout(2):
+            while line.application.running:
+                await asyncio.sleep(0.01)
+        assert line.open_calls() == 0
 
 
 # ------------------------------------------------------------ peers that are not well

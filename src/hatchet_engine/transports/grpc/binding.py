@@ -30,7 +30,12 @@ from hatchet_engine.transports.grpc.servicers.methods import (
 )
 from hatchet_engine.transports.grpc.settings import WireLimits
 from hatchet_engine.transports.grpc.streams import OpenStreams
-from hatchet_engine.transports.http2.calls import ONE_MESSAGE, Metadata, StreamCall, UnaryFunction
+from hatchet_engine.transports.http2.calls import (
+    Metadata,
+    StreamCall,
+    UnaryFunction,
+    one_message,
+)
 from hatchet_engine.transports.http2.grpc import Method, StreamMethod, UnaryMethod
 from hatchet_engine.transports.http2.status import INTERNAL_TEXT, GrpcError, Status
 from hatchet_protocol.services import SERVICES, MethodSpec
@@ -141,7 +146,7 @@ class Binding:
         async def serve(caller: Caller, line: Stream) -> None:
             raw = await line.receive()
             if raw is None:
-                raise ONE_MESSAGE
+                raise one_message()
             await handle(caller, parse(raw), line)
 
         return self._bidi_stream(spec, serve)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -26,11 +26,21 @@ log = structlog.get_logger("http2")
 Metadata = Mapping[str, str]
 UnaryFunction = Callable[[bytes, Metadata], Coroutine[Any, Any, bytes]]
 
+# Never raised: an exception that is raised again and again drags all its tracebacks along.
 STOPPED = GrpcError(Status.UNAVAILABLE, "the server has stopped: try again")
 EXPIRED = GrpcError(Status.DEADLINE_EXCEEDED, "Deadline Exceeded")
-TOO_MUCH_HELD = GrpcError(Status.RESOURCE_EXHAUSTED, "too much waits on this connection")
-ONE_MESSAGE = GrpcError(Status.UNIMPLEMENTED, "this method takes exactly one message")
-CUT_OFF = GrpcError(Status.INTERNAL, "the request ended in the middle of a message")
+
+
+def too_much_held() -> GrpcError:
+    return GrpcError(Status.RESOURCE_EXHAUSTED, "too much waits on this connection")
+
+
+def one_message() -> GrpcError:
+    return GrpcError(Status.UNIMPLEMENTED, "this method takes exactly one message")
+
+
+def cut_off() -> GrpcError:
+    return GrpcError(Status.INTERNAL, "the request ended in the middle of a message")
 
 
 class Call:
@@ -79,6 +89,11 @@ class Call:
     def stop(self) -> None:
         """The server waits no longer."""
         self._give_up(STOPPED)
+        self._cancel()
+
+    def _cancel(self) -> None:
+        # A task that is cancelled before its first step does not even get to its `finally`.
+        self._app.running.discard(self)
         if self._task is not None:
             self._task.cancel()
 
@@ -117,7 +132,7 @@ class Call:
         before = reader.kept_bytes
         reader.feed(payload)
         if not self._stream.hold(reader.kept_bytes - before):
-            raise TOO_MUCH_HELD
+            raise too_much_held()
         return reader
 
 
@@ -143,9 +158,9 @@ class UnaryCall(Call):
         try:
             ready = self._feed(payload).ready
             if len(ready) > 1 or (ended and not ready and not self._reader_incomplete()):
-                raise ONE_MESSAGE
+                raise one_message()
             if ended and self._reader_incomplete():
-                raise CUT_OFF
+                raise cut_off()
         except GrpcError as error:
             self._end(error)
             return
@@ -160,12 +175,12 @@ class UnaryCall(Call):
 
     def _run(self, message: bytes) -> None:
         head = self._head
-        coroutine = head.unary(message, head.metadata)
         if not head.at_once:
-            self._start(self._finish(coroutine))
+            self._start(self._finish(message, None))
             return
         # Most handlers return without having waited for anything, or wait for one future: their
         # first step needs no task.
+        coroutine = head.unary(message, head.metadata)
         try:
             waits_for = coroutine.send(None)
         except StopIteration as stop:
@@ -173,11 +188,12 @@ class UnaryCall(Call):
         except Exception as error:
             self._end(self._error_of(error))
         else:
-            self._start(self._finish(_Begun(coroutine, waits_for)))
+            self._start(self._finish(message, _Begun(coroutine, waits_for)))
 
-    async def _finish(self, work: Awaitable[bytes]) -> None:
+    async def _finish(self, message: bytes, begun: _Begun | None) -> None:
+        head = self._head
         try:
-            answer = await work
+            answer = await (begun or head.unary(message, head.metadata))
         except (Exception, asyncio.CancelledError) as error:
             self._end(self._error_of(error))
         else:
@@ -194,8 +210,7 @@ class UnaryCall(Call):
 
     def _give_up(self, error: GrpcError | None) -> None:
         Call._give_up(self, error)
-        if self._task is not None:
-            self._task.cancel()
+        self._cancel()
 
 
 class _Begun:
@@ -225,7 +240,8 @@ class _Begun:
 class StreamCall(Call):
     """A call whose handler reads and writes messages, each when it likes.
 
-    ``on_gone`` is how it learns that nobody listens any more; it should then return.
+    ``on_gone`` is how it learns that nobody listens any more; it should then return. One task at a
+    time may receive, and one may send.
     """
 
     __slots__ = ("_on_gone", "_owed", "_peer_ended", "_readable", "_writable")
@@ -294,7 +310,7 @@ class StreamCall(Call):
             if ended:
                 self._peer_ended = True
                 if self._reader is not None and self._reader.incomplete:
-                    raise CUT_OFF
+                    raise cut_off()
         except GrpcError as error:
             self._end(error)
             self._tell()

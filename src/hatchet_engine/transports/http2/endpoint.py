@@ -32,7 +32,7 @@ class Endpoint(asyncio.Protocol):
         self._unsent_bytes = 0
         self._closing = False
         self._heard_s = 0.0
-        self._pinged = False
+        self._pinged_s = 0.0
         self._clock: asyncio.TimerHandle | None = None
         self._end: asyncio.TimerHandle | None = None
 
@@ -157,15 +157,14 @@ class Endpoint(asyncio.Protocol):
             self._closing = True
             self._close()
             return
-        if silent_s < times.keepalive_idle_s:
-            self._pinged = False
-            wait_s = times.keepalive_idle_s - silent_s
-        elif self._pinged:
+        if self._heard_s < self._pinged_s:
             log.info("peer_silent", silent_s=round(silent_s, 1))
             self.abort()
             return
+        if silent_s < times.keepalive_idle_s:
+            wait_s = times.keepalive_idle_s - silent_s
         else:
-            self._pinged = True
+            self._pinged_s = now_s
             self.connection.send_ping()
             wait_s = times.keepalive_timeout_s
         self._clock = self._loop.call_later(max(wait_s, 0.001), self._tick)

@@ -22,8 +22,8 @@ MEMORY_BLOCKS = 64
 MEMORY_BLOCK_BYTES = 4_096  # longer blocks are not remembered
 
 # What the decoder itself bears before it gives up, and with it the connection. Between this and the
-# limit for a request, only the request is refused.
-DECODED_TIMES_LIMIT = 16
+# limit for a request, only the request is refused. A byte may stand for a long field.
+DECODED_TIMES_LIMIT = 2
 
 
 class _Table(HeaderTable):
