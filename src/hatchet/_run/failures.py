@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hatchet._wire.channel import CallFailure
 
 BACKOFF_FIRST_S = 0.05
-BACKOFF_LAST_S = 5.0
+BACKOFF_LAST_S = 2.0
 # Trying again does not help before somebody changes something.
 REFUSALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "UNIMPLEMENTED"})
 

@@ -44,6 +44,11 @@ log = structlog.get_logger("hatchet.turn")
 R = TypeVar("R")
 
 TURN_WEIGHT_MAX = 4_000  # rows of work in one turn; one larger command still goes as a whole
+DATABASE_AWAY = "the engine lost its database: try again"
+DATABASE_AWAY_IN_DOUBT = (
+    "the engine lost its database while it stored this call: it may have been done or not; "
+    "look before trying again"
+)
 INBOX_MAX = 100_000  # commands waiting; beyond it callers are told to slow down
 
 Waiting = tuple[Any, "asyncio.Future[Any]"]
@@ -229,7 +234,7 @@ class Engine:
         self._refuse(list(self._inbox))
         self._inbox.clear()
         if self._doubt is not None:
-            self._refuse(self._doubt.batch)
+            self._refuse(self._doubt.batch, DATABASE_AWAY_IN_DOUBT)
 
     def _drain(self) -> list[Waiting]:
         batch: list[Waiting] = []
@@ -242,12 +247,10 @@ class Engine:
                 load += weight(entry[0])
         return batch
 
-    def _refuse(self, entries: list[Waiting]) -> None:
+    def _refuse(self, entries: list[Waiting], reason: str = DATABASE_AWAY) -> None:
         for _, future in entries:
             if not future.done():
-                future.set_exception(
-                    Refused(Code.UNAVAILABLE, "the engine lost its database: try again")
-                )
+                future.set_exception(Refused(Code.UNAVAILABLE, reason))
 
     # ------------------------------------------------------------ one turn
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import grpc
 
-from hatchet_engine.transports.http2.calls import Metadata, StreamCall
+from hatchet_engine.transports.http2.calls import Metadata
 from hatchet_engine.transports.http2.grpc import GrpcApplication, StreamMethod, UnaryMethod
 from hatchet_engine.transports.http2.limits import MIB, Limits, Times
 from hatchet_engine.transports.http2.server import Http2Server
 from hatchet_engine.transports.http2.status import GrpcError, Status
+from hatchet_engine.transports.http2.streaming import StreamCall
 
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from hpack import Decoder, Encoder, NeverIndexedHeaderTuple
+import pytest
+from hpack import Decoder, Encoder, HPACKError, NeverIndexedHeaderTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hatchet_engine.transports.http2.field_decoder import Table, decode_fields
 from hatchet_engine.transports.http2.header_blocks import (
     MEMORY_BLOCKS,
     HeaderBlocks,
@@ -88,3 +90,21 @@ def test_encoded_fields_need_no_table(fields: list[tuple[str, str]]) -> None:
     decoder.header_table_size = 0
     block = encode_fields(fields)
     assert [tuple(pair) for pair in decoder.decode(block)] == fields
+
+
+@given(st.binary(max_size=60), st.lists(FIELDS, max_size=3))
+@settings(max_examples=1_000, deadline=None)
+def test_any_block_means_what_the_library_says(noise: bytes, before: list[object]) -> None:
+    """Also for blocks that mean nothing, and after the table has got entries."""
+    encoder, library, table = Encoder(), Decoder(), Table()
+    blocks = [encoder.encode([(name, value) for name, value, _ in fields]) for fields in before]  # type: ignore[attr-defined]
+    for block in [*blocks, noise]:
+        try:
+            expected_fields = [tuple(field) for field in library.decode(block, raw=True)]
+        except (HPACKError, IndexError):
+            with pytest.raises((HPACKError, IndexError)):
+                decode_fields(block, table, 65_536)
+            return
+        assert decode_fields(block, table, 65_536) == expected_fields
+        assert table.dynamic_entries == library.header_table.dynamic_entries
+        assert table.maxsize == library.header_table.maxsize

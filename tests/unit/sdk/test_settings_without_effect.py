@@ -7,8 +7,8 @@ import warnings
 import pytest
 
 from hatchet import ClientConfig
-from .fake_engine import make_token
 
+from .fake_engine import make_token
 
 TOKEN = make_token("engine:7077", "https://engine:8080/")
 

@@ -17,7 +17,7 @@ update shard set lease_until = null where id = $1 and epoch = $2;
 -- name: shard_evict
 -- Ends the connections that still hold the lock of an expired lease: whatever their owner is
 -- doing, it can't commit any more.
-select pg_terminate_backend(pid)
+select pg_terminate_backend(pid, 2000)  -- waits for its end, at most so many milliseconds
 from pg_locks
 where locktype = 'advisory' and granted and pid <> pg_backend_pid()
   and classid = $1::integer::oid and objid = $2::integer::oid

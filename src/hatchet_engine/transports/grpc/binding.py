@@ -30,14 +30,10 @@ from hatchet_engine.transports.grpc.servicers.methods import (
 )
 from hatchet_engine.transports.grpc.settings import WireLimits
 from hatchet_engine.transports.grpc.streams import OpenStreams
-from hatchet_engine.transports.http2.calls import (
-    Metadata,
-    StreamCall,
-    UnaryFunction,
-    one_message,
-)
+from hatchet_engine.transports.http2.calls import Metadata, UnaryFunction, one_message
 from hatchet_engine.transports.http2.grpc import Method, StreamMethod, UnaryMethod
 from hatchet_engine.transports.http2.status import INTERNAL_TEXT, GrpcError, Status
+from hatchet_engine.transports.http2.streaming import StreamCall
 from hatchet_protocol.services import SERVICES, MethodSpec
 
 log = structlog.get_logger("hatchet.grpc")

@@ -6,19 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from hatchet_engine.transports.http2.calls import (
-    Call,
-    Metadata,
-    StreamCall,
-    UnaryCall,
-    UnaryFunction,
-)
+from hatchet_engine.transports.http2.calls import Call, Metadata, UnaryFunction
 from hatchet_engine.transports.http2.deadlines import Deadlines, parse_timeout
 from hatchet_engine.transports.http2.header_blocks import encode_fields
 from hatchet_engine.transports.http2.limits import Times
 from hatchet_engine.transports.http2.requests import Request
 from hatchet_engine.transports.http2.status import GrpcError, Status, http_refusal
 from hatchet_engine.transports.http2.stream import NOBODY, Stream, StreamHandler
+from hatchet_engine.transports.http2.streaming import StreamCall
+from hatchet_engine.transports.http2.unary import UnaryCall
 
 StreamFunction = Callable[[StreamCall], Awaitable[None]]
 

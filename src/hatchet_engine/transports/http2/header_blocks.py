@@ -8,13 +8,12 @@ the decoder's dynamic table, so a change forgets everything.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from hpack import HPACKError, OversizedHeaderListError
-from hpack.hpack import Decoder
 from hpack.table import HeaderTable
 
 from hatchet_engine.transports.http2.errors import ConnectionFailed, ErrorCode
+from hatchet_engine.transports.http2.field_decoder import Table, decode_fields
 from hatchet_engine.transports.http2.limits import Limits
 from hatchet_engine.transports.http2.requests import Request, parse_request, trailers_problem
 
@@ -26,35 +25,12 @@ MEMORY_BLOCK_BYTES = 4_096  # longer blocks are not remembered
 DECODED_TIMES_LIMIT = 2
 
 
-class _Table(HeaderTable):
-    """Tells when it may have changed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.changes = 0
-
-    def add(self, name: bytes, value: bytes) -> None:
-        self.changes += 1
-        super().add(name, value)
-
-    @property
-    def maxsize(self) -> int:
-        return self._maxsize
-
-    @maxsize.setter
-    def maxsize(self, value: int) -> None:
-        self.changes += 1
-        HeaderTable.maxsize.fset(self, value)  # type: ignore[attr-defined]
-
-
 class HeaderBlocks:
     """The receiving half of a connection's header compression."""
 
     def __init__(self, limits: Limits) -> None:
         self._list_bytes = limits.header_list_bytes
-        self._table = _Table()
-        self._decoder = Decoder(max_header_list_size=self._list_bytes * DECODED_TIMES_LIMIT)
-        self._decoder.header_table = self._table
+        self._table = Table()
         self._memory: dict[bytes, Request] = {}
 
     def request(self, block: bytes) -> Request:
@@ -79,9 +55,9 @@ class HeaderBlocks:
             self._memory.clear()
         return problem
 
-    def _decode(self, block: bytes) -> Iterable[tuple[bytes, bytes]]:
+    def _decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
         try:
-            return cast("Iterable[tuple[bytes, bytes]]", self._decoder.decode(block, raw=True))
+            return decode_fields(block, self._table, self._list_bytes * DECODED_TIMES_LIMIT)
         except OversizedHeaderListError:
             raise ConnectionFailed(
                 ErrorCode.ENHANCE_YOUR_CALM, "the header list is far too large"
