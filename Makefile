@@ -35,7 +35,7 @@ help: ## Print this list
 install: $(RUN_STAMP) ## Prepare .venv with the hatchet command, and nothing else
 
 .PHONY: run
-run: $(RUN_STAMP) ## Start server and example worker, run 1,001 tasks, keep serving until Ctrl-C
+run: $(RUN_STAMP) ## Start server and example worker, run a task and a bulk of 1,000, serve until Ctrl-C
 	@exec $(BIN)/hatchet demo $(ARGS)
 
 # Folders from fast to slow, then any that are not named here; one process, so that the closing line
