@@ -172,7 +172,7 @@ class OfficialModels:
 @pytest.fixture(scope="session")
 def official_models() -> Iterator[OfficialModels]:
     if not OFFICIAL_PYTHON.exists():
-        pytest.skip("the official SDK is not installed (make test installs it)")
+        pytest.fail("the official SDK is not installed: `make test` installs it")
     models = OfficialModels()
     yield models
     models.close()
