@@ -23,24 +23,35 @@ class SystemClock:
 
     def __init__(self, offset_ms: int = 0) -> None:
         self.offset_ms = offset_ms
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = 0
 
     def now_ms(self) -> int:
         return int(time.time() * 1_000) + self.offset_ms
 
     async def wait(self, wake: asyncio.Event, until_ms: int | None) -> None:
-        if until_ms is None:
-            await wake.wait()
-            return
-        delay_s = (until_ms - self.now_ms()) / 1_000
-        if delay_s <= 0:
-            # Give other coroutines their turn even when timers are always due.
-            await asyncio.sleep(0)
-            return
-        handle = asyncio.get_running_loop().call_later(delay_s + 0.0005, wake.set)
-        try:
-            await wake.wait()
-        finally:
-            handle.cancel()
+        if until_ms is not None:
+            delay_s = (until_ms - self.now_ms()) / 1_000
+            if delay_s <= 0:
+                # Give other coroutines their turn even when timers are always due.
+                await asyncio.sleep(0)
+                return
+            self._set_timer(wake, until_ms, delay_s)
+        await wake.wait()
+
+    def _set_timer(self, wake: asyncio.Event, until_ms: int, delay_s: float) -> None:
+        """One timer at a time. It stays over many waits, as the next due time seldom changes; one
+        that has become too early wakes for nothing, which is harmless."""
+        if self._timer is not None:
+            if self._timer_ms == until_ms and not self._timer.cancelled():
+                return
+            self._timer.cancel()
+        self._timer_ms = until_ms
+        self._timer = asyncio.get_running_loop().call_later(delay_s + 0.0005, self._ring, wake)
+
+    def _ring(self, wake: asyncio.Event) -> None:
+        self._timer = None
+        wake.set()
 
 
 class ManualClock:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Generator
 from typing import Any
 
 from hatchet_engine.transports.http2.calls import Call, cut_off, one_message
-from hatchet_engine.transports.http2.messages import PREFIX_BYTES, framed
+from hatchet_engine.transports.http2.messages import PREFIX_BYTES, framed, gunzip
 from hatchet_engine.transports.http2.status import HEAD, OK_TRAILERS, GrpcError
 
 
@@ -15,17 +15,30 @@ class UnaryCall(Call):
     __slots__ = ()
 
     def data(self, payload: bytes, ended: bool) -> None:
-        if (
-            ended
-            and self._reader is None
-            and payload[:1] == b"\x00"
-            and int.from_bytes(payload[1:PREFIX_BYTES], "big") == len(payload) - PREFIX_BYTES
-            and len(payload) - PREFIX_BYTES <= self._app.receive_bytes_max
-        ):
+        if ended and self._reader is None and self._is_one_message(payload):
             if not self.is_gone:
-                self._run(payload[PREFIX_BYTES:])
-            return
-        self._gather(payload, ended)
+                self._take(payload)
+        else:
+            self._gather(payload, ended)
+
+    def _is_one_message(self, payload: bytes) -> bool:
+        """Nearly always: the whole request has come in one piece, and needs no reader."""
+        length = len(payload) - PREFIX_BYTES
+        return (
+            0 <= length <= self._app.receive_bytes_max
+            and int.from_bytes(payload[1:PREFIX_BYTES], "big") == length
+            and payload[0] <= self._head.gzip
+        )
+
+    def _take(self, payload: bytes) -> None:
+        message = payload[PREFIX_BYTES:]
+        if payload[0]:
+            try:
+                message = gunzip(message, self._app.receive_bytes_max)
+            except GrpcError as error:
+                self._end(error)
+                return
+        self._run(message)
 
     def _gather(self, payload: bytes, ended: bool) -> None:
         if self.is_gone:
