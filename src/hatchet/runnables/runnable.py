@@ -117,6 +117,8 @@ class BaseWorkflow(Generic[TInput]):
 class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
     """The ways to run something: now or later awaited, one or many, sync or async."""
 
+    # Both are given by Workflow and Standalone, which differ in what a result is.
+
     def _read_outcome(self, run_id: str, outcome: RunOutcome) -> TResult:
         raise NotImplementedError
 
