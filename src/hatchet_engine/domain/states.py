@@ -51,6 +51,10 @@ class EventKind(IntEnum):
     REQUEUED_NO_WORKER = 10
     LATE_REPORT_REFUSED = 11  # a report for an attempt that is over
     ENDED = 12  # the end that a replay took back; message: error or output; data: status and times
+    WAITING = 13  # for times and events; message: what for, in words
+    CONDITION_MET = 14  # message: the data it brought (JSON); data: key, action
+    CONDITION_FAILED = 15  # its expression can't be evaluated; message: expression and reason
+    SKIPPED = 16  # message: why
 
 
 # Rank of a queued task: lower goes first. Users have priorities 1..3; what has run before

@@ -10,7 +10,15 @@ import asyncpg
 
 from hatchet_engine.domain import ids
 
-TABLES = ("task", "outcome", "task_event", "task_log")
+TABLES = (
+    "task",
+    "outcome",
+    "task_event",
+    "task_log",
+    "event",
+    "expression_failure",
+    "stream_chunk",
+)
 DAY_MS = 86_400_000
 DAYS_AHEAD = 7
 OUTLIVED_TABLES = ("task", "outcome")  # by the id of the task; the others go by their own time
@@ -106,6 +114,7 @@ _LIVE = """
 select exists (select 1 from queue_item where task_id >= $1 and task_id < $2)
     or exists (select 1 from delayed_item where task_id >= $1 and task_id < $2)
     or exists (select 1 from assignment where task_id >= $1 and task_id < $2)
+    or exists (select 1 from task_wait where task_id >= $1 and task_id < $2)
 """
 
 

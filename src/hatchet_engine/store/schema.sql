@@ -30,6 +30,23 @@ create table assignment (
     constraint assignment_pkey PRIMARY KEY (task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=80);
 
+create table bulk_operation (
+    id uuid not null,
+    tenant_id uuid not null,
+    kind text not null,
+    filter jsonb not null,
+    reason text,
+    cursor uuid,
+    total integer not null,
+    done integer not null default 0,
+    changed integer not null default 0,
+    created_at timestamp with time zone not null,
+    finished_at timestamp with time zone,
+    constraint bulk_operation_pkey PRIMARY KEY (id)
+);
+CREATE INDEX bulk_operation_open ON public.bulk_operation USING btree (id) WHERE (finished_at IS NULL);
+CREATE INDEX bulk_operation_tenant ON public.bulk_operation USING btree (tenant_id, id);
+
 create table delayed_item (
     task_id uuid not null,
     due_ms bigint not null,
@@ -41,9 +58,48 @@ create table delayed_item (
     app_retries smallint not null,
     internal_retries smallint not null,
     demand jsonb,
+    run_id uuid,
     constraint delayed_item_pkey PRIMARY KEY (task_id)
 );
 CREATE INDEX delayed_item_due ON public.delayed_item USING btree (due_ms);
+
+create table event (
+    tenant_id uuid not null,
+    id uuid not null,
+    key text not null,
+    scope text,
+    payload text not null,
+    metadata jsonb,
+    priority smallint,
+    source text,
+    constraint event_pkey PRIMARY KEY (tenant_id, id)
+) partition by RANGE (id);
+CREATE INDEX event_key ON ONLY public.event USING btree (tenant_id, key, id);
+CREATE INDEX event_metadata ON ONLY public.event USING gin (metadata jsonb_path_ops) WHERE (metadata IS NOT NULL);
+CREATE INDEX event_scope ON ONLY public.event USING btree (tenant_id, scope, id) WHERE (scope IS NOT NULL);
+
+create table event_filter (
+    id uuid not null,
+    tenant_id uuid not null,
+    workflow_id uuid not null,
+    scope text not null,
+    expression text not null,
+    payload text not null default '{}'::text,
+    declarative boolean not null default false,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    constraint event_filter_pkey PRIMARY KEY (id),
+    constraint event_filter_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES workflow(id)
+);
+CREATE INDEX event_filter_workflow ON public.event_filter USING btree (tenant_id, workflow_id, id);
+
+create table expression_failure (
+    tenant_id uuid not null,
+    id uuid not null,
+    source text not null,
+    message text not null,
+    constraint expression_failure_pkey PRIMARY KEY (tenant_id, id)
+) partition by RANGE (id);
 
 create table outcome (
     tenant_id uuid not null,
@@ -56,6 +112,7 @@ create table outcome (
     worker_id uuid,
     output text,
     error text,
+    skipped boolean not null default false,
     constraint outcome_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 CREATE INDEX outcome_not_completed ON ONLY public.outcome USING btree (tenant_id, status, id) WHERE (status <> 2);
@@ -81,6 +138,7 @@ create table queue_item (
     queued_ms bigint not null,
     schedule_timeout_ms bigint not null,
     demand jsonb,
+    run_id uuid,
     constraint queue_item_pkey PRIMARY KEY (queue_id, rank, task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
 CREATE INDEX queue_item_schedule_timeout ON public.queue_item USING btree (schedule_timeout_ms);
@@ -106,6 +164,17 @@ create table shard (
     constraint shard_pkey PRIMARY KEY (id)
 );
 
+create table stream_chunk (
+    tenant_id uuid not null,
+    id uuid not null,
+    run_id uuid not null,
+    task_id uuid not null,
+    attempt integer not null,
+    index bigint,
+    data bytea not null,
+    constraint stream_chunk_pkey PRIMARY KEY (run_id, id)
+) partition by RANGE (id);
+
 create table task (
     tenant_id uuid not null,
     id uuid not null,
@@ -125,9 +194,11 @@ create table task (
     trigger jsonb,
     constraint task_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
+CREATE INDEX task_child ON ONLY public.task USING btree (parent_task_id, COALESCE(child_key, (child_index)::text)) WHERE (parent_task_id IS NOT NULL);
 CREATE INDEX task_metadata ON ONLY public.task USING gin (metadata jsonb_path_ops) WHERE (metadata IS NOT NULL);
 CREATE INDEX task_parent ON ONLY public.task USING btree (parent_task_id, id) WHERE (parent_task_id IS NOT NULL);
 CREATE INDEX task_run ON ONLY public.task USING btree (run_id) WHERE (kind = 2);
+CREATE INDEX task_trigger_event ON ONLY public.task USING btree (((trigger ->> 'event_id'::text)), id) WHERE (trigger IS NOT NULL);
 CREATE INDEX task_workflow ON ONLY public.task USING btree (workflow_id, id) WHERE (kind <> 2);
 
 create table task_event (
@@ -154,6 +225,22 @@ create table task_log (
     constraint task_log_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 CREATE INDEX task_log_task ON ONLY public.task_log USING btree (task_id, id);
+
+create table task_wait (
+    task_id uuid not null,
+    position smallint not null,
+    tenant_id uuid not null,
+    run_id uuid not null,
+    version_id uuid not null,
+    step smallint not null,
+    due_ms bigint,
+    event_key text,
+    event_scope text,
+    met boolean not null default false,
+    constraint task_wait_pkey PRIMARY KEY (task_id, "position")
+);
+CREATE INDEX task_wait_due ON public.task_wait USING btree (due_ms) WHERE ((due_ms IS NOT NULL) AND (NOT met));
+CREATE INDEX task_wait_event ON public.task_wait USING btree (tenant_id, event_key) WHERE ((event_key IS NOT NULL) AND (NOT met));
 
 create table tenant (
     id uuid not null,

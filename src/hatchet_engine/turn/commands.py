@@ -100,22 +100,131 @@ class RunFilter:
 
 @dataclass(slots=True, frozen=True)
 class CancelTasks(Command[list[UUID]]):
-    """Cancel by run or task ids, or by filter (exactly one given). Unknown and finished ones are
-    left alone. Returns the ids that were cancelled now."""
+    """Cancel by run or task ids, or by filter (exactly one given). A run's id means all its tasks.
+    Unknown and finished ones are left alone. Returns the ids that were cancelled now.
+
+    ``children``: take along the runs that the tasks have spawned, and theirs in turn.
+    """
 
     tenant_id: UUID
     ids: Sequence[UUID] = ()
     filter: RunFilter | None = None
     reason: str = "Cancelled by user"
+    children: bool = False
 
 
 @dataclass(slots=True, frozen=True)
 class ReplayTasks(Command[list[UUID]]):
-    """Run finished runs or tasks again (RP-*). Returns the ids that were queued again."""
+    """Run finished runs or tasks again (RP-*): a run's id means all its tasks, a task's id the task
+    and its descendants. Returns the ids of the tasks that run again.
+
+    By ids: refused with NOT_FOUND when one is unknown, and with FAILED_PRECONDITION when one
+    belongs to a run that has not ended; nothing is replayed then. By filter: only ended runs are
+    selected.
+    """
 
     tenant_id: UUID
     ids: Sequence[UUID] = ()
     filter: RunFilter | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class BulkProgress:
+    """How far an operation on many runs has come."""
+
+    id: UUID
+    total: int  # runs selected when it began
+    done: int  # of them looked at
+    changed: int  # tasks cancelled or queued again
+
+
+@dataclass(slots=True, frozen=True)
+class StartBulk(Command[BulkProgress]):
+    """Cancel or replay all runs that a filter selects, at most ``Limits.bulk_runs_max``, in
+    bounded steps over several turns. Durable: it goes on after a restart of the engine. Returns
+    once it is stored; its row in ``bulk_operation`` tells the progress."""
+
+    tenant_id: UUID
+    kind: str  # "CANCEL" or "REPLAY"
+    filter: RunFilter
+    reason: str = "Cancelled by user"
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(slots=True)
+class NewEvent:
+    """One event to push (E-1)."""
+
+    key: str  # 1..event_key_length_max characters
+    payload: str = "{}"  # JSON object text; "" counts as {}
+    metadata: str = ""  # JSON object text; "" = none
+    priority: int | None = None  # 1..3, for the runs it triggers
+    scope: str | None = None  # "" counts as none
+    source: str | None = None  # name of the webhook it came by
+
+
+@dataclass(slots=True, frozen=True)
+class PushedEvent:
+    id: UUID
+    seen_ms: int
+    run_ids: Sequence[UUID]  # runs that it triggered
+
+
+@dataclass(slots=True)
+class PushEvents(Command[list[PushedEvent]]):
+    """Store events, trigger the runs that wait for their keys, and wake the tasks that do; all
+    events or none. Returns what became of them, in order."""
+
+    tenant_id: UUID
+    events: Sequence[NewEvent]
+
+
+@dataclass(slots=True, frozen=True)
+class Filter:
+    """A stored event filter (E-17 to E-24)."""
+
+    id: UUID
+    tenant_id: UUID
+    workflow_id: UUID
+    scope: str
+    expression: str
+    payload: str  # JSON object text
+    declarative: bool
+    created_ms: int
+    updated_ms: int
+
+
+@dataclass(slots=True, frozen=True)
+class CreateFilter(Command[Filter]):
+    """NOT_FOUND for an unknown workflow; INVALID_ARGUMENT for an expression that can't be compiled
+    or a payload that is no JSON object, naming the field."""
+
+    tenant_id: UUID
+    workflow_id: UUID
+    scope: str
+    expression: str
+    payload: str = "{}"
+
+
+@dataclass(slots=True, frozen=True)
+class ChangeFilter(Command[Filter]):
+    """Change what is not None. NOT_FOUND for an unknown filter."""
+
+    tenant_id: UUID
+    filter_id: UUID
+    scope: str | None = None
+    expression: str | None = None
+    payload: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class DeleteFilter(Command[Filter]):
+    """Returns what was deleted. NOT_FOUND for an unknown filter."""
+
+    tenant_id: UUID
+    filter_id: UUID
 
 
 @dataclass(slots=True, frozen=True)

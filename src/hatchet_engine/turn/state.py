@@ -29,6 +29,11 @@ class Limits:
     trigger_items_max: int = 10_000  # runs in one call
     cancel_ids_max: int = 20_000
     replay_ids_max: int = 1_000
+    bulk_runs_max: int = 100_000  # runs in one operation by filter
+    bulk_step_runs: int = 200  # of them in one turn
+    events_max: int = 1_000  # events in one call
+    event_key_length_max: int = 1_024
+    event_scope_length_max: int = 1_024
     heartbeat_timeout_ms: int = 30_000  # silent longer: the worker is dead (WK-9)
     unacknowledged_ms: int = 3_000  # grace for a start message nobody confirmed
     worker_slots_max: int = 100_000
