@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from hatchet_engine.domain.errors import Code
+from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import EventKind, Status
 from hatchet_engine.turn.commands import ReplayTasks, ReportKind, RunFilter
 from hatchet_engine.turn.state import Limits
@@ -20,9 +20,10 @@ async def test_rp_1_ids_and_filter_together_are_refused(h: Harness) -> None:
         await h.engine.submit(ReplayTasks(TENANT, [uuid4()], RunFilter(START_MS)))
 
 
-async def test_rp_1_neither_and_the_unknown_do_nothing(h: Harness) -> None:
+async def test_rp_1_neither_does_nothing_and_the_unknown_is_refused(h: Harness) -> None:
     assert await replay(h) == []
-    assert await replay(h, uuid4()) == []
+    with refused(Code.NOT_FOUND, "no run or task"):
+        await replay(h, uuid4())
 
 
 async def test_rp_1_too_many_ids_are_refused(clean_database: str) -> None:
@@ -84,13 +85,17 @@ async def test_rp_4_replayed_task_is_queued_at_once_with_a_fresh_clock(h: Harnes
     assert await status(h, run) is Status.CANCELLED
 
 
-async def test_rp_5_what_still_lives_is_skipped(h: Harness) -> None:
+async def test_rp_5_what_still_lives_is_refused(h: Harness) -> None:
     await h.put(retries=1, backoff_factor=60.0)
     worker = await h.worker(slots=1)
     delayed, running, queued = await h.trigger(count=3)
     await worker.fail((await worker.next())[0])
     await worker.next()
-    assert await replay(h, delayed, running, queued) == []
+    for run in (delayed, running, queued):
+        with refused(Code.FAILED_PRECONDITION, "has not ended"):
+            await replay(h, run)
+    everything = ReplayTasks(TENANT, filter=RunFilter(0))
+    assert await h.engine.submit(everything) == []
     assert [task.attempt for task in worker.started] == [0, 0]
 
 
@@ -99,8 +104,9 @@ async def test_rp_5_two_replays_in_one_turn_replay_once(h: Harness) -> None:
     worker = await h.worker()
     (run,) = await h.trigger()
     await worker.complete((await worker.next())[0])
-    answers = await asyncio.gather(replay(h, run), replay(h, run))
-    assert sorted(map(len, answers)) == [0, 1]
+    answers = await asyncio.gather(replay(h, run), replay(h, run), return_exceptions=True)
+    assert answers[0] == [run]
+    assert isinstance(answers[1], Refused)
     (task,) = await worker.next()
     assert task.attempt == 1
 
@@ -147,7 +153,8 @@ async def test_te_1_another_tenants_tasks_are_not_replayed(h: Harness) -> None:
     worker = await h.worker()
     (run,) = await h.trigger()
     await worker.complete((await worker.next())[0])
-    assert await replay(h, run, tenant_id=OTHER_TENANT) == []
+    with refused(Code.NOT_FOUND, "no run or task"):
+        await replay(h, run, tenant_id=OTHER_TENANT)
     everything = ReplayTasks(OTHER_TENANT, filter=RunFilter(0))
     assert await h.engine.submit(everything) == []
     assert await status(h, run) is Status.COMPLETED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hatchet_engine.domain.errors import Code, Refused
@@ -23,7 +25,12 @@ async def test_tr_1_trigger_stores_what_was_given(h: Harness) -> None:
         child_key="key",
     )  # fmt: skip
     (row,) = await h.fetch("select *, metadata::text as meta from task where id = $1", run)
-    assert (row["input"], row["meta"], row["priority"]) == ('{"a": 1}', '{"k": "v"}', 2)
+    assert (row["input"], row["priority"]) == ('{"a": 1}', 2)
+    assert json.loads(row["meta"]) == {
+        "k": "v",
+        "hatchet__parent_workflow_run_id": str(parent),
+        "hatchet__parent_step_run_id": str(parent),
+    }
     assert (row["parent_task_id"], row["child_index"], row["child_key"]) == (parent, 3, "key")
     assert (row["run_id"], row["version_id"]) == (run, made.version_id)
     assert row["created_at"].timestamp() * 1_000 == h.clock.now_ms()

@@ -126,6 +126,7 @@ class Harness:
     subscriptions: Subscriptions
     watchers: RunWatchers
     results: Results = field(default_factory=Results)
+    workers: list[FakeWorker] = field(default_factory=list)
 
     async def put(
         self, name: str = "hello", tenant_id: UUID = TENANT, **task: object
@@ -137,6 +138,13 @@ class Harness:
         )
         return await self.engine.submit(PutWorkflow(tenant_id, check(definition)))
 
+    async def put_dag(
+        self, name: str, *tasks: TaskDefinition, **workflow: object
+    ) -> RegisteredWorkflow:
+        """Register a workflow of several tasks."""
+        definition = WorkflowDefinition(name=name, tasks=list(tasks), **workflow)  # type: ignore[arg-type]
+        return await self.engine.submit(PutWorkflow(TENANT, check(definition)))
+
     async def worker(
         self,
         *names: str,
@@ -147,6 +155,7 @@ class Harness:
         open: bool = True,
     ) -> FakeWorker:
         worker = FakeWorker(self.engine, tenant_id)
+        self.workers.append(worker)
         worker.id = await self.engine.submit(
             RegisterWorker(
                 tenant_id,

@@ -14,7 +14,9 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.domain.dag import Member, doomed, member_of, on_failure, run_status
 from hatchet_engine.domain.labels import DesiredLabel, score
+from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn.engine import Engine
 from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.state import Hot
@@ -37,13 +39,15 @@ from assignment
 """
 # All others: many rows with few columns.
 _REST = """
-select 'task' as place, id as task_id, priority::integer as attempt, null::smallint as status,
-       null as result
+select 'task' as place, id as task_id, priority::integer as attempt, kind as status,
+       null as result, run_id, version_id, step, null::boolean as skipped
 from task
 union all
-select 'ended', id, attempt, status, case when status = 2 then output else error end from outcome
+select 'ended', id, attempt, status, case when status = 2 then output else error end, null, null,
+       null, skipped
+from outcome
 union all
-select 'worker', id, case when paused then 1 else 0 end, null, null
+select 'worker', id, case when paused then 1 else 0 end, null, null, null, null, null, null
 from worker where left_at is null
 """
 
@@ -60,6 +64,7 @@ class Tables:
     assigned: dict[UUID, Row] = field(default_factory=dict)
     ended: dict[UUID, Row] = field(default_factory=dict)
     worker: dict[UUID, Row] = field(default_factory=dict)  # those that have not left
+    waiting: set[UUID] = field(default_factory=set)  # tasks with conditions to wait for
 
     @classmethod
     async def read(cls, connection: Any) -> Tables:
@@ -69,18 +74,71 @@ class Tables:
             rows = places[row["place"]]
             assert row["task_id"] not in rows, f"2: {row['task_id']} is {row['place']} twice"
             rows[row["task_id"]] = row
+        found = await connection.fetch("select distinct task_id from task_wait")
+        tables.waiting = {row["task_id"] for row in found}
         return tables
 
 
 def check_tables(tables: Tables) -> None:
-    """Every task is in exactly one place."""
+    """Every task is in exactly one place; those of runs of several tasks may wait as well."""
     places = Counter[UUID]()
     for rows in (tables.queued, tables.delayed, tables.assigned, tables.ended):
         places.update(rows.keys())
-    for task_id in tables.task:
+    for task_id, task in tables.task.items():
+        if task["status"] != TaskKind.STANDALONE:
+            assert places[task_id] <= 1, f"2: member {task_id} is in {places[task_id]} places"
+            continue
         assert places[task_id] == 1, f"1/2: task {task_id} is in {places[task_id]} places"
     strangers = places.keys() - tables.task.keys()
     assert not strangers, f"hot rows without a task: {strangers}"
+
+
+def check_runs(hot: Hot, tables: Tables) -> None:
+    """Runs of several tasks: every consequence was followed to its end, in the tables and in what
+    memory knows of them."""
+    members: dict[UUID, list[Row]] = {}
+    for row in tables.task.values():
+        if row["status"] == TaskKind.MEMBER:
+            members.setdefault(row["run_id"], []).append(row)
+    for run_id, rows in members.items():
+        rows.sort(key=lambda row: row["step"])
+        version = hot.definitions.versions[rows[0]["version_id"]]
+        states = [_state(tables, row["task_id"]) for row in rows]
+        assert len(states) == len(version.steps), f"run {run_id} lacks tasks"
+        for step, state in zip(version.steps, states, strict=True):
+            parents = [states[at] for at in step.parents]
+            if step.on_failure:
+                others = [one for at, one in enumerate(states) if at != step.index]
+                due = on_failure(others) is not Member.PENDING
+            else:
+                due = all(one.final for one in parents) or doomed(parents) is not None
+            assert due == (state is not Member.PENDING) or (
+                # Chosen for a replay while a parent outside of it had failed.
+                state.final and not due
+            ), f"1: {step.name} of run {run_id} is {state.name}, parents {parents}"
+        over = all(state.final for state in states)
+        assert over == (run_id in tables.ended), f"1/7: the end of run {run_id}"
+        if over:
+            assert tables.ended[run_id]["status"] == run_status(states)
+        dag = hot.dags.get(run_id)
+        if dag is not None:
+            assert dag.states == states, f"run {run_id} in memory"
+            counted = list(dag.pending_parents)
+            dag.recount()
+            assert counted == dag.pending_parents, f"parents of run {run_id} are miscounted"
+    for run_id, row in tables.task.items():
+        assert row["status"] != TaskKind.DAG or run_id in members, f"run {run_id} has no tasks"
+    for task_id in tables.waiting:
+        assert task_id not in tables.ended, f"{task_id} has ended, but waits"
+        assert task_id not in tables.assigned, f"{task_id} runs, but waits"
+
+
+def _state(tables: Tables, task_id: UUID) -> Member:
+    ended = tables.ended.get(task_id)
+    if ended is not None:
+        return member_of(Status(ended["status"]), ended["skipped"])
+    places = (tables.queued, tables.delayed, tables.assigned, tables.waiting)
+    return Member.BEGUN if any(task_id in place for place in places) else Member.PENDING
 
 
 def check_hot(hot: Hot, tables: Tables) -> None:
@@ -198,6 +256,7 @@ async def check_all(engine: Engine, connection: Any) -> Tables:
     tables = await Tables.read(connection)
     check_tables(tables)
     check_hot(engine.hot, tables)
+    check_runs(engine.hot, tables)
     check_work_conserved(engine.hot, tables)
     check_workers(engine.hot, tables)
     return tables

@@ -20,6 +20,13 @@ from hatchet_engine.domain.definition import (
 )
 from hatchet_engine.domain.durations import parse_ms
 from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.expressions import (
+    CONDITION,
+    FILTER,
+    Environment,
+    ExpressionError,
+    compile,
+)
 from hatchet_engine.domain.payloads import has_nul_escape
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
@@ -28,6 +35,7 @@ NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 ACTION = re.compile(r"[^:\s\x00-\x1f]+(:[^:\s\x00-\x1f]+){1,2}\Z")
 NAME_LENGTH_MAX = 255
 TASKS_MAX = 1_000
+EVENT_KEY_MAX = 1_024
 RETRIES_MAX = 10_000
 BACKOFF_FACTOR_MAX = 1_000
 BATCH_SIZE_MAX = 100_000
@@ -74,18 +82,12 @@ def check(definition: WorkflowDefinition) -> WorkflowDefinition:
 def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
     """Say clearly what this engine can't run yet, instead of running it wrongly."""
     missing = []
-    if len(definition.tasks) > 1:
-        missing.append("workflows of several tasks (and on-failure tasks)")
-    if definition.event_triggers or definition.default_filters:
-        missing.append("event triggers")
     if definition.cron_triggers:
         missing.append("cron triggers")
     if definition.concurrency or any(task.concurrency for task in definition.tasks):
         missing.append("concurrency rules")
     if any(task.rate_limits for task in definition.tasks):
         missing.append("rate limits")
-    if any(task.conditions for task in definition.tasks):
-        missing.append("conditions")
     if any(task.batch for task in definition.tasks):
         missing.append("batch tasks")
     if definition.idempotency is not None:
@@ -127,6 +129,13 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
         _check_json(definition.cron_input, "cron_input")
     for entry in definition.default_filters:
         _check_json(entry.payload, "default_filters.payload")
+        _check_expression(entry.expression, FILTER, "default_filters", "default_filters")
+    for key in definition.event_triggers:
+        if not 1 <= len(key) <= EVENT_KEY_MAX:
+            raise invalid(
+                f"event_triggers: an event key has 1 to {EVENT_KEY_MAX} characters",
+                field="event_triggers",
+            )
     idempotency = definition.idempotency
     if idempotency is not None:
         if not idempotency.expression:
@@ -178,12 +187,12 @@ def _check_task(task: TaskDefinition) -> None:
         if not use.key or (use.units is None and not use.units_expr):
             raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
     for condition in task.conditions:
-        _check_condition(condition, where)
+        _check_condition(condition, where, task.parents)
     if task.batch is not None:
         _check_batch(task.batch, where)
 
 
-def _check_condition(condition: Condition, where: str) -> None:
+def _check_condition(condition: Condition, where: str, parents: list[str]) -> None:
     if not condition.data_key:
         raise invalid(f"{where}: a condition needs a readable data key", field="conditions")
     if condition.action not in ("QUEUE", "CANCEL", "SKIP"):
@@ -191,11 +200,30 @@ def _check_condition(condition: Condition, where: str) -> None:
             f"{where}: a condition's action is QUEUE, CANCEL or SKIP, not {condition.action}",
             field="conditions",
         )
+    if condition.kind == "parent" and condition.parent not in parents:
+        raise invalid(
+            f"{where}: a parent condition names {condition.parent!r}, which is not one of its "
+            "parents",
+            field="conditions",
+        )
+    if condition.kind == "event" and not 1 <= len(condition.event_key or "") <= EVENT_KEY_MAX:
+        raise invalid(
+            f"{where}: an event condition needs an event key of 1 to {EVENT_KEY_MAX} characters",
+            field="conditions",
+        )
+    _check_expression(condition.expression, CONDITION, f"{where}: condition", "conditions")
     if condition.kind == "sleep":
         try:
             parse_ms(condition.sleep or "")
         except ValueError as error:
             raise invalid(f"{where}: sleep condition: {error}", field="conditions") from None
+
+
+def _check_expression(text: str, environment: Environment, where: str, field: str) -> None:
+    try:
+        compile(text, environment)
+    except ExpressionError as error:
+        raise invalid(f"{where}: {error}", field=field) from None
 
 
 def _check_batch(batch: BatchConfig, where: str) -> None:

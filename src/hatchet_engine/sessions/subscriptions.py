@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from hatchet_engine.domain.states import Status
+from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.store import history
 from hatchet_engine.turn.commands import RunSubscriber
 from hatchet_engine.turn.deliveries import RunResult, TaskResult
@@ -86,6 +86,11 @@ class Subscriptions:
         waiting = self._waiting.get(tenant_id)
         return waiting is not None and run_id in waiting
 
+    def look_up(self, tenant_id: UUID, run_id: UUID) -> None:
+        """Have the result of a run that has ended read from the table."""
+        self._lookups.setdefault(tenant_id, set()).add(run_id)
+        self._wake.set()
+
     def deliver(self, tenant_id: UUID, results: Sequence[RunResult]) -> None:
         """Hand results of a tenant's runs to those who wait, many to each at once."""
         waiting = self._waiting.get(tenant_id, {})
@@ -115,7 +120,9 @@ class Subscriptions:
         assert self._pool is not None
         try:
             rows = await history.outcome_results(self._pool, tenant_id, ids)
-            results = [await self._result(row) for row in rows]
+            runs = [row["id"] for row in rows if row["kind"] == TaskKind.DAG]
+            members = await history.outcome_members(self._pool, tenant_id, runs)
+            results = [await self._result(row, members) for row in rows]
         except Exception:
             # The database is away, however that shows; waiters keep waiting and are looked up
             # again. Nothing may end this loop.
@@ -127,9 +134,14 @@ class Subscriptions:
         if results:
             self.deliver(tenant_id, results)
 
-    async def _result(self, row: asyncpg.Record) -> RunResult:
+    async def _result(self, row: asyncpg.Record, members: list[asyncpg.Record]) -> RunResult:
+        tasks = [await self._task(one) for one in members if one["run_id"] == row["id"]]
+        if row["kind"] != TaskKind.DAG:
+            tasks = [await self._task(row)]
+        return RunResult(row["id"], Status(row["status"]), to_ms(row["finished_at"]), tasks)
+
+    async def _task(self, row: asyncpg.Record) -> TaskResult:
         assert self._task_name is not None
-        status = Status(row["status"])
         name = await self._task_name(row["version_id"], row["step"])
-        task = TaskResult(row["id"], name, status, row["output"], row["error"])
-        return RunResult(row["id"], status, to_ms(row["finished_at"]), [task])
+        # What cancelled a task stands in its events; its error is empty (CX-13) unless it is a run.
+        return TaskResult(row["id"], name, Status(row["status"]), row["output"], row["error"])

@@ -91,6 +91,27 @@ async def outcome_results(
     return rows
 
 
+async def outcome_members(
+    connection: asyncpg.Connection | asyncpg.Pool, tenant_id: UUID, run_ids: Sequence[UUID]
+) -> list[asyncpg.Record]:
+    """Results of the tasks of these runs, in the order of their definition."""
+    if not run_ids:
+        return []
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _OUTCOMES["outcome_members"], tenant_id, list(run_ids), min(run_ids)
+    )
+    return rows
+
+
+async def outcome_texts(
+    connection: asyncpg.Connection, tenant_id: UUID, ids: Sequence[UUID]
+) -> dict[UUID, str | None]:
+    """Outputs of these tasks that have ended, of any size."""
+    statement = _OUTCOMES["outcome_texts"]
+    rows = await connection.fetch(statement, tenant_id, ids, min(ids), max(ids))
+    return {row["id"]: row["output"] for row in rows}
+
+
 def event_insert_many(batch: Batch, rows: Sequence[Row]) -> None:
     batch.add(_EVENTS["task_event_insert_many"], *columns(rows))
 
@@ -98,6 +119,82 @@ def event_insert_many(batch: Batch, rows: Sequence[Row]) -> None:
 async def event_exists(connection: asyncpg.Connection, task_id: UUID, event_id: UUID) -> bool:
     found: bool = await connection.fetchval(_EVENTS["task_event_exists"], task_id, event_id)
     return found
+
+
+async def event_messages(
+    connection: asyncpg.Connection, task_ids: Sequence[UUID], kind: int
+) -> dict[UUID, str]:
+    """The newest message of one kind of each of these tasks."""
+    statement = _EVENTS["task_event_messages"]
+    rows = await connection.fetch(statement, task_ids, kind, min(task_ids))
+    return {row["task_id"]: row["message"] for row in rows}
+
+
+async def event_replays(
+    connection: asyncpg.Connection, task_ids: Sequence[UUID], kind: int
+) -> dict[UUID, int]:
+    """The attempts that the last replays of these tasks and runs began; others are missing."""
+    statement = _EVENTS["task_event_replays"]
+    rows = await connection.fetch(statement, task_ids, kind, min(task_ids))
+    return {row["task_id"]: row["attempt"] for row in rows}
+
+
+async def new_event_exists(connection: asyncpg.Connection, tenant_id: UUID, event_id: UUID) -> bool:
+    found: bool = await connection.fetchval(_EVENTS["event_exists"], tenant_id, event_id)
+    return found
+
+
+def new_event_insert_many(batch: Batch, rows: Sequence[Row]) -> None:
+    """``rows``: tenant, id, key, scope, payload, metadata, priority, source."""
+    batch.add(_EVENTS["event_insert_many"], *columns(rows))
+
+
+def expression_failure_insert_many(batch: Batch, rows: Sequence[Row]) -> None:
+    batch.add(_EVENTS["expression_failure_insert_many"], *columns(rows))
+
+
+def task_insert_members(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
+    """``common``: tenant, workflow, version, created at; ``rows``: id, run id, step, priority,
+    metadata."""
+    batch.add(_TASKS["task_insert_members"], *common, *columns(rows))
+
+
+async def task_members(
+    connection: asyncpg.Connection, tenant_id: UUID, run_ids: Sequence[UUID], output_max: int
+) -> list[asyncpg.Record]:
+    """Tasks of these runs with their ends, and outputs up to ``output_max`` characters."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _TASKS["task_members"], tenant_id, run_ids, min(run_ids), output_max
+    )
+    return rows
+
+
+async def task_parents(
+    connection: asyncpg.Connection, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _TASKS["task_parents"], tenant_id, ids, min(ids), max(ids)
+    )
+    return rows
+
+
+async def task_children(
+    connection: asyncpg.Connection, tenant_id: UUID, keys: Sequence[tuple[UUID, str]]
+) -> list[asyncpg.Record]:
+    """Children that exist, by (parent, key)."""
+    parents, texts = columns(keys)
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _TASKS["task_children"], tenant_id, parents, texts, min(parents)
+    )
+    return rows
+
+
+async def task_descendants(
+    connection: asyncpg.Connection, tenant_id: UUID, ids: Sequence[UUID], limit: int
+) -> list[UUID]:
+    """Runs that these tasks have spawned, at any depth."""
+    rows = await connection.fetch(_TASKS["task_descendants"], tenant_id, ids, min(ids), limit)
+    return [row["id"] for row in rows]
 
 
 async def task_ids_by_filter(

@@ -237,6 +237,7 @@ create table task_wait (
     event_key text,
     event_scope text,
     met boolean not null default false,
+    data text,
     constraint task_wait_pkey PRIMARY KEY (task_id, "position")
 );
 CREATE INDEX task_wait_due ON public.task_wait USING btree (due_ms) WHERE ((due_ms IS NOT NULL) AND (NOT met));

@@ -22,6 +22,10 @@ class Waiters(Protocol):
 
     def deliver(self, tenant_id: UUID, results: Sequence[RunResult]) -> None: ...
 
+    def look_up(self, tenant_id: UUID, run_id: UUID) -> None:
+        """Read the result of a run that has ended from the table."""
+        ...
+
 
 class Watchers(Protocol):
     """Those who watch runs live (sessions/watchers.py)."""
@@ -41,12 +45,18 @@ def announce(turn: Turn, waiters: Waiters, watchers: Watchers) -> None:
     """Tell everybody. Subscriptions come first: a run can't end before its waiter is known."""
     for tenant_id, subscriber, ids in turn.subscriptions:
         waiters.add(tenant_id, subscriber, ids)
+    for tenant_id, run_id in turn.look_ups:
+        waiters.look_up(tenant_id, run_id)
     _deliver(turn)
     _deliver_results(turn, waiters)
     if turn.events is not None:
         if watchers.want_metadata:
             _match_metadata(turn, watchers)
         turn.events.extend(event for one in turn.finished for event in _end_events(turn, one))
+        turn.events.extend(
+            RunEvent(run.run_id, None, f"RUN_{run.status.name}", "", 0, None, turn.now_ms)
+            for run in turn.finished_runs
+        )
         if turn.events:
             watchers.deliver(turn.events)
     for session, reason in turn.sessions_to_close:
@@ -59,6 +69,17 @@ def _deliver_results(turn: Turn, waiters: Waiters) -> None:
         tenant_id = one.step.version.tenant_id
         if waiters.awaited(tenant_id, one.run_id):
             by_tenant.setdefault(tenant_id, []).append(_result(turn, one))
+    for run in turn.finished_runs:
+        if waiters.awaited(run.tenant_id, run.run_id):
+            if run.tasks is None:
+                waiters.look_up(run.tenant_id, run.run_id)
+            else:
+                result = RunResult(run.run_id, run.status, turn.now_ms, run.tasks)
+                by_tenant.setdefault(run.tenant_id, []).append(result)
+    for tenant_id, task in turn.task_results:
+        if waiters.awaited(tenant_id, task.task_id):
+            result = RunResult(task.task_id, task.status, turn.now_ms, [task])
+            by_tenant.setdefault(tenant_id, []).append(result)
     for tenant_id, results in by_tenant.items():
         waiters.deliver(tenant_id, results)
 
@@ -105,6 +126,7 @@ def _assigned(running: Running, payload: Payload) -> Assigned:
         payload.parent_task_id,
         payload.child_index,
         payload.child_key,
+        payload.context,
     )
 
 

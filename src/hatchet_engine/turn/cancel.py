@@ -4,60 +4,73 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from hatchet_engine.domain.states import EventKind
+from hatchet_engine.domain.dag import Member
 from hatchet_engine.turn.commands import CancelTasks
-from hatchet_engine.turn.lifecycle import cancel_running, end_waiting
-from hatchet_engine.turn.state import Turn
-from hatchet_engine.turn.waiting import Found, end_delayed, end_queued, item_from_row
+from hatchet_engine.turn.dags import Dag
+from hatchet_engine.turn.lifecycle import cancel_running
+from hatchet_engine.turn.state import MemberCancel, Turn
+from hatchet_engine.turn.waiting import Found, end_waiting_anywhere
 
 
 def cancel(turn: Turn, command: CancelTasks) -> list[UUID]:
     """Cancel what still lives; the rest is left alone. Final at once: no worker is waited for."""
-    ids, found = turn.loaded.pop(id(command))
-    return [task_id for task_id in ids if _cancel_one(turn, command, task_id, found)]
+    ids, found, members = turn.loaded.pop(id(command))
+    cancelled = []
+    for id_ in ids:
+        dag = turn.hot.dags.get(id_)
+        if dag is None:
+            done = _cancel_task(turn, command, id_, found, members)
+        else:
+            done = dag.tenant_id == command.tenant_id and _cancel_run(turn, command, dag, found)
+        if done:
+            cancelled.append(id_)
+    return cancelled
 
 
-def _cancel_one(turn: Turn, command: CancelTasks, task_id: UUID, found: Found) -> bool:
+def _cancel_run(turn: Turn, command: CancelTasks, dag: Dag, found: Found) -> bool:
+    """All tasks of a run. An on-failure task that has not begun is left to its own rule (OF-2)."""
+    done = False
+    for position, state in enumerate(dag.states):
+        if state.final or (position == dag.version.on_failure and state is Member.PENDING):
+            continue
+        done |= _cancel_member(turn, command, dag, position, found)
+    return done
+
+
+def _cancel_task(
+    turn: Turn,
+    command: CancelTasks,
+    task_id: UUID,
+    found: Found,
+    members: dict[UUID, tuple[UUID, int]],
+) -> bool:
+    """``members``: run and position of those tasks that belong to a run."""
+    member = members.get(task_id)
+    if member is not None:
+        dag = turn.hot.dags.get(member[0])
+        if dag is None or dag.tenant_id != command.tenant_id or dag.states[member[1]].final:
+            return False
+        return _cancel_member(turn, command, dag, member[1], found)
+    return _cancel_begun(turn, command, task_id, found)
+
+
+def _cancel_member(turn: Turn, command: CancelTasks, dag: Dag, position: int, found: Found) -> bool:
+    task_id = dag.task_ids[position]
+    again = any(item.task_id == task_id and not item.gone for item in turn.plan.queued)
+    if task_id in turn.left and task_id not in turn.hot.running and not again:
+        return False  # it has just ended in this turn
+    if not _cancel_begun(turn, command, task_id, found):
+        turn.member_cancels.append(
+            MemberCancel(dag.run_id, dag.tenant_id, position, command.reason)
+        )
+    return True
+
+
+def _cancel_begun(turn: Turn, command: CancelTasks, task_id: UUID, found: Found) -> bool:
     running = turn.hot.running.get(task_id)
     if running is not None:
         if running.tenant_id != command.tenant_id:
             return False
         cancel_running(turn, running, command.reason)
         return True
-    # Each row is used once: an earlier command of this turn may have ended the task.
-    row = found.queued.pop(task_id, None)
-    if row is not None and task_id not in turn.moved:
-        queue = turn.hot.queues[row["queue_id"]]
-        item = queue.items.get(task_id) or item_from_row(turn.hot, row)
-        end_queued(turn, item, EventKind.CANCELLED, command.reason)
-        turn.moved.add(task_id)
-        return True
-    row = found.delayed.pop(task_id, None)
-    if row is not None and task_id not in turn.moved:
-        end_delayed(turn, row, command.reason)
-        turn.moved.add(task_id)
-        return True
-    return _cancel_new(turn, command, task_id)
-
-
-def _cancel_new(turn: Turn, command: CancelTasks, task_id: UUID) -> bool:
-    """A task that was queued or put into backoff within this very turn is in no table yet."""
-    for position, row in enumerate(turn.plan.delayed):
-        if row[0] == task_id and row[3] == command.tenant_id:
-            del turn.plan.delayed[position]
-            version = turn.hot.definitions.versions[row[4]]
-            end_waiting(
-                turn,
-                tenant_id=row[3],
-                task_id=task_id,
-                step=version.steps[row[5]],
-                attempt=row[6],
-                kind=EventKind.CANCELLED,
-                reason=command.reason,
-            )
-            return True
-    for item in reversed(turn.plan.queued):
-        if item.task_id == task_id and not item.gone and item.tenant_id == command.tenant_id:
-            end_queued(turn, item, EventKind.CANCELLED, command.reason)
-            return True
-    return False
+    return end_waiting_anywhere(turn, command.tenant_id, task_id, found, command.reason)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+import asyncpg
 
 from hatchet_engine.turn import (
     cancel,
+    events,
+    filters,
+    register,
     replay,
     report,
     running_changes,
@@ -16,10 +21,16 @@ from hatchet_engine.turn import (
 )
 from hatchet_engine.turn.commands import (
     CancelTasks,
+    ChangeFilter,
     ChangeWorker,
     CloseStream,
+    CreateFilter,
+    DeleteFilter,
+    DeleteWorkflow,
     LeaveWorker,
     OpenStream,
+    PushEvents,
+    PutWorkflow,
     RefreshTimeout,
     RegisterWorker,
     ReleaseSlot,
@@ -31,8 +42,19 @@ from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.state import Turn
 
 Decide = Callable[[Turn, Any], Any]
+DecideDirect = Callable[[asyncpg.Connection, Turn, Any], Awaitable[Any]]
+
+# Rare changes of definitions, which read and write by themselves within the turn's transaction.
+DIRECT: dict[type, DecideDirect] = {
+    PutWorkflow: register.put,
+    DeleteWorkflow: register.delete,
+    CreateFilter: filters.create,
+    ChangeFilter: filters.change,
+    DeleteFilter: filters.delete,
+}
 
 DECIDE: dict[type, Decide] = {
+    PushEvents: events.push,
     TriggerRuns: trigger.trigger,
     ReportTasks: report.report,
     CancelTasks: cancel.cancel,
@@ -51,6 +73,7 @@ def decide_timers(turn: Turn, loader: Loader) -> None:
     """What is due goes first: a report that comes too late is too late."""
     timers.end_backoffs(turn, loader.due_backoffs)
     timers.end_waits(turn, loader.due_waits)
+    timers.end_sleeps(turn, loader.due_sleeps)
     timers.end_overdue(turn)
     timers.check_workers(turn)
 
@@ -59,6 +82,8 @@ def weight(command: Any) -> int:
     """How much work a command is, in rows; bounds a turn."""
     if isinstance(command, TriggerRuns):
         return len(command.items)
+    if isinstance(command, PushEvents):
+        return len(command.events)
     if isinstance(command, ReportTasks):
         return len(command.reports)
     return 10

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from hatchet_engine.domain import ids
-from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition
+from hatchet_engine.domain.conditions import CANCEL
+from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.turn.queues import Queue
+
+TRIGGERED_KEPT_MAX = 10_000  # event keys whose workflows are remembered
 
 
 class Step:
     """One task of one version, ready to run."""
 
     __slots__ = (
+        "ancestors",
         "backoff_factor",
         "backoff_max_s",
+        "children",
+        "conditions",
         "execution_timeout_ms",
         "id",
         "index",
         "labels",
         "name",
+        "on_failure",
+        "parents",
         "queue",
         "retries",
         "schedule_timeout_ms",
         "units",
         "version",
+        "watched",
     )
 
     def __init__(self, version: Version, index: int, task: TaskDefinition, queue: Queue) -> None:
@@ -41,6 +51,18 @@ class Step:
         self.schedule_timeout_ms = task.schedule_timeout_ms
         self.units: dict[str, int] = task.slots or {"default": 1}
         self.labels: dict[str, DesiredLabel] = task.labels
+        self.on_failure = task.on_failure
+        self.conditions: list[Condition] = task.conditions
+        # Whether an event or a time may cancel it while it is queued.
+        self.watched = any(
+            condition.action == CANCEL and condition.kind != "parent"
+            for condition in task.conditions
+        )
+        # Positions in the version: what it follows from directly, what follows from it directly,
+        # and everything before it.
+        self.parents: list[int] = []
+        self.children: list[int] = []
+        self.ancestors: list[int] = []
 
 
 class Version:
@@ -51,6 +73,8 @@ class Version:
         "id",
         "name",
         "number",
+        "on_failure",
+        "several",
         "steps",
         "tenant_id",
         "workflow_id",
@@ -77,6 +101,22 @@ class Version:
         self.definition = definition
         self.created_ms = created_ms
         self.steps: list[Step] = []
+        # Whether its runs have members, which can wait for each other and for conditions.
+        self.several = len(definition.tasks) > 1 or any(t.conditions for t in definition.tasks)
+        self.on_failure: int | None = None  # position of that task
+
+    def link(self) -> None:
+        """Connect the steps with each other, once all are there; parents stand before children."""
+        by_name = {step.name: step for step in self.steps}
+        for step, task in zip(self.steps, self.definition.tasks, strict=True):
+            if task.on_failure:
+                self.on_failure = step.index
+            step.parents = [by_name[name].index for name in task.parents]
+            before: set[int] = set(step.parents)
+            for parent in step.parents:
+                self.steps[parent].children.append(step.index)
+                before.update(self.steps[parent].ancestors)
+            step.ancestors = sorted(before)
 
 
 class Definitions:
@@ -85,13 +125,32 @@ class Definitions:
     def __init__(self) -> None:
         self.latest: dict[tuple[UUID, str], Version] = {}
         self.versions: dict[UUID, Version] = {}
+        self._triggered: dict[tuple[UUID, str], list[Version]] = {}  # what keys start, as asked
+
+    def triggered_by(
+        self, tenant_id: UUID, key: str, matches: Callable[[str, str], bool]
+    ) -> list[Version]:
+        """The latest versions of workflows that an event of this key starts (E-9, E-12)."""
+        found = self._triggered.get((tenant_id, key))
+        if found is None:
+            if len(self._triggered) >= TRIGGERED_KEPT_MAX:
+                self._triggered.clear()
+            found = self._triggered[tenant_id, key] = [
+                version
+                for (owner, _), version in self.latest.items()
+                if owner == tenant_id
+                and any(matches(one, key) for one in version.definition.event_triggers)
+            ]
+        return found
 
     def add(self, version: Version, *, latest: bool) -> None:
         self.versions[version.id] = version
+        self._triggered.clear()
         if latest:
             self.latest[version.tenant_id, version.name] = version
 
     def remove_workflow(self, tenant_id: UUID, workflow_id: UUID) -> None:
+        self._triggered.clear()
         for key, version in list(self.latest.items()):
             if version.tenant_id == tenant_id and version.workflow_id == workflow_id:
                 del self.latest[key]

@@ -25,14 +25,15 @@ from asyncpg.pgproto.pgproto import UUID as FastUUID
 from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.store import partitions
-from hatchet_engine.turn import register
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
-from hatchet_engine.turn.commands import Command, DeleteWorkflow, PutWorkflow, ReportTasks
-from hatchet_engine.turn.decide import DECIDE, decide_timers, weight
+from hatchet_engine.turn.commands import Command, ReportTasks
+from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
 from hatchet_engine.turn.load import Loader
+from hatchet_engine.turn.load_dags import load_noted
 from hatchet_engine.turn.place import forget_large_inputs, place
 from hatchet_engine.turn.recover import recover
+from hatchet_engine.turn.settle import settle
 from hatchet_engine.turn.signs import Signs
 from hatchet_engine.turn.state import Hot, Limits, Turn
 from hatchet_engine.turn.timers import next_due_ms
@@ -288,7 +289,7 @@ class Engine:
         await loader.timers()
         await loader.windows()
         answers: list[tuple[asyncio.Future[Any], Any]] = []
-        direct = [entry for entry in batch if isinstance(entry[0], PutWorkflow | DeleteWorkflow)]
+        direct = [entry for entry in batch if type(entry[0]) in DIRECT]
         doubt = Doubt(turn, batch, answers)
         if direct:
             transaction = connection.transaction()
@@ -323,6 +324,7 @@ class Engine:
     def _finish(self, turn: Turn, answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
         """The turn is stored: tell everybody."""
         self.turns += 1
+        self.hot.dags.shrink()
         try:
             announce(turn, self._waiters, self._watchers)
         except Exception:
@@ -343,10 +345,11 @@ class Engine:
         answers: list[tuple[asyncio.Future[Any], Any]],
     ) -> None:
         for command, future in entries:
-            if isinstance(command, PutWorkflow):
-                answers.append((future, await register.put(connection, turn, command)))
-            else:
-                answers.append((future, await register.delete(connection, turn, command)))
+            try:
+                answers.append((future, await DIRECT[type(command)](connection, turn, command)))
+            except Refused as refused:
+                if not future.done():
+                    future.set_exception(refused)
 
     async def _decide(
         self,
@@ -366,9 +369,17 @@ class Engine:
             except Refused as refused:
                 if not future.done():
                     future.set_exception(refused)
+        await self._settle(turn, loader.connection)
         place(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)
+        for dag in turn.touched:
+            dag.forget_large()
+
+    async def _settle(self, turn: Turn, connection: asyncpg.Connection) -> None:
+        """Follow all that was noted to the end; what must be read on the way is read."""
+        while turn.noted:
+            settle(turn, await load_noted(connection, turn))
 
     def _stamp(self) -> int:
         """The turn's time: never goes backwards."""

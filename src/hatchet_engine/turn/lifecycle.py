@@ -11,7 +11,7 @@ from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind, Status
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.deliveries import CancelNotice, RunEvent
 from hatchet_engine.turn.queues import Payload, Queued
-from hatchet_engine.turn.state import Finished, Turn
+from hatchet_engine.turn.state import Finished, MemberEnd, Turn
 from hatchet_engine.turn.workers import Running
 
 
@@ -27,6 +27,7 @@ def enqueue(
     internal_retries: int = 0,
     demand: str | None = None,
     payload: Payload | None = None,
+    run_id: UUID | None = None,
 ) -> None:
     """Put a task into its queue with a fresh schedule timeout (TO-1). It is stored only if no
     worker takes it within this turn."""
@@ -43,6 +44,7 @@ def enqueue(
         expires_ms,
         demand,
         payload,
+        run_id=run_id,
     )
     step.queue.add(item)
     turn.plan.queued.append(item)
@@ -82,9 +84,22 @@ def finish(
         turn.plan.end(
             running.tenant_id, running.task_id, status, running.attempt, running, output, error
         )
-    turn.finished.append(
-        Finished(running.run_id, running.task_id, running.step, status, output, error)
-    )
+    step = running.step
+    if step.version.several:
+        turn.ends.append(
+            MemberEnd(
+                running.run_id,
+                running.tenant_id,
+                step,
+                status,
+                output,
+                error,
+                running.attempt,
+                running.started_ms or running.assigned_ms,
+            )
+        )
+    else:
+        turn.finished.append(Finished(running.run_id, running.task_id, step, status, output, error))
 
 
 def fail(
@@ -147,6 +162,7 @@ def again(turn: Turn, running: Running, app_retries: int, internal_retries: int)
         app_retries=app_retries,
         internal_retries=internal_retries,
         demand=running.demand,
+        run_id=running.run_id,
     )
 
 
@@ -165,6 +181,7 @@ def delay(turn: Turn, running: Running, app_retries: int, due_ms: int) -> None:
             app_retries,
             running.internal_retries,
             running.demand,
+            running.run_id if step.version.several else None,
         )
     )
     earliest = turn.hot.next_delayed_ms
@@ -191,6 +208,7 @@ def end_waiting(
     *,
     tenant_id: UUID,
     task_id: UUID,
+    run_id: UUID,
     step: Step,
     attempt: int,
     kind: EventKind,
@@ -199,8 +217,14 @@ def end_waiting(
     """A task that holds no worker ends as cancelled; its hot row is removed by the caller."""
     turn.plan.event(kind, tenant_id, task_id, attempt, None, reason)
     turn.plan.end(tenant_id, task_id, Status.CANCELLED, attempt, None, None, reason)
-    # Several-task runs will look their run id up; a standalone task is its own run.
-    turn.finished.append(Finished(task_id, task_id, step, Status.CANCELLED, None, reason))
+    if step.version.several:
+        if step.watched:
+            turn.plan.forget_waits(task_id)
+        turn.ends.append(
+            MemberEnd(run_id, tenant_id, step, Status.CANCELLED, None, reason, attempt, None)
+        )
+    else:
+        turn.finished.append(Finished(task_id, task_id, step, Status.CANCELLED, None, reason))
 
 
 def tell_worker(turn: Turn, running: Running, reason: str) -> None:

@@ -10,22 +10,28 @@ import asyncpg
 import structlog
 
 from hatchet_engine.domain import ids
-from hatchet_engine.domain.states import Status
-from hatchet_engine.store import history, queue, workers
+from hatchet_engine.domain.dag import Member
+from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.store import history, queue, waits, workers
+from hatchet_engine.turn.children import Parent, Spawn, child_key
 from hatchet_engine.turn.commands import (
     CancelTasks,
     ChangeWorker,
     LeaveWorker,
     OpenStream,
+    PushEvents,
     ReplayTasks,
     ReportTasks,
     RunFilter,
+    TriggerRuns,
 )
+from hatchet_engine.turn.dags import Dag, merge_triggers
 from hatchet_engine.turn.lifecycle import leave_worker
+from hatchet_engine.turn.load_dags import load_dags, load_outputs, load_triggers
 from hatchet_engine.turn.queues import WINDOW_READ, Payload, Queue
 from hatchet_engine.turn.recover import worker_from_row
 from hatchet_engine.turn.register import load_versions
-from hatchet_engine.turn.replay import Ended
+from hatchet_engine.turn.replay import Selected
 from hatchet_engine.turn.selection import check_selection
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.timers import DUE_READ_MAX
@@ -50,6 +56,7 @@ class Loader:
         self.turn = turn
         self.due_backoffs: list[asyncpg.Record] = []
         self.due_waits: list[asyncpg.Record] = []
+        self.due_sleeps: list[asyncpg.Record] = []
 
     async def timers(self) -> None:
         """Rows whose time has come; the next due time is read when a batch was the last one."""
@@ -68,6 +75,13 @@ class Loader:
                 hot.next_schedule_timeout_ms = await queue.next_timeout_after_ms(
                     self.connection, now_ms
                 )
+
+        if hot.next_wait_ms is not None and hot.next_wait_ms <= now_ms:
+            self.due_sleeps = await waits.due(self.connection, now_ms, DUE_READ_MAX)
+            await self._versions(self.due_sleeps)
+            hot.next_wait_ms = now_ms
+            if len(self.due_sleeps) < DUE_READ_MAX:
+                hot.next_wait_ms = await waits.next_due_after_ms(self.connection, now_ms)
 
     async def _next_delayed(self, now_ms: int) -> int | None:
         return await queue.delayed_next_due_after_ms(self.connection, now_ms)
@@ -93,6 +107,10 @@ class Loader:
             await self._cancel(command)
         elif isinstance(command, ReplayTasks):
             await self._replay(command)
+        elif isinstance(command, TriggerRuns):
+            await self._children(command)
+        elif isinstance(command, PushEvents):
+            await self._event_waits(command)
         elif isinstance(command, OpenStream | ChangeWorker | LeaveWorker):
             await self._worker(command.worker_id, command.tenant_id)
 
@@ -118,8 +136,56 @@ class Loader:
                     log.error("task_without_record", task_id=str(running.task_id))
                     leave_worker(self.turn, running)
                     continue
-                running.run_id = loaded.run_id
+                if running.step.version.several:
+                    await self._complete(running, loaded)
                 tasks[position] = (running, loaded)
+
+    async def _complete(self, running: Running, payload: Payload) -> None:
+        """What stands with the run of a task: its input, and what came before the task."""
+        dags = await load_dags(self.connection, self.turn.hot, running.tenant_id, [running.run_id])
+        if not dags:
+            return
+        dag, step = dags[0], running.step
+        payload.input = dag.input if dag.input is not None else await self._input(dag)
+        payload.created_ms = dag.created_ms
+        payload.parent_task_id = dag.parent_task_id
+        payload.child_index, payload.child_key = dag.child_index, dag.child_key
+        await load_outputs(self.connection, dag, step.ancestors)
+        await load_triggers(self.connection, dag, step.index)
+        payload.context = dag.context(step)
+        self.turn.touched.add(dag)
+
+    async def _input(self, dag: Dag) -> str:
+        rows = await history.task_get_many(self.connection, dag.tenant_id, [dag.run_id])
+        return rows[0]["input"] if rows else "{}"
+
+    async def _children(self, command: TriggerRuns) -> None:
+        """What new children inherit, and which of them exist already (CH-2, CH-7)."""
+        tenant_id, items = command.tenant_id, command.items
+        parents = {item.parent_task_id for item in items if item.parent_task_id is not None}
+        if not parents:
+            return
+        spawn = Spawn()
+        for row in await history.task_parents(self.connection, tenant_id, list(parents)):
+            spawn.parents[row["id"]] = Parent(row["run_id"], row["metadata"] or "")
+        keys = [
+            (item.parent_task_id, key)
+            for item in items
+            if item.parent_task_id is not None and (key := child_key(item)) and "\x00" not in key
+        ]
+        if keys:
+            for row in await history.task_children(self.connection, tenant_id, keys):
+                spawn.existing[row["parent_task_id"], row["key"]] = row["id"]
+        self.turn.loaded[id(command)] = spawn
+
+    async def _event_waits(self, command: PushEvents) -> None:
+        keys = list({event.key for event in command.events})
+        rows = await waits.by_event(self.connection, command.tenant_id, keys)
+        await self._versions(rows)
+        by_key: dict[str, list[asyncpg.Record]] = {}
+        for row in rows:
+            by_key.setdefault(row["event_key"], []).append(row)
+        self.turn.loaded[id(command)] = by_key
 
     async def _reports(self, command: ReportTasks) -> None:
         running = self.turn.hot.running
@@ -134,11 +200,46 @@ class Loader:
         check_selection(command.ids, command.filter, limit)
         # What has ended can't be cancelled, and must not use up the limit.
         ids_ = await self._selected(command.tenant_id, command.ids, command.filter, limit, LIVE)
+        if command.children and ids_:
+            ids_ += await history.task_descendants(
+                self.connection, command.tenant_id, await self._with_members(command, ids_), limit
+            )
+            ids_ = list(dict.fromkeys(ids_))
         found = Found()
-        waiting = [task_id for task_id in ids_ if task_id not in self.turn.hot.running]
+        members, begun = await self._members(command.tenant_id, ids_)
+        waiting = [id_ for id_ in [*ids_, *begun] if id_ not in self.turn.hot.running]
         for start in range(0, len(waiting), READ_SIZE):
             await self._find_waiting(command.tenant_id, waiting[start : start + READ_SIZE], found)
-        self.turn.loaded[id(command)] = (ids_, found)
+        self.turn.loaded[id(command)] = (ids_, found, members)
+
+    async def _with_members(self, command: CancelTasks, ids_: list[UUID]) -> list[UUID]:
+        dags = await load_dags(self.connection, self.turn.hot, command.tenant_id, ids_)
+        return [*ids_, *(task_id for dag in dags for task_id in dag.task_ids)]
+
+    async def _members(
+        self, tenant_id: UUID, ids_: list[UUID]
+    ) -> tuple[dict[UUID, tuple[UUID, int]], list[UUID]]:
+        """Which of these are tasks of runs, and the tasks that have begun of those that are runs;
+        all those runs are in memory afterwards."""
+        members: dict[UUID, tuple[UUID, int]] = {}
+        begun: list[UUID] = []
+        for start in range(0, len(ids_), READ_SIZE):
+            some = ids_[start : start + READ_SIZE]
+            rows = await self._tasks(tenant_id, some)
+            for row in rows:
+                if row["kind"] == TaskKind.MEMBER:
+                    members[row["id"]] = (row["run_id"], row["step"])
+            runs = [row["id"] for row in rows if row["kind"] == TaskKind.DAG]
+            runs += [id_ for id_ in some if self.turn.hot.dags.get(id_) is not None]
+            runs += [run_id for run_id, _ in members.values()]
+            if runs:
+                for dag in await load_dags(self.connection, self.turn.hot, tenant_id, runs):
+                    begun += [
+                        task_id
+                        for task_id, state in zip(dag.task_ids, dag.states, strict=True)
+                        if state is Member.BEGUN
+                    ]
+        return members, begun
 
     async def _find_waiting(self, tenant_id: UUID, task_ids: list[UUID], found: Found) -> None:
         tasks = await self._tasks(tenant_id, task_ids)
@@ -158,18 +259,23 @@ class Loader:
         limit = self.turn.limits.replay_ids_max
         check_selection(command.ids, command.filter, limit)
         ids_ = await self._selected(command.tenant_id, command.ids, command.filter, limit, FINAL)
-        ended: dict[UUID, Ended] = {}
-        if ids_:
-            tasks = await self._tasks(command.tenant_id, ids_)
-            known = [row["id"] for row in tasks]
-            outcomes = (
-                await history.outcome_get_many(self.connection, command.tenant_id, known)
-                if known
-                else []
-            )
-            by_id = {row["id"]: row for row in outcomes}
-            ended = {row["id"]: Ended(row, by_id[row["id"]]) for row in tasks if row["id"] in by_id}
-        self.turn.loaded[id(command)] = ended
+        rows = await self._tasks(command.tenant_id, ids_) if ids_ else []
+        runs = {row["run_id"] for row in rows if row["kind"] != TaskKind.STANDALONE}
+        dags: dict[UUID, Dag] = {}
+        if runs:
+            loaded = await load_dags(self.connection, self.turn.hot, command.tenant_id, list(runs))
+            dags = {dag.run_id: dag for dag in loaded}
+        wanted = {row["id"] for row in rows} | runs
+        wanted.update(task_id for dag in dags.values() for task_id in dag.task_ids)
+        ended: dict[UUID, asyncpg.Record] = {}
+        if wanted:
+            for row in await history.outcome_get_many(
+                self.connection, command.tenant_id, list(wanted)
+            ):
+                ended[row["id"]] = row
+        self.turn.loaded[id(command)] = Selected(
+            ids_, {row["id"]: row for row in rows}, ended, dags
+        )
 
     async def _worker(self, worker_id: UUID, tenant_id: UUID) -> None:
         """A worker that had been given up, or that another node knew, is looked up again."""
@@ -221,6 +327,7 @@ class Loader:
 
 
 def _payload(row: asyncpg.Record) -> Payload:
+    triggers = merge_triggers(None, row["filter_payload"])
     return Payload(
         row["run_id"],
         row["input"],
@@ -230,4 +337,5 @@ def _payload(row: asyncpg.Record) -> Payload:
         row["parent_task_id"],
         row["child_index"],
         row["child_key"],
+        f'{{"triggers":{triggers}}}' if triggers is not None else "",
     )

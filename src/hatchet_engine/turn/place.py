@@ -110,12 +110,14 @@ def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
     if item.stored:
         turn.plan.queue_removed.append((queue.id, item.rank, task_id))
     worker.take(step.units)
+    if step.watched:
+        turn.plan.forget_waits(task_id)  # what has started is not cancelled by conditions
     deadline_ms = turn.now_ms + step.execution_timeout_ms
     payload = item.payload
     running = Running(
         task_id=task_id,
         tenant_id=item.tenant_id,
-        run_id=payload.run_id if payload is not None else task_id,
+        run_id=item.run_id,
         step=step,
         worker=worker,
         attempt=item.attempt,
@@ -138,7 +140,9 @@ def forget_large_inputs(turn: Turn) -> None:
     """What was not placed at once waits in the table; only small inputs wait in memory too."""
     for item in turn.plan.queued:
         payload = item.payload
-        if payload is not None and not item.gone and len(payload.input) > KEPT_INPUT_MAX:
+        if payload is None or item.gone:
+            continue
+        if len(payload.input) + len(payload.context) > KEPT_INPUT_MAX:
             item.payload = None
 
 

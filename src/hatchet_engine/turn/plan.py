@@ -7,6 +7,7 @@ from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import EventKind, Status
+from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.workers import Running
@@ -15,15 +16,15 @@ Row = tuple[Any, ...]
 
 
 class NewTask(NamedTuple):
-    """A row of ``task``: a standalone run. ``extra``: parent task id, child index, child key and
-    demand, when it has any of them."""
+    """A row of ``task``: a run. ``extra``: parent task id, child index, child key, demand, trigger
+    and kind, when any of them is not that of a plain standalone run."""
 
     step: Step
     id: UUID
     priority: int
     input: str
     metadata: str | None
-    extra: tuple[UUID | None, int | None, str | None, str | None] | None
+    extra: tuple[UUID | None, int | None, str | None, str | None, str | None, int] | None
 
 
 class Plan:
@@ -33,6 +34,7 @@ class Plan:
         self.ids = ids
         self.now_ms = now_ms
         self.tasks: list[NewTask] = []
+        self.dags: list[Dag] = []  # new runs of several tasks: their members
         self.completed: list[tuple[Running, str | None]] = []  # with their outputs
         self.outcomes: list[Row] = []  # all other ends
         self.outcomes_removed: list[tuple[UUID, UUID]] = []  # (tenant, task): replays
@@ -45,6 +47,12 @@ class Plan:
         self.assignments_removed: list[UUID] = []
         # Attempts that go on with another start time, deadline or slot: each is one row.
         self.changed: dict[UUID, Running] = {}
+        self.waits: dict[UUID, list[Row]] = {}  # by task
+        self.waits_met: dict[tuple[UUID, int], str] = {}  # (task, position) -> data
+        self.waits_dropped: list[tuple[UUID, int]] = []
+        self.waits_removed: set[UUID] = set()  # all of a task
+        self.new_events: list[Row] = []
+        self.expression_failures: list[Row] = []
         self.workers: list[Row] = []
         self.streams_opened: list[UUID] = []
         self.workers_left: list[UUID] = []
@@ -62,11 +70,26 @@ class Plan:
         running: Running | None,
         output: str | None = None,
         error: str | None = None,
+        *,
+        skipped: bool = False,
+        begun_ms: int | None = None,
     ) -> None:
-        """The task has ended; ``running`` is its last attempt, if it had one."""
+        """The task has ended; ``running`` is its last attempt, if it had one. ``begun_ms``: when
+        a run of several tasks was begun."""
         row: Row
         if running is None:
-            row = (tenant_id, task_id, status.value, attempt, None, None, None, output, error)
+            row = (
+                tenant_id,
+                task_id,
+                status.value,
+                attempt,
+                begun_ms,
+                begun_ms,
+                None,
+                output,
+                error,
+                skipped,
+            )
         else:
             row = (
                 tenant_id,
@@ -78,8 +101,14 @@ class Plan:
                 running.worker.id,
                 output,
                 error,
+                skipped,
             )
         self.outcomes.append(row)
+
+    def forget_waits(self, task_id: UUID) -> None:
+        """The task waits for nothing any more."""
+        if self.waits.pop(task_id, None) is None:
+            self.waits_removed.add(task_id)
 
     def event(
         self,
@@ -124,6 +153,12 @@ class Plan:
             or self.assigned
             or self.assignments_removed
             or self.changed
+            or self.waits
+            or self.waits_met
+            or self.waits_dropped
+            or self.waits_removed
+            or self.new_events
+            or self.expression_failures
             or self.workers
             or self.streams_opened
             or self.workers_left

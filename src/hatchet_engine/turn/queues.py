@@ -36,6 +36,7 @@ class Payload:
     parent_task_id: UUID | None = None
     child_index: int | None = None
     child_key: str | None = None
+    context: str = ""  # JSON object text with parents, triggers, step_run_errors; "" = none
 
 
 class Queued:
@@ -50,6 +51,7 @@ class Queued:
         "payload",
         "queued_ms",
         "rank",
+        "run_id",
         "schedule_timeout_ms",
         "step",
         "stored",
@@ -71,6 +73,7 @@ class Queued:
         demand: str | None = None,
         payload: Payload | None = None,
         stored: bool = False,
+        run_id: UUID | None = None,
     ) -> None:
         self.task_id = task_id
         self.tenant_id = tenant_id
@@ -83,6 +86,7 @@ class Queued:
         self.schedule_timeout_ms = schedule_timeout_ms
         self.demand = demand
         self.payload = payload
+        self.run_id = task_id if run_id is None else run_id
         self.stored = stored  # has a row in queue_item
         self.gone = False  # cancelled, placed or timed out: skip it
 

@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import orjson
 
-from hatchet_engine.store import assignments, queue, workers, workflows
+from hatchet_engine.store import assignments, filters, queue, waits, workers, workflows
+from hatchet_engine.turn.filters import filter_from_row
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.register import add_version, load_versions
 from hatchet_engine.turn.state import Hot
@@ -29,10 +30,13 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     for row in await workflows.latest_list(connection):
         await add_version(connection, hot, row, latest=True)
     await load_versions(connection, hot, {row["version_id"] for row in waiting})
+    for row in await filters.list_all(connection):
+        hot.add_filter(filter_from_row(row))
     for row in await workers.present_list(connection):
         hot.add_worker(worker_from_row(row, now_ms))
     await _load_running(connection, hot, now_ms)
     hot.next_delayed_ms = await queue.delayed_next_due_ms(connection)
+    hot.next_wait_ms = await waits.next_due_after_ms(connection, 0)
     hot.next_schedule_timeout_ms = await queue.next_timeout_ms(connection)
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None

@@ -10,6 +10,7 @@ import asyncpg
 from hatchet_engine.domain.definition import digest, from_json, to_json
 from hatchet_engine.store import queue as queue_store
 from hatchet_engine.store import workflows
+from hatchet_engine.turn import filters
 from hatchet_engine.turn.commands import DeleteWorkflow, PutWorkflow, RegisteredWorkflow
 from hatchet_engine.turn.definitions import Step, Version
 from hatchet_engine.turn.queues import Queue
@@ -60,6 +61,7 @@ async def put(
         to_json(definition),
         now,
     )
+    await filters.declare(connection, turn, command.tenant_id, workflow_id, definition)
     await attach_steps(connection, turn.hot, version)
     turn.hot.definitions.add(version, latest=True)
     return _answer(version, changed=True)
@@ -87,6 +89,7 @@ async def attach_steps(connection: asyncpg.Connection, hot: Hot, version: Versio
         version.steps.append(step)
         if step.units not in queue.requests:
             queue.requests.append(step.units)
+    version.link()
 
 
 async def load_versions(connection: asyncpg.Connection, hot: Hot, ids: set[UUID]) -> None:

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import Status
-from hatchet_engine.turn.commands import RunSubscriber, WorkerSession
+from hatchet_engine.turn.commands import Filter, RunSubscriber, WorkerSession
+from hatchet_engine.turn.dags import Dag, Dags
 from hatchet_engine.turn.definitions import Definitions, Step
-from hatchet_engine.turn.deliveries import CancelNotice, RunEvent
+from hatchet_engine.turn.deliveries import CancelNotice, RunEvent, TaskResult
 from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.queues import Payload, Queue
 from hatchet_engine.turn.workers import Running, Worker
@@ -49,9 +50,12 @@ class Hot:
         self.queues_by_action: dict[tuple[UUID, str], Queue] = {}
         self.workers: dict[UUID, Worker] = {}
         self.running: dict[UUID, Running] = {}
+        self.dags = Dags()
+        self.filters: dict[UUID, dict[UUID, Filter]] = {}  # by workflow
         self.next_deadline_ms: int | None = None  # at or before the earliest execution timeout
         self.next_delayed_ms: int | None = None  # at or before the earliest end of a backoff
         self.next_schedule_timeout_ms: int | None = None
+        self.next_wait_ms: int | None = None  # at or before the earliest end of a sleep
         self.next_worker_check_ms: int | None = None
         self.rotation = 0  # where the next placement starts, so that no queue is always last
 
@@ -63,6 +67,9 @@ class Hot:
                 worker.queues.append(queue)
                 if worker.assignable:
                     queue.workers.append(worker)
+
+    def add_filter(self, filter_: Filter) -> None:
+        self.filters.setdefault(filter_.workflow_id, {})[filter_.id] = filter_
 
     def add_worker(self, worker: Worker) -> None:
         self.workers[worker.id] = worker
@@ -98,6 +105,51 @@ class Finished:
     error: str | None
 
 
+@dataclass(slots=True)
+class FinishedRun:
+    """A run of several tasks that ended in this turn."""
+
+    run_id: UUID
+    tenant_id: UUID
+    status: Status
+    tasks: list[TaskResult] | None  # None: an output is not in memory, waiters look it up
+
+
+@dataclass(slots=True)
+class MemberEnd:
+    """A task of a run ended with an attempt, or while it waited for a worker."""
+
+    run_id: UUID
+    tenant_id: UUID
+    step: Step
+    status: Status
+    output: str | None
+    error: str | None
+    attempt: int
+    begun_ms: int | None  # when the attempt was given out
+
+
+@dataclass(slots=True)
+class MemberCancel:
+    """A task of a run is to end that holds no worker and stands in no queue."""
+
+    run_id: UUID
+    tenant_id: UUID
+    position: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Hit:
+    """A condition of a waiting task was met."""
+
+    task_id: UUID
+    run_id: UUID
+    tenant_id: UUID
+    position: int
+    data: str  # JSON object text
+
+
 class Turn:
     """One turn while it decides: the hot state it may change, and what it gathers."""
 
@@ -111,12 +163,30 @@ class Turn:
         self.deliveries: list[tuple[Running, Payload | None]] = []
         self.cancels: dict[Worker, list[CancelNotice]] = {}
         self.finished: list[Finished] = []
+        self.touched: set[Dag] = set()  # runs that may hold large texts
+        self.finished_runs: list[FinishedRun] = []
+        # What has happened to runs of several tasks; settled at the end of the turn.
+        self.ends: list[MemberEnd] = []
+        self.member_cancels: list[MemberCancel] = []
+        self.hits: list[Hit] = []
+        self.postponed: list[tuple[Dag, list[int]]] = []  # an output must be read first
+        self.replayed: list[tuple[Dag, list[int]]] = []  # with the tasks that begin at once
+        self.task_results: list[tuple[UUID, TaskResult]] = []  # (tenant, result) of members
+        self.children: dict[tuple[UUID, str], UUID] = {}  # (parent, key) -> run made in this turn
         self.events: list[RunEvent] | None = None  # None: nobody watches
         self.subscriptions: list[tuple[UUID, RunSubscriber, list[UUID]]] = []
+        self.look_ups: list[tuple[UUID, UUID]] = []  # (tenant, run) awaited that may have ended
         self.left: set[UUID] = set()  # tasks of which an attempt ended in this turn
         self.moved: set[UUID] = set()  # tasks whose loaded rows were used up in this turn
         self.sessions_to_close: list[tuple[WorkerSession, str]] = []
         self.loaded: dict[Any, Any] = {}  # what the load phase found for commands, by command id
+
+    @property
+    def noted(self) -> bool:
+        """Whether something happened to runs of several tasks that is not followed up yet."""
+        return bool(
+            self.ends or self.member_cancels or self.hits or self.replayed or self.postponed
+        )
 
     def wake(self, queue: Queue) -> None:
         self.dirty[queue.id] = queue

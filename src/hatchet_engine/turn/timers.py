@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncpg
+import orjson
 
 from hatchet_engine.domain.durations import format_ms
 from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind
 from hatchet_engine.turn.lifecycle import enqueue, fail, reassign, tell_worker
-from hatchet_engine.turn.state import Hot, Turn
+from hatchet_engine.turn.state import Hit, Hot, Turn
 from hatchet_engine.turn.waiting import end_queued, item_from_row, step_of
 from hatchet_engine.turn.workers import Worker
 
@@ -20,6 +21,7 @@ def next_due_ms(hot: Hot) -> int | None:
         hot.next_deadline_ms,
         hot.next_delayed_ms,
         hot.next_schedule_timeout_ms,
+        hot.next_wait_ms,
         hot.next_worker_check_ms,
     )
     return min((due for due in dues if due is not None), default=None)
@@ -40,6 +42,7 @@ def end_backoffs(turn: Turn, rows: list[asyncpg.Record]) -> None:
             app_retries=row["app_retries"],
             internal_retries=row["internal_retries"],
             demand=row["demand"],
+            run_id=row["run_id"],
         )
 
 
@@ -54,6 +57,16 @@ def end_waits(turn: Turn, rows: list[asyncpg.Record]) -> None:
             item,
             EventKind.SCHEDULING_TIMED_OUT,
             f"No worker took the task within {format_ms(step.schedule_timeout_ms)}",
+        )
+
+
+def end_sleeps(turn: Turn, rows: list[asyncpg.Record]) -> None:
+    """Sleeps of conditions that are over (DAG-18)."""
+    for row in rows:
+        condition = step_of(turn.hot, row).conditions[row["position"]]
+        data = orjson.dumps({"sleep_duration": condition.sleep}).decode()
+        turn.hits.append(
+            Hit(row["task_id"], row["run_id"], row["tenant_id"], row["position"], data)
         )
 
 

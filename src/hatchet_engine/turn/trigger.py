@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
 
-from hatchet_engine.domain.errors import invalid
+from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.payloads import EMPTY_OBJECT, check_object
-from hatchet_engine.domain.states import PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN
+from hatchet_engine.domain.states import PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, TaskKind
+from hatchet_engine.turn.begin import begin
+from hatchet_engine.turn.children import Spawn, child_key, inherited
 from hatchet_engine.turn.commands import TriggerItem, TriggerRuns
-from hatchet_engine.turn.definitions import Version
+from hatchet_engine.turn.dags import Dag, merge_triggers
+from hatchet_engine.turn.definitions import Step, Version
 from hatchet_engine.turn.deliveries import RunEvent
 from hatchet_engine.turn.lifecycle import enqueue
 from hatchet_engine.turn.plan import NewTask
@@ -30,16 +34,62 @@ class NewRun:
     metadata: str | None
     priority: int
     demand: str | None
-    item: TriggerItem
+    parent_task_id: UUID | None = None
+    child_index: int | None = None
+    child_key: str | None = None
+    trigger: str | None = None  # JSON object text: what caused it, if an event did
+    filter_payload: str | None = None
 
 
 def trigger(turn: Turn, command: TriggerRuns) -> list[UUID]:
-    """Create the runs of one call, all or none; returns their ids in order."""
+    """Create the runs of one call, all or none; returns their ids in order. A child that exists
+    already is not made again: its id is returned (CH-2)."""
     new_runs = check(turn, command)
-    ids = [_create(turn, command.tenant_id, new_run) for new_run in new_runs]
+    spawn: Spawn | None = turn.loaded.pop(id(command), None)
+    if spawn is not None:
+        _check_parents(command, spawn)
+    ids = [
+        _create_child(turn, command.tenant_id, new_run, item, spawn)
+        if spawn is not None and item.parent_task_id is not None
+        else create(turn, command.tenant_id, new_run)
+        for new_run, item in zip(new_runs, command.items, strict=True)
+    ]
     if command.subscriber is not None:
         turn.subscriptions.append((command.tenant_id, command.subscriber, ids))
+        if spawn is not None:
+            turn.look_ups += [(command.tenant_id, id_) for id_ in spawn.existing.values()]
     return ids
+
+
+def _check_parents(command: TriggerRuns, spawn: Spawn) -> None:
+    for index, item in enumerate(command.items):
+        if item.parent_task_id is not None and item.parent_task_id not in spawn.parents:
+            raise Refused(
+                Code.NOT_FOUND,
+                f"parent_task_run_external_id: there is no task {item.parent_task_id}",
+                field="parent_task_run_external_id",
+                index=index,
+            )
+
+
+def _create_child(
+    turn: Turn, tenant_id: UUID, new_run: NewRun, item: TriggerItem, spawn: Spawn
+) -> UUID:
+    parent_id = item.parent_task_id
+    assert parent_id is not None
+    key = child_key(item)
+    if key is not None:
+        known = spawn.existing.get((parent_id, key)) or turn.children.get((parent_id, key))
+        if known is not None:
+            return known
+    new_run.parent_task_id = parent_id
+    new_run.child_index = item.child_index
+    new_run.child_key = item.child_key or None
+    new_run.metadata = inherited(spawn.parents[parent_id], parent_id, new_run.metadata)
+    run_id = create(turn, tenant_id, new_run)
+    if key is not None:
+        turn.children[parent_id, key] = run_id
+    return run_id
 
 
 def check(turn: Turn, command: TriggerRuns) -> list[NewRun]:
@@ -99,7 +149,7 @@ def _check_item(version: Version, item: TriggerItem, limits: Limits, index: int)
     demand = None
     if item.desired_worker_id is not None or item.desired_labels:
         demand = encode_demand(item.desired_worker_id, item.desired_labels)
-    return NewRun(version, text, metadata, priority, demand, item)
+    return NewRun(version, text, metadata, priority, demand)
 
 
 def encode_demand(worker_id: UUID | None, labels: Mapping[str, DesiredLabel] | None) -> str:
@@ -112,31 +162,71 @@ def encode_demand(worker_id: UUID | None, labels: Mapping[str, DesiredLabel] | N
     return orjson.dumps(data).decode()
 
 
-def _create(turn: Turn, tenant_id: UUID, new_run: NewRun) -> UUID:
+def create(turn: Turn, tenant_id: UUID, new_run: NewRun) -> UUID:
+    """Create a run that passed all checks; returns its id."""
     version = new_run.version
-    step = version.steps[0]
-    item = new_run.item
-    id = turn.ids.new(turn.now_ms)
-    parent = item.parent_task_id
-    # Without a parent an index means nothing: the Python SDK always sends 0.
-    child_index = item.child_index if parent is not None else None
-    child_key = item.child_key or None if parent is not None else None
+    run_id = turn.ids.new(turn.now_ms)
+    several = version.several
     extra = None
-    if parent is not None or new_run.demand is not None:
-        extra = (parent, child_index, child_key, new_run.demand)
+    if several or new_run.parent_task_id or new_run.demand or new_run.trigger:
+        extra = (
+            new_run.parent_task_id,
+            new_run.child_index,
+            new_run.child_key,
+            new_run.demand,
+            new_run.trigger,
+            (TaskKind.DAG if several else TaskKind.STANDALONE).value,
+        )
+    step = version.steps[0]
     turn.plan.tasks.append(
-        NewTask(step, id, new_run.priority, new_run.input, new_run.metadata, extra)
+        NewTask(step, run_id, new_run.priority, new_run.input, new_run.metadata, extra)
     )
+    if several:
+        _begin_dag(turn, run_id, new_run)
+    else:
+        _begin_task(turn, tenant_id, run_id, step, new_run)
+    return run_id
+
+
+def _begin_dag(turn: Turn, run_id: UUID, new_run: NewRun) -> None:
+    version = new_run.version
+    dag = Dag(
+        run_id=run_id,
+        version=version,
+        task_ids=[turn.ids.new(turn.now_ms) for _ in version.steps],
+        priority=new_run.priority,
+        input=new_run.input,
+        metadata=new_run.metadata or "",
+        created_ms=turn.now_ms,
+        demand=new_run.demand,
+        parent_task_id=new_run.parent_task_id,
+        child_index=new_run.child_index,
+        child_key=new_run.child_key,
+        filter_payload=new_run.filter_payload,
+    )
+    turn.plan.dags.append(dag)
+    turn.hot.dags.add(dag)
+    turn.touched.add(dag)
+    ended: deque[int] = deque()
+    for step in version.steps:
+        if not step.parents and not step.on_failure:
+            begin(turn, dag, step.index, ended)
+    assert not ended, "a task without parents has nothing that could end it"
+
+
+def _begin_task(turn: Turn, tenant_id: UUID, id: UUID, step: Step, new_run: NewRun) -> None:
     payload = Payload(
         id,
         new_run.input,
         new_run.metadata or "",
         new_run.priority,
         turn.now_ms,
-        parent,
-        child_index,
-        child_key,
+        new_run.parent_task_id,
+        new_run.child_index,
+        new_run.child_key,
     )
+    if new_run.filter_payload is not None:
+        payload.context = f'{{"triggers":{merge_triggers(None, new_run.filter_payload)}}}'
     enqueue(
         turn,
         task_id=id,
@@ -147,15 +237,4 @@ def _create(turn: Turn, tenant_id: UUID, new_run: NewRun) -> UUID:
         payload=payload,
     )
     if turn.events is not None:
-        turn.events.append(
-            RunEvent(
-                run_id=id,
-                task_id=id,
-                kind="STARTED",
-                payload="",
-                retry_count=0,
-                index=None,
-                at_ms=turn.now_ms,
-            )
-        )
-    return id
+        turn.events.append(RunEvent(id, id, "STARTED", "", 0, None, turn.now_ms))

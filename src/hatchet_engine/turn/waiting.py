@@ -42,6 +42,7 @@ def item_from_row(hot: Hot, row: asyncpg.Record) -> Queued:
         row["schedule_timeout_ms"],
         row["demand"],
         stored=True,
+        run_id=row["run_id"],
     )
 
 
@@ -55,11 +56,56 @@ def end_queued(turn: Turn, item: Queued, kind: EventKind, reason: str) -> None:
         turn,
         tenant_id=item.tenant_id,
         task_id=item.task_id,
+        run_id=item.run_id,
         step=item.step,
         attempt=item.attempt,
         kind=kind,
         reason=reason,
     )
+
+
+def end_waiting_anywhere(
+    turn: Turn, tenant_id: UUID, task_id: UUID, found: Found, reason: str
+) -> bool:
+    """Cancel a task that holds no worker, wherever it stands: in a table, or only in this turn.
+    Each row is used once: something earlier in this turn may have ended the task."""
+    row = found.queued.pop(task_id, None)
+    if row is not None and task_id not in turn.moved:
+        queue = turn.hot.queues[row["queue_id"]]
+        item = queue.items.get(task_id) or item_from_row(turn.hot, row)
+        end_queued(turn, item, EventKind.CANCELLED, reason)
+        turn.moved.add(task_id)
+        return True
+    row = found.delayed.pop(task_id, None)
+    if row is not None and task_id not in turn.moved:
+        end_delayed(turn, row, reason)
+        turn.moved.add(task_id)
+        return True
+    return _end_new(turn, tenant_id, task_id, reason)
+
+
+def _end_new(turn: Turn, tenant_id: UUID, task_id: UUID, reason: str) -> bool:
+    """A task that was queued or put into backoff within this very turn is in no table yet."""
+    for position, row in enumerate(turn.plan.delayed):
+        if row[0] == task_id and row[3] == tenant_id:
+            del turn.plan.delayed[position]
+            version = turn.hot.definitions.versions[row[4]]
+            end_waiting(
+                turn,
+                tenant_id=row[3],
+                task_id=task_id,
+                run_id=row[10] or task_id,
+                step=version.steps[row[5]],
+                attempt=row[6],
+                kind=EventKind.CANCELLED,
+                reason=reason,
+            )
+            return True
+    for item in reversed(turn.plan.queued):
+        if item.task_id == task_id and not item.gone and item.tenant_id == tenant_id:
+            end_queued(turn, item, EventKind.CANCELLED, reason)
+            return True
+    return False
 
 
 def end_delayed(turn: Turn, row: asyncpg.Record, reason: str) -> None:
@@ -69,6 +115,7 @@ def end_delayed(turn: Turn, row: asyncpg.Record, reason: str) -> None:
         turn,
         tenant_id=row["tenant_id"],
         task_id=row["task_id"],
+        run_id=row["run_id"] or row["task_id"],
         step=step_of(turn.hot, row),
         attempt=row["attempt"],
         kind=EventKind.CANCELLED,

@@ -14,8 +14,9 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain.states import TaskKind
-from hatchet_engine.store import assignments, history, queue, workers
+from hatchet_engine.store import assignments, history, queue, waits, workers
 from hatchet_engine.store.batch import Batch
+from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.plan import NewTask, Plan, Row
 from hatchet_engine.turn.queues import Queued
@@ -54,6 +55,8 @@ def _depends(plan: Plan) -> bool:
         gone = {key[2] for key in plan.queue_removed}
         if any(item.task_id in gone for item in plan.queued):
             return True
+    if plan.waits_removed and plan.waits:
+        return True
     return bool(plan.outcomes_removed and (plan.outcomes or plan.completed))
 
 
@@ -66,12 +69,18 @@ def _remove(batch: Batch, plan: Plan) -> None:
         queue.delayed_delete_many(batch, plan.delayed_removed)
     if plan.outcomes_removed:
         history.outcome_delete_many(batch, plan.outcomes_removed)
+    if plan.waits_removed:
+        waits.delete_tasks(batch, list(plan.waits_removed))
+    if plan.waits_dropped:
+        waits.delete_many(batch, plan.waits_dropped)
 
 
 def _add(batch: Batch, plan: Plan) -> None:
     now = from_ms(plan.now_ms)
     if plan.tasks:
         _write_tasks(batch, plan.tasks, now)
+    for version_dags in _by_version(plan.dags).values():
+        _write_members(batch, version_dags, now)
     if plan.completed:
         _write_completed(batch, plan.completed, now)
     if plan.outcomes:
@@ -87,6 +96,43 @@ def _add(batch: Batch, plan: Plan) -> None:
     if assigned:
         _write_assigned(batch, assigned, plan.now_ms)
     _write_changes(batch, plan)
+    _write_waits(batch, plan)
+    if plan.new_events:
+        history.new_event_insert_many(batch, plan.new_events)
+    if plan.expression_failures:
+        history.expression_failure_insert_many(batch, plan.expression_failures)
+
+
+def _write_waits(batch: Batch, plan: Plan) -> None:
+    rows = [row for of_task in plan.waits.values() for row in of_task]
+    if rows:
+        waits.insert_many(batch, rows)
+    met = [
+        (task_id, position, data)
+        for (task_id, position), data in plan.waits_met.items()
+        if task_id not in plan.waits_removed
+    ]
+    if met:
+        waits.set_met(batch, met)
+
+
+def _by_version(dags: list[Dag]) -> dict[UUID, list[Dag]]:
+    found: dict[UUID, list[Dag]] = {}
+    for dag in dags:
+        found.setdefault(dag.version.id, []).append(dag)
+    return found
+
+
+def _write_members(batch: Batch, dags: list[Dag], now: datetime) -> None:
+    """Tasks of new runs of one version: the whole graph is there from the start (DAG-1)."""
+    version = dags[0].version
+    common = (version.tenant_id, version.workflow_id, version.id, now)
+    rows = [
+        (task_id, dag.run_id, step, dag.priority, dag.metadata or None)
+        for dag in dags
+        for step, task_id in enumerate(dag.task_ids)
+    ]
+    history.task_insert_members(batch, common, rows)
 
 
 def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
@@ -110,18 +156,19 @@ def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
 
 def _task_row(task: NewTask) -> Row:
     version = task.step.version
+    *given, kind = task.extra or (None, None, None, None, None, TaskKind.STANDALONE.value)
     return (
         version.tenant_id,
         task.id,
         task.id,
-        TaskKind.STANDALONE.value,
+        kind,
         version.workflow_id,
         version.id,
         task.step.index,
         task.priority,
         task.input,
         task.metadata,
-        *(task.extra or (None, None, None, None)),
+        *given,
     )
 
 
@@ -160,7 +207,7 @@ def _write_queued(batch: Batch, items: list[Queued]) -> None:
     special: list[Row] = []
     for item in items:
         item.stored = True
-        if item.attempt == 0 and item.demand is None:
+        if item.attempt == 0 and item.demand is None and not item.step.version.several:
             fresh.setdefault((item.step, item.rank), []).append(item)
         else:
             special.append(_queue_row(item))
@@ -198,6 +245,7 @@ def _queue_row(item: Queued) -> Row:
         item.queued_ms,
         item.schedule_timeout_ms,
         item.demand,
+        item.run_id if step.version.several else None,
     )
 
 
@@ -286,6 +334,8 @@ async def stored(connection: asyncpg.Connection, plan: Plan) -> bool:
         return any(row["attempt"] == attempt for row in found)
     if plan.events:
         return await history.event_exists(connection, plan.events[0][2], plan.events[0][1])
+    if plan.new_events:
+        return await history.new_event_exists(connection, *plan.new_events[0][:2])
     if plan.workers:
         return await workers.get(connection, plan.workers[0][0], plan.workers[0][1]) is not None
     for running in plan.assigned:

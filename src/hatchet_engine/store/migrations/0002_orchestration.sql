@@ -26,6 +26,7 @@ create table task_wait (
     event_key     text,                          -- an event
     event_scope   text,
     met           boolean not null default false,
+    data          text,                          -- JSON that it brought when it was met
     primary key (task_id, position)
 );
 create index task_wait_due on task_wait (due_ms) where due_ms is not null and not met;

@@ -12,10 +12,10 @@ select queue_id, version_id, count(*) as depth from queue_item group by queue_id
 
 -- name: queue_item_insert_many
 insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
-                        internal_retries, queued_ms, schedule_timeout_ms, demand)
+                        internal_retries, queued_ms, schedule_timeout_ms, demand, run_id)
 select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uuid[],
                      $6::smallint[], $7::integer[], $8::smallint[], $9::smallint[], $10::bigint[],
-                     $11::bigint[], $12::jsonb[]);
+                     $11::bigint[], $12::jsonb[], $13::uuid[]);
 
 -- name: queue_item_insert_fresh
 -- First attempts of one step and one priority.
@@ -34,7 +34,7 @@ where q.queue_id = k.queue_id and q.rank = k.rank and q.task_id = k.task_id;
 -- name: queue_item_window
 -- The next items of one queue behind a position; single-column bounds let the key order do it.
 select rank, task_id, tenant_id, version_id, step, attempt, app_retries, internal_retries,
-       queued_ms, schedule_timeout_ms, demand::text as demand
+       queued_ms, schedule_timeout_ms, demand::text as demand, run_id
 from queue_item
 where queue_id = $1 and (rank, task_id) > ($2::smallint, $3::uuid)
 order by rank, task_id
@@ -43,7 +43,8 @@ limit $4;
 -- name: queue_item_find_many
 -- A queued task by id: its queue is known from its definition, its rank is one of four.
 select q.queue_id, q.rank, q.task_id, q.tenant_id, q.version_id, q.step, q.attempt, q.app_retries,
-       q.internal_retries, q.queued_ms, q.schedule_timeout_ms, q.demand::text as demand
+       q.internal_retries, q.queued_ms, q.schedule_timeout_ms, q.demand::text as demand,
+       q.run_id
 from unnest($1::bigint[], $2::uuid[]) as k (queue_id, task_id)
 cross join (values (-4::smallint), (-3::smallint), (-2::smallint), (-1::smallint)) as r (rank)
 join queue_item q on q.queue_id = k.queue_id and q.rank = r.rank and q.task_id = k.task_id;
@@ -53,7 +54,7 @@ select min(schedule_timeout_ms) from queue_item;
 
 -- name: queue_item_timed_out
 select queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, queued_ms, schedule_timeout_ms, demand::text as demand
+       internal_retries, queued_ms, schedule_timeout_ms, demand::text as demand, run_id
 from queue_item
 where schedule_timeout_ms <= $1
 order by schedule_timeout_ms
@@ -61,16 +62,17 @@ limit $2;
 
 -- name: delayed_item_insert_many
 insert into delayed_item (task_id, due_ms, queue_id, tenant_id, version_id, step, attempt,
-                          app_retries, internal_retries, demand)
+                          app_retries, internal_retries, demand, run_id)
 select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[],
-                     $6::smallint[], $7::integer[], $8::smallint[], $9::smallint[], $10::jsonb[]);
+                     $6::smallint[], $7::integer[], $8::smallint[], $9::smallint[], $10::jsonb[],
+                     $11::uuid[]);
 
 -- name: delayed_item_delete_many
 delete from delayed_item where task_id = any ($1::uuid[]);
 
 -- name: delayed_item_find_many
 select task_id, due_ms, queue_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, demand::text as demand
+       internal_retries, demand::text as demand, run_id
 from delayed_item where task_id = any ($1::uuid[]);
 
 -- name: queue_item_next_timeout_after
@@ -84,7 +86,7 @@ select min(due_ms) from delayed_item;
 
 -- name: delayed_item_due
 select task_id, due_ms, queue_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, demand::text as demand
+       internal_retries, demand::text as demand, run_id
 from delayed_item
 where due_ms <= $1
 order by due_ms

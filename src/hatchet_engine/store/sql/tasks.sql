@@ -8,19 +8,27 @@ from unnest($6::uuid[], $7::smallint[], $8::text[], $9::jsonb[])
 
 -- name: task_insert_many
 insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, created_at,
-                  input, metadata, parent_task_id, child_index, child_key, demand)
-select tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, $15,
-       input, metadata, parent_task_id, child_index, child_key, demand
+                  input, metadata, parent_task_id, child_index, child_key, demand, trigger)
+select tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, $16,
+       input, metadata, parent_task_id, child_index, child_key, demand, trigger
 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::uuid[],
             $7::smallint[], $8::smallint[], $9::text[], $10::jsonb[], $11::uuid[], $12::integer[],
-            $13::text[], $14::jsonb[])
+            $13::text[], $14::jsonb[], $15::jsonb[])
      as t (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, input, metadata,
-           parent_task_id, child_index, child_key, demand);
+           parent_task_id, child_index, child_key, demand, trigger);
+
+-- name: task_insert_members
+-- Tasks of runs of one version; the input stands with the run.
+insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, created_at,
+                  input, metadata)
+select $1, id, run_id, 2, $2, $3, step, priority, $4, '', metadata
+from unnest($5::uuid[], $6::uuid[], $7::smallint[], $8::smallint[], $9::jsonb[])
+     as t (id, run_id, step, priority, metadata);
 
 -- name: task_get_many
 select t.tenant_id, t.id, t.run_id, t.kind, t.workflow_id, t.version_id, t.step, t.priority,
        t.created_at, t.input, t.metadata::text as metadata, t.parent_task_id, t.child_index,
-       t.child_key, t.demand::text as demand
+       t.child_key, t.demand::text as demand, (t.trigger -> 'filter_payload')::text as filter_payload
 from unnest($2::uuid[]) as k (id)
 join task t on t.tenant_id = $1 and t.id = k.id
 where t.id >= $3 and t.id <= $4;
@@ -48,3 +56,47 @@ where t.tenant_id = $1 and t.kind <> 2
                   where t.metadata ->> m.key = m.value))
 order by t.id
 limit $10;
+
+-- name: task_members
+-- Tasks of runs that are loaded into memory, with how they ended. $4: longest output to take along.
+select c.run_id, c.id, c.step, o.status, o.skipped, o.attempt, o.error,
+       coalesce(o.started_at, o.assigned_at) as begun_at,
+       coalesce(length(o.output) <= $4, true) as output_known,
+       case when length(o.output) <= $4 then o.output end as output
+from unnest($2::uuid[]) as k (run_id)
+join task c on c.run_id = k.run_id and c.kind = 2 and c.tenant_id = $1 and c.id >= $3
+left join outcome o on o.tenant_id = $1 and o.id = c.id and o.id >= $3
+order by c.run_id, c.step;
+
+-- name: task_parents
+-- What children inherit of the tasks that spawn them.
+select t.id, t.run_id, t.metadata::text as metadata
+from unnest($2::uuid[]) as k (id)
+join task t on t.tenant_id = $1 and t.id = k.id and t.kind <> 1
+where t.id >= $3 and t.id <= $4;
+
+-- name: task_children
+-- Children that exist already, by parent and key (CH-2); never older than their parents.
+select t.parent_task_id, coalesce(t.child_key, t.child_index::text) as key, t.id, t.workflow_id
+from unnest($2::uuid[], $3::text[]) as k (parent_id, key)
+join task t on t.parent_task_id = k.parent_id
+           and coalesce(t.child_key, t.child_index::text) = k.key
+where t.parent_task_id is not null and t.tenant_id = $1 and t.id >= $4;
+
+-- name: task_descendants
+-- Runs that these tasks have spawned, and those that their tasks have, down to any depth.
+with recursive spawned as (
+    select t.id, t.kind from task t
+    where t.parent_task_id = any ($2::uuid[]) and t.tenant_id = $1 and t.id >= $3
+    union
+    select t.id, t.kind
+    from spawned s
+    cross join lateral (
+        select t.id, t.kind from task t
+        where t.parent_task_id = s.id and t.tenant_id = $1 and t.id >= $3
+        union all
+        select t.id, t.kind from task t
+        where s.kind = 1 and t.run_id = s.id and t.kind = 2 and t.id >= $3
+    ) t
+)
+select id from spawned where kind <> 2 limit $4;

@@ -1,0 +1,46 @@
+"""Runs that tasks spawn (CH-*): what they inherit, and when one exists already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import orjson
+
+from hatchet_engine.turn.commands import TriggerItem
+
+RESERVED = "hatchet__"
+
+
+@dataclass(slots=True)
+class Parent:
+    run_id: UUID
+    metadata: str  # JSON object text, "" = none
+
+
+@dataclass(slots=True)
+class Spawn:
+    """What the tables say about the parents of some new runs."""
+
+    parents: dict[UUID, Parent] = field(default_factory=dict)
+    existing: dict[tuple[UUID, str], UUID] = field(default_factory=dict)  # (parent, key) -> run
+
+
+def child_key(item: TriggerItem) -> str | None:
+    """What tells the children of one task apart: the given key, else the index (CH-2)."""
+    if item.child_key:
+        return item.child_key
+    return None if item.child_index is None else str(item.child_index)
+
+
+def inherited(parent: Parent, parent_id: UUID, own: str | None) -> str:
+    """Metadata of a child: its parent's, overlaid by its own, and where it comes from (CH-7)."""
+    values = {
+        key: value
+        for key, value in orjson.loads(parent.metadata or "{}").items()
+        if not key.startswith(RESERVED)
+    }
+    values.update(orjson.loads(own or "{}"))
+    values["hatchet__parent_workflow_run_id"] = str(parent.run_id)
+    values["hatchet__parent_step_run_id"] = str(parent_id)
+    return orjson.dumps(values).decode()
