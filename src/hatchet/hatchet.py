@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from hatchet._core.codec import Codec, EmptyModel
 from hatchet.config import ClientConfig
 from hatchet.context.current import current
-from hatchet.runnables.config import WorkflowConfig
+from hatchet.runnables.config import WorkflowConfig, as_keys
 from hatchet.runnables.decorators import (
     AnyDurableStandaloneDecorator,
     AnyStandaloneDecorator,
@@ -227,8 +227,8 @@ class Hatchet:
             name=name,
             description=description,
             input_validator=input_validator,
-            on_events=list(on_events or ()),
-            on_crons=list(on_crons or ()),
+            on_events=as_keys("on_events", on_events),
+            on_crons=as_keys("on_crons", on_crons),
             cron_input=cron_input,
             version=version,
             sticky=sticky,
@@ -345,8 +345,8 @@ class Hatchet:
                 name=name or fn.__name__,
                 description=description,
                 input_validator=input_validator,
-                on_events=list(on_events or ()),
-                on_crons=list(on_crons or ()),
+                on_events=as_keys("on_events", on_events),
+                on_crons=as_keys("on_crons", on_crons),
                 cron_input=cron_input,
                 version=version,
                 sticky=sticky,
@@ -455,8 +455,8 @@ class Hatchet:
                 name=name or fn.__name__,
                 description=description,
                 input_validator=input_validator,
-                on_events=list(on_events or ()),
-                on_crons=list(on_crons or ()),
+                on_events=as_keys("on_events", on_events),
+                on_crons=as_keys("on_crons", on_crons),
                 cron_input=cron_input,
                 version=version,
                 sticky=sticky,

@@ -121,7 +121,7 @@ class Executor:
         current.set(context)
         attempt.started_at_ms = int(time.time() * 1000)
         try:
-            value = await task._fn(task._input_codec.read(attempt.assigned.input), context)
+            value = await task._aio_call(task._input_codec.read(attempt.assigned.input), context)
             output = write_output(task._output_codec, value)
         except BaseException as error:
             self._failed(attempt, error)
@@ -137,7 +137,8 @@ class Executor:
         current.set(context)
         attempt.started_at_ms = int(time.time() * 1000)
         try:
-            value = task._fn(task._input_codec.read(attempt.assigned.input), context)
+            input = task._input_codec.read(attempt.assigned.input)
+            value = task._call(input, context, self.loop)
             output = write_output(task._output_codec, value)
         except BaseException as error:
             self._failed(attempt, error)

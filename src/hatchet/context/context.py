@@ -71,8 +71,9 @@ class Context:
         self._cancel_reason = ""
         self._cancel_event: asyncio.Event | None = None
         self._cancel_flag: threading.Event | None = None
-        self._child_indices: itertools.count[int] | None = None
-        self._chunk_indices: itertools.count[int] | None = None
+        # Made at once: two threads of a task must not both begin at 0.
+        self._child_indices = itertools.count()
+        self._chunk_indices = itertools.count()
         self._metadata_cache: dict[str, Any] | None = None
         self._data_cache: dict[str, Any] | None = None
 
@@ -187,8 +188,18 @@ class Context:
 
     @property
     def trigger_data(self) -> dict[str, Any]:
-        """Data of the conditions that let this task start."""
+        """Data of the conditions that let this task start, and `filter_payload`."""
         return self._data.get("triggers") or {}
+
+    @property
+    def triggers(self) -> dict[str, Any]:
+        """Data of the conditions of `wait_for` that were met, by `readable_data_key`.
+
+        For an event its payload, for a sleep `{"sleep_duration": "10s"}`:
+
+            if "order:paid" in ctx.triggers: ...
+        """
+        return {key: data for key, data in self.trigger_data.items() if key != "filter_payload"}
 
     @property
     def filter_payload(self) -> dict[str, Any]:
@@ -197,11 +208,17 @@ class Context:
 
     @property
     def triggering_event_id(self) -> str | None:
-        return self._data.get("triggering_event_id") or None
+        """Id of the event that caused this run; None if none did."""
+        return self._data.get("triggering_event_id") or self._event_metadata("hatchet__event_id")
 
     @property
     def triggering_event_key(self) -> str | None:
-        return self._data.get("triggering_event_key") or None
+        """Key of the event that caused this run; None if none did."""
+        return self._data.get("triggering_event_key") or self._event_metadata("hatchet__event_key")
+
+    def _event_metadata(self, key: str) -> str | None:
+        value = self.additional_metadata.get(key)
+        return str(value) if value else None
 
     @property
     def was_triggered_by_event(self) -> bool:
@@ -213,11 +230,17 @@ class Context:
         """Output of a parent task, validated by its return type.
 
         Raises `ValueError` if the task was skipped or is no parent of this one.
+
+            receipt = ctx.task_output(charge)  # what `charge` returned, with its type
         """
         output = self._parent_output(task)
         if _is_skipped(output):
             raise ValueError(f"task {task.name!r} was skipped: it has no output")
         return task._output_codec.read_python(output)
+
+    def aio_task_output(self, task: "Task[Any, R]") -> R:
+        """The same as `task_output`: nothing to await. For programs of the official SDK."""
+        return self.task_output(task)
 
     def was_skipped(self, task: "Task[Any, Any]") -> bool:
         """Whether a parent task was skipped."""
@@ -240,6 +263,10 @@ class Context:
         """How a task of this run failed; None if it did not. For on-failure tasks."""
         error = self.task_run_errors.get(task.name)
         return None if error is None else TaskRunError.deserialize(error)
+
+    def fetch_task_run_error(self, task: "Task[Any, Any]") -> str | None:
+        """Error text of a failed task. `get_task_run_error` gives its parts."""
+        return self.task_run_errors.get(task.name)
 
     # ------------------------------------------------------------------ cancellation
 
@@ -319,8 +346,6 @@ class Context:
 
     def put_stream(self, data: str | bytes) -> None:
         """Send a chunk to whoever follows this run now. Never waits; order is kept."""
-        if self._chunk_indices is None:
-            self._chunk_indices = itertools.count()
         content = data.encode() if isinstance(data, str) else data
         index = next(self._chunk_indices)
         self._port.put_chunk(self._task_id, self.retry_count, index, content)
@@ -367,8 +392,6 @@ class Context:
     # ------------------------------------------------------------------ inside
 
     def _next_child_index(self) -> int:
-        if self._child_indices is None:
-            self._child_indices = itertools.count()
         return next(self._child_indices)
 
     def _runs_on(self, loop: asyncio.AbstractEventLoop, actions: tuple[str, ...]) -> bool:

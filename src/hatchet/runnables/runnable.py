@@ -1,6 +1,7 @@
 """What workflows and standalone tasks have in common: a name, tasks, and the ways to run."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
@@ -14,7 +15,12 @@ from hatchet.runnables.guard import check_blocking_wait
 from hatchet.runnables.started import Started, raw
 from hatchet.runnables.task import Task, TaskOptions, TInput, as_labels
 from hatchet.runnables.types import StepType
-from hatchet.types.trigger import RunOptions, TriggerWorkflowOptions, WorkflowRunTriggerConfig
+from hatchet.types.trigger import (
+    ItemOptions,
+    RunOptions,
+    TriggerWorkflowOptions,
+    WorkflowRunTriggerConfig,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -30,6 +36,7 @@ TResult = TypeVar("TResult")
 TRef = TypeVar("TRef")
 
 NO_INPUT: Any = EmptyModel()
+RESERVED = "hatchet__"
 
 
 class BaseWorkflow(Generic[TInput]):
@@ -157,7 +164,7 @@ class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
         metadata, and a retried attempt finds the same child again.
 
         - `wait_for_result=False`: return a reference as soon as the engine has stored the run
-        - `child_key`: names the child instead of its order of creation
+        - `child_key` (or `key`): names the child instead of its order of creation
         - `additional_metadata`: searchable data
         - `priority`: 1 to 3; default: the workflow's
         - `sticky`: run the child on this worker; `desired_worker_id`, `desired_worker_labels`:
@@ -331,7 +338,7 @@ class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
         input: TInput = NO_INPUT,
         key: str | None = None,
         options: TriggerWorkflowOptions | None = None,
-        **more: "Unpack[RunOptions]",
+        **more: "Unpack[ItemOptions]",
     ) -> WorkflowRunTriggerConfig:
         """One item for `run_many` and its kin; the input is written to JSON here.
 
@@ -339,7 +346,7 @@ class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
         """
         chosen = options or _options(more)
         if key is not None and chosen.child_key is None:
-            chosen.child_key = key
+            chosen = replace(chosen, child_key=key)
         return WorkflowRunTriggerConfig(
             self._config.name, write_input(self._input_codec, input), chosen, key
         )
@@ -373,7 +380,7 @@ class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
         parent_task_id, child_index = b"", None
         worker_id = raw(options.desired_worker_id) if options.desired_worker_id else b""
         if context is not None:
-            metadata = {**metadata, **context.additional_metadata}
+            metadata = {**metadata, **_inherited(context.additional_metadata)}
             parent_task_id, child_index = context._task_id, context._next_child_index()
             if options.sticky and not worker_id:
                 worker_id = raw(context.worker_id) if context.worker_id else b""
@@ -409,6 +416,11 @@ def _options(more: Any) -> TriggerWorkflowOptions:
     if known.get("additional_metadata") is None:
         known.pop("additional_metadata", None)
     return TriggerWorkflowOptions(**known, desired_worker_label=labels)
+
+
+def _inherited(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What a child takes over: all but what the engine noted about the parent itself."""
+    return {key: value for key, value in metadata.items() if not key.startswith(RESERVED)}
 
 
 def _desired(labels: Any) -> dict[str, DesiredLabelData]:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from hatchet.types.labels import DesiredWorkerLabel
 
 __all__ = [
+    "ItemOptions",
     "RunOptions",
     "ScheduleTriggerWorkflowOptions",
     "TriggerWorkflowOptions",
@@ -16,8 +17,8 @@ __all__ = [
 JSONMapping = dict[str, Any]
 
 
-class RunOptions(TypedDict, total=False):
-    """Keywords of every run method."""
+class ItemOptions(TypedDict, total=False):
+    """Keywords of `create_bulk_run_item`, besides its `key`."""
 
     child_key: str | None
     additional_metadata: JSONMapping | None
@@ -25,6 +26,12 @@ class RunOptions(TypedDict, total=False):
     sticky: bool
     desired_worker_id: str | None
     desired_worker_labels: "list[DesiredWorkerLabel] | None"
+
+
+class RunOptions(ItemOptions, total=False):
+    """Keywords of every run method. `key` is the same as `child_key`."""
+
+    key: str | None
 
 
 @dataclass(kw_only=True, slots=True)
