@@ -22,7 +22,11 @@ from hatchet.types.priority import Priority
 if TYPE_CHECKING:
     from hatchet._core.durations import Duration
     from hatchet._run.client import Client
+    from hatchet.clients.events import EventClient
+    from hatchet.clients.listeners.run_event_listener import RunEventListenerClient
     from hatchet.context.context import Context
+    from hatchet.features.cel import CELClient
+    from hatchet.features.filters import FiltersClient
     from hatchet.features.logs import LogsClient
     from hatchet.features.runs import RunsClient
     from hatchet.features.stubs import StubsClient
@@ -126,6 +130,34 @@ class Hatchet:
         from hatchet.features.logs import LogsClient
 
         return LogsClient(self._client)
+
+    @cached_property
+    def event(self) -> "EventClient":
+        """Push events, read pushed ones."""
+        from hatchet.clients.events import EventClient
+
+        return EventClient(self._client)
+
+    @cached_property
+    def filters(self) -> "FiltersClient":
+        """Say which events start a workflow."""
+        from hatchet.features.filters import FiltersClient
+
+        return FiltersClient(self._client)
+
+    @cached_property
+    def cel(self) -> "CELClient":
+        """Try out expressions."""
+        from hatchet.features.cel import CELClient
+
+        return CELClient(self._client)
+
+    @cached_property
+    def listener(self) -> "RunEventListenerClient":
+        """Follow what happens in runs."""
+        from hatchet.clients.listeners.run_event_listener import RunEventListenerClient
+
+        return RunEventListenerClient(self._client)
 
     @property
     def stubs(self) -> "StubsClient":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 
+from hatchet._core.chunks import pieces
 from hatchet._core.durations import Duration, to_ms
 from hatchet._core.session import Assigned, LabelValue
 from hatchet.context.current import current
@@ -38,6 +39,9 @@ class TaskPort(Protocol):
     def upsert_labels(self, labels: Mapping[str, LabelValue]) -> None: ...
     def log(self, task_id: bytes, attempt: int, level: str, message: str) -> None: ...
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None: ...
+    async def aio_put_chunk(
+        self, task_id: bytes, attempt: int, index: int, data: bytes
+    ) -> None: ...
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]": ...
     def release_slot(self, task_id: bytes) -> "Reply[int]": ...
     def cancel_self(self, task_id: bytes, attempt: int) -> None: ...
@@ -345,14 +349,21 @@ class Context:
         self.log(line, raise_on_error)
 
     def put_stream(self, data: str | bytes) -> None:
-        """Send a chunk to whoever follows this run now. Never waits; order is kept."""
-        content = data.encode() if isinstance(data, str) else data
-        index = next(self._chunk_indices)
-        self._port.put_chunk(self._task_id, self.retry_count, index, content)
+        """Send a chunk to whoever follows this run: `hatchet.runs.subscribe_to_stream`.
+
+        Chunks arrive in order. Never fails the task: if they arise faster than they can be sent,
+        a sync task waits a little, and what still does not fit is dropped with a warning. In
+        async tasks prefer `aio_put_stream`, because this one can not wait there.
+        """
+        for piece in pieces(data):
+            index = next(self._chunk_indices)
+            self._port.put_chunk(self._task_id, self.retry_count, index, piece)
 
     async def aio_put_stream(self, data: str | bytes) -> None:
-        """Like `put_stream`."""
-        self.put_stream(data)
+        """Like `put_stream`, from async code: waits while too much is on its way."""
+        for piece in pieces(data):
+            index = next(self._chunk_indices)
+            await self._port.aio_put_chunk(self._task_id, self.retry_count, index, piece)
 
     # ------------------------------------------------------------------ slot, timeout, labels
 

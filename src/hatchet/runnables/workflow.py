@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Generic
 from hatchet._core import outcome as outcomes
 from hatchet._core.codec import Codec
 from hatchet._core.session import RunOutcome
-from hatchet.runnables.runnable import BaseWorkflow, Runnable
+from hatchet.runnables.base import BaseWorkflow
+from hatchet.runnables.runnable import Runnable
 from hatchet.runnables.task import (
     MockOptions,
     R,

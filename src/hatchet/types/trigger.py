@@ -7,7 +7,10 @@ if TYPE_CHECKING:
     from hatchet.types.labels import DesiredWorkerLabel
 
 __all__ = [
+    "BulkPushEventOptions",
+    "BulkPushEventWithMetadata",
     "ItemOptions",
+    "PushEventOptions",
     "RunOptions",
     "ScheduleTriggerWorkflowOptions",
     "TriggerWorkflowOptions",
@@ -72,3 +75,31 @@ class WorkflowRunTriggerConfig:
     input: str | None
     options: TriggerWorkflowOptions
     key: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class PushEventOptions:
+    """Options of an event. `namespace` replaces that of the client for this event."""
+
+    additional_metadata: JSONMapping = field(default_factory=dict)
+    namespace: str | None = None
+    priority: int | None = None
+    scope: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkPushEventWithMetadata:
+    """One event for `bulk_push`. `payload` is a dict, a pydantic model or a dataclass."""
+
+    key: str = ""
+    payload: Any = field(default_factory=dict)
+    additional_metadata: JSONMapping = field(default_factory=dict)
+    priority: int | None = None
+    scope: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkPushEventOptions(BulkPushEventWithMetadata):
+    """Options of a whole `bulk_push`: only `namespace` is used."""
+
+    namespace: str | None = None
