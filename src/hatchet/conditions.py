@@ -137,12 +137,10 @@ def check_conditions(
     """
     keys: set[str] = set()
     for option, conditions in lists.items():
+        for entry in conditions:
+            for each in entry.conditions if isinstance(entry, OrGroup) else [entry]:
+                _check_kind(f"task {task_name!r}: {option}", each)
         for condition, _ in flatten(conditions):
-            if not isinstance(condition, Condition):
-                raise TypeError(
-                    f"task {task_name!r}: {option} holds {condition!r}; it takes SleepCondition, "
-                    "UserEventCondition, ParentCondition and or_(...)"
-                )
             if isinstance(condition, ParentCondition):
                 if condition.parent not in parents:
                     raise ValueError(
@@ -157,3 +155,11 @@ def check_conditions(
                     f"{condition.readable_data_key!r}; give one of them its own"
                 )
             keys.add(condition.readable_data_key)
+
+
+def _check_kind(where: str, value: object) -> None:
+    if not isinstance(value, Condition):
+        raise TypeError(
+            f"{where} holds {value!r}; it takes SleepCondition, UserEventCondition, "
+            "ParentCondition and or_(...) of these"
+        )

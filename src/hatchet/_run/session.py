@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("hatchet")
 
 WELCOME_TIMEOUT_S = 10.0
+CALL_TIMEOUT_S = 30.0
 REFUSED_BACKOFF_S = 30.0
 TICK_S = 0.25
 STEADY_S = 1.0  # a stream that ends sooner did not help: the next pause is longer
@@ -193,7 +194,7 @@ class Session:
         return reply
 
     async def unary(
-        self, path: str, request: Any, timeout_s: float = 30.0, *, once: bool = False
+        self, path: str, request: Any, timeout_s: float | None = None, *, once: bool = False
     ) -> Any:
         """A call of the official protocol, from any event loop.
 
@@ -204,7 +205,7 @@ class Session:
         return await asyncio.wrap_future(self._io.submit(call))
 
     def unary_sync(
-        self, path: str, request: Any, timeout_s: float = 30.0, *, once: bool = False
+        self, path: str, request: Any, timeout_s: float | None = None, *, once: bool = False
     ) -> Any:
         return self._io.submit(self._unary(path, request, timeout_s, once)).result()
 
@@ -222,10 +223,10 @@ class Session:
 
     # ------------------------------------------------------------------ I/O thread
 
-    async def _unary(self, path: str, request: Any, timeout_s: float, once: bool) -> Any:
+    async def _unary(self, path: str, request: Any, timeout_s: float | None, once: bool) -> Any:
         from hatchet._wire import channel as wire
 
-        give_up = time.monotonic() + timeout_s
+        give_up = time.monotonic() + (CALL_TIMEOUT_S if timeout_s is None else timeout_s)
         waits = pauses()
         while True:
             rest = give_up - time.monotonic()
