@@ -5,6 +5,7 @@ stands and where it is decorated. Each is read by itself: a name that only the t
 does no harm elsewhere.
 """
 
+import builtins
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -12,18 +13,34 @@ from typing import Any
 
 
 def read_annotations(
-    fn: Callable[..., Any], names: Iterable[str], scope: Mapping[str, Any]
+    fn: Callable[..., Any],
+    names: Iterable[str],
+    scope: Mapping[str, Any],
+    unknown_is_any: bool = False,
 ) -> dict[str, Any]:
     """The annotations of these parameters (`return` for the result); None: nothing usable.
 
-    `scope` holds names that the function's own module may not know.
+    `scope` holds names that the function's own module may not know. With `unknown_is_any`, a name
+    that nobody knows stands for `Any`: in `Annotated[Connection, ...]` only the rest may matter.
     """
     function = inspect.unwrap(fn)
     if not hasattr(function, "__annotations__") and callable(function):
         function = type(function).__call__  # an object that can be called
     raw = getattr(function, "__annotations__", {})
     known = {**scope, **_closure_of(function)}
+    if unknown_is_any:
+        known = _Lenient(getattr(function, "__globals__", {}), known)
     return {name: _resolve(function, raw.get(name), known) for name in names}
+
+
+class _Lenient(dict[str, Any]):
+    """Local names, then global ones, then `Any`."""
+
+    def __init__(self, globals_: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        super().__init__({**vars(builtins), **globals_, **known})
+
+    def __missing__(self, name: str) -> Any:
+        return Any
 
 
 def _resolve(function: Callable[..., Any], annotation: Any, scope: dict[str, Any]) -> Any:

@@ -75,7 +75,8 @@ def _find(
 ) -> tuple[Dependency, ...]:
     found = []
     rest = _parameters(fn)[2:]
-    annotations = read_annotations(fn, [each.name for each in rest], scope) if rest else {}
+    names = [each.name for each in rest]
+    annotations = read_annotations(fn, names, scope, unknown_is_any=True) if rest else {}
     for parameter in rest:
         depends = _depends(annotations[parameter.name], parameter)
         if depends is None:

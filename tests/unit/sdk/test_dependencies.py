@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from pydantic import BaseModel
@@ -22,6 +22,9 @@ from hatchet import (
 
 from .conftest import working
 from .fake_engine import FakeEngine
+
+if TYPE_CHECKING:
+    NoSuchType = Any
 
 
 class Order(BaseModel):
@@ -207,6 +210,17 @@ def test_mock_runs_take_values(hatchet: Hatchet) -> None:
     with pytest.raises(TypeError, match=r"dependencies=\{'db': ...\}"):
         sync_task.mock_run(Order())
     assert events == []
+
+
+def test_a_type_that_only_the_type_checker_knows(hatchet: Hatchet) -> None:
+    def task(
+        input: Order, ctx: Context, db: Annotated[NoSuchType, Depends(plain)]
+    ) -> dict[str, Any]:
+        return {"db": db}
+
+    declared = hatchet.task()(task)
+    with working(hatchet.worker("w", workflows=[declared])):
+        assert declared.run(Order(id=3)) == {"db": 3}
 
 
 def test_mistakes(hatchet: Hatchet) -> None:
