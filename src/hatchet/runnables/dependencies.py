@@ -87,8 +87,8 @@ def _find(
                 )
             continue
         if depends.fn in above:
-            names = " -> ".join(_name(each) for each in (*above, depends.fn))
-            raise InvalidDependencyError(f"{what}: dependencies need each other: {names}")
+            circle = " -> ".join(_name(each) for each in (*above, depends.fn))
+            raise InvalidDependencyError(f"{what}: dependencies need each other: {circle}")
         inner = f"{what}, dependency {_name(depends.fn)!r}"
         needs = _find(depends.fn, scope, inner, (*above, depends.fn))
         found.append(Dependency(parameter.name, depends.fn, needs))
