@@ -23,7 +23,6 @@ from hatchet._run.backlog import ChunkBacklog
 from hatchet._run.failures import (
     REFUSALS,
     as_failure,
-    in_doubt,
     pauses,
     refusal,
     unavailable,
@@ -47,11 +46,12 @@ from hatchet._version import __version__
 from hatchet.exceptions import (
     ConnectionLostError,
     EngineUnavailableError,
-    HatchetCallError,
     TriggerOutcomeUnknownError,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from hatchet._core.session import Received, RunOutcome, Welcomed
     from hatchet._run.events import EventFeed
     from hatchet._wire.channel import CallFailure, StreamCall
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("hatchet")
 
 WELCOME_TIMEOUT_S = 10.0
-CALL_TIMEOUT_S = 30.0
 REFUSED_BACKOFF_S = 30.0
 TICK_S = 0.25
 STEADY_S = 1.0  # a stream that ends sooner did not help: the next pause is longer
@@ -223,32 +222,13 @@ class Session:
 
     # ------------------------------------------------------------------ I/O thread
 
-    async def _unary(self, path: str, request: Any, timeout_s: float | None, once: bool) -> Any:
-        from hatchet._wire import channel as wire
+    def _unary(
+        self, path: str, request: Any, timeout_s: float | None, once: bool
+    ) -> "Coroutine[Any, Any, Any]":
+        from hatchet._run.calls import unary
 
-        give_up = time.monotonic() + (CALL_TIMEOUT_S if timeout_s is None else timeout_s)
-        waits = pauses()
-        while True:
-            rest = give_up - time.monotonic()
-            try:
-                return await wire.unary(
-                    self._open_channel(), self._config.token, path, request, max(rest, 0.001)
-                )
-            except Exception as error:
-                failure = wire.failure(error)
-                if failure is None:
-                    raise
-                if once and failure.in_doubt:
-                    raise in_doubt(self._config.host_port, failure) from None
-                pause = next(waits)
-                if failure.code == "DEADLINE_EXCEEDED":
-                    raise unavailable(self._config.host_port, "no answer in time") from None
-                if failure.code != "UNAVAILABLE":
-                    raise HatchetCallError(failure.code, failure.message) from None
-                if time.monotonic() + pause > give_up:
-                    raise unavailable(self._config.host_port, failure.message) from None
-                await self._drop_channel()
-                await asyncio.sleep(pause)
+        ways = (self._open_channel, self._drop_channel)
+        return unary(self._config, *ways, path, request, timeout_s, once)
 
     def _open_channel(self) -> Any:
         if self._channel is None:

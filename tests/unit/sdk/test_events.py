@@ -29,7 +29,7 @@ from hatchet import (
     V1TaskStatus,
     V1UpdateFilterRequest,
 )
-from hatchet._run import session
+from hatchet._run import calls
 
 from .conftest import working
 from .fake_engine import FakeEngine, make_token
@@ -126,7 +126,7 @@ def test_pushes_that_cannot_work(engine: FakeEngine, hatchet: Hatchet) -> None:
 
 
 def test_a_push_that_was_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "CALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(calls, "CALL_TIMEOUT_S", 0.2)
     lost = Hatchet(config=ClientConfig(token=make_token("127.0.0.1:1")))
     with pytest.raises(EngineUnavailableError, match="Is it running"):
         lost.event.push("a", {})
