@@ -18,6 +18,12 @@ from hatchet._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from hatchet._core.codec import EmptyModel as EmptyModel
+    from hatchet.clients.listeners.run_event_listener import RunEventListener as RunEventListener
+    from hatchet.clients.listeners.run_event_listener import StepRunEvent as StepRunEvent
+    from hatchet.clients.listeners.run_event_listener import StepRunEventType as StepRunEventType
+    from hatchet.clients.listeners.run_event_listener import (
+        WorkflowRunEventType as WorkflowRunEventType,
+    )
     from hatchet.conditions import Condition as Condition
     from hatchet.conditions import OrGroup as OrGroup
     from hatchet.conditions import ParentCondition as ParentCondition
@@ -54,6 +60,14 @@ if TYPE_CHECKING:
     from hatchet.exceptions import SyncWaitInAsyncTaskError as SyncWaitInAsyncTaskError
     from hatchet.exceptions import TaskRunError as TaskRunError
     from hatchet.exceptions import TriggerOutcomeUnknownError as TriggerOutcomeUnknownError
+    from hatchet.features.cel import CELEvaluationResult as CELEvaluationResult
+    from hatchet.features.cel import CELFailure as CELFailure
+    from hatchet.features.cel import CELSuccess as CELSuccess
+    from hatchet.features.event_models import V1Event as V1Event
+    from hatchet.features.event_models import V1EventList as V1EventList
+    from hatchet.features.event_models import V1Filter as V1Filter
+    from hatchet.features.event_models import V1FilterList as V1FilterList
+    from hatchet.features.event_models import V1UpdateFilterRequest as V1UpdateFilterRequest
     from hatchet.features.models import APIResourceMeta as APIResourceMeta
     from hatchet.features.models import BulkCancelReplayOpts as BulkCancelReplayOpts
     from hatchet.features.models import LogLineLevel as LogLineLevel
@@ -66,8 +80,8 @@ if TYPE_CHECKING:
     from hatchet.features.models import WorkflowVersion as WorkflowVersion
     from hatchet.hatchet import Hatchet as Hatchet
     from hatchet.runnables.config import WorkflowConfig as WorkflowConfig
+    from hatchet.runnables.dependencies import Depends as Depends
     from hatchet.runnables.eviction import EvictionPolicy as EvictionPolicy
-    from hatchet.runnables.task import Depends as Depends
     from hatchet.runnables.task import Task as Task
     from hatchet.runnables.types import DefaultFilter as DefaultFilter
     from hatchet.runnables.types import TaskDefaults as TaskDefaults
@@ -91,6 +105,9 @@ if TYPE_CHECKING:
     from hatchet.types.rate_limit import RateLimitDuration as RateLimitDuration
     from hatchet.types.slot_types import SlotType as SlotType
     from hatchet.types.sticky import StickyStrategy as StickyStrategy
+    from hatchet.types.trigger import BulkPushEventOptions as BulkPushEventOptions
+    from hatchet.types.trigger import BulkPushEventWithMetadata as BulkPushEventWithMetadata
+    from hatchet.types.trigger import PushEventOptions as PushEventOptions
     from hatchet.types.trigger import (
         ScheduleTriggerWorkflowOptions as ScheduleTriggerWorkflowOptions,
     )
@@ -106,7 +123,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "APIResourceMeta": "hatchet.features.models",
     "BulkCancelReplayOpts": "hatchet.features.models",
+    "BulkPushEventOptions": "hatchet.types.trigger",
+    "BulkPushEventWithMetadata": "hatchet.types.trigger",
     "BulkTriggerIdempotencyCollisionError": "hatchet.exceptions",
+    "CELEvaluationResult": "hatchet.features.cel",
+    "CELFailure": "hatchet.features.cel",
+    "CELSuccess": "hatchet.features.cel",
     "ClientConfig": "hatchet.config",
     "ClientTLSConfig": "hatchet.config",
     "ConcurrencyExpression": "hatchet.types.concurrency",
@@ -116,7 +138,7 @@ _HOMES = {
     "Context": "hatchet.context.context",
     "DedupeViolationError": "hatchet.exceptions",
     "DefaultFilter": "hatchet.runnables.types",
-    "Depends": "hatchet.runnables.task",
+    "Depends": "hatchet.runnables.dependencies",
     "DesiredWorkerLabel": "hatchet.types.labels",
     "DurableContext": "hatchet.context.context",
     "EmptyModel": "hatchet._core.codec",
@@ -141,10 +163,12 @@ _HOMES = {
     "PaginationResponse": "hatchet.features.models",
     "ParentCondition": "hatchet.conditions",
     "Priority": "hatchet.types.priority",
+    "PushEventOptions": "hatchet.types.trigger",
     "RateLimit": "hatchet.types.rate_limit",
     "RateLimitDuration": "hatchet.types.rate_limit",
     "RetryAfterException": "hatchet.exceptions",
     "RunCancelledError": "hatchet.exceptions",
+    "RunEventListener": "hatchet.clients.listeners.run_event_listener",
     "RunFilter": "hatchet.features.models",
     "RunStatus": "hatchet.features.models",
     "ScheduleTriggerWorkflowOptions": "hatchet.types.trigger",
@@ -152,6 +176,8 @@ _HOMES = {
     "SlotType": "hatchet.types.slot_types",
     "Standalone": "hatchet.runnables.workflow",
     "StatusBasedIdempotencyConfig": "hatchet.types.idempotency",
+    "StepRunEvent": "hatchet.clients.listeners.run_event_listener",
+    "StepRunEventType": "hatchet.clients.listeners.run_event_listener",
     "StickyStrategy": "hatchet.types.sticky",
     "SyncWaitInAsyncTaskError": "hatchet.exceptions",
     "TTLBasedIdempotencyConfig": "hatchet.types.idempotency",
@@ -163,7 +189,12 @@ _HOMES = {
     "TriggerOutcomeUnknownError": "hatchet.exceptions",
     "TriggerWorkflowOptions": "hatchet.types.trigger",
     "UserEventCondition": "hatchet.conditions",
+    "V1Event": "hatchet.features.event_models",
+    "V1EventList": "hatchet.features.event_models",
+    "V1Filter": "hatchet.features.event_models",
+    "V1FilterList": "hatchet.features.event_models",
     "V1TaskStatus": "hatchet.features.models",
+    "V1UpdateFilterRequest": "hatchet.features.event_models",
     "Worker": "hatchet.worker.worker",
     "WorkerContext": "hatchet.context.context",
     "WorkerLabel": "hatchet.types.labels",
@@ -174,6 +205,7 @@ _HOMES = {
     "Workflow": "hatchet.runnables.workflow",
     "WorkflowConfig": "hatchet.runnables.config",
     "WorkflowList": "hatchet.features.models",
+    "WorkflowRunEventType": "hatchet.clients.listeners.run_event_listener",
     "WorkflowRunRef": "hatchet.workflow_run",
     "WorkflowRunTriggerConfig": "hatchet.types.trigger",
     "WorkflowVersion": "hatchet.features.models",
@@ -185,7 +217,12 @@ _HOMES = {
 __all__ = [
     "APIResourceMeta",
     "BulkCancelReplayOpts",
+    "BulkPushEventOptions",
+    "BulkPushEventWithMetadata",
     "BulkTriggerIdempotencyCollisionError",
+    "CELEvaluationResult",
+    "CELFailure",
+    "CELSuccess",
     "ClientConfig",
     "ClientTLSConfig",
     "ConcurrencyExpression",
@@ -220,10 +257,12 @@ __all__ = [
     "PaginationResponse",
     "ParentCondition",
     "Priority",
+    "PushEventOptions",
     "RateLimit",
     "RateLimitDuration",
     "RetryAfterException",
     "RunCancelledError",
+    "RunEventListener",
     "RunFilter",
     "RunStatus",
     "ScheduleTriggerWorkflowOptions",
@@ -231,6 +270,8 @@ __all__ = [
     "SlotType",
     "Standalone",
     "StatusBasedIdempotencyConfig",
+    "StepRunEvent",
+    "StepRunEventType",
     "StickyStrategy",
     "SyncWaitInAsyncTaskError",
     "TTLBasedIdempotencyConfig",
@@ -242,7 +283,12 @@ __all__ = [
     "TriggerOutcomeUnknownError",
     "TriggerWorkflowOptions",
     "UserEventCondition",
+    "V1Event",
+    "V1EventList",
+    "V1Filter",
+    "V1FilterList",
     "V1TaskStatus",
+    "V1UpdateFilterRequest",
     "Worker",
     "WorkerContext",
     "WorkerLabel",
@@ -253,6 +299,7 @@ __all__ = [
     "Workflow",
     "WorkflowConfig",
     "WorkflowList",
+    "WorkflowRunEventType",
     "WorkflowRunRef",
     "WorkflowRunTriggerConfig",
     "WorkflowVersion",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from hatchet._core.codec import Codec, EmptyModel
 from hatchet.config import ClientConfig
 from hatchet.context.current import current
-from hatchet.runnables.config import WorkflowConfig
+from hatchet.runnables.config import WorkflowConfig, as_keys
 from hatchet.runnables.decorators import (
     AnyDurableStandaloneDecorator,
     AnyStandaloneDecorator,
@@ -22,7 +22,11 @@ from hatchet.types.priority import Priority
 if TYPE_CHECKING:
     from hatchet._core.durations import Duration
     from hatchet._run.client import Client
+    from hatchet.clients.events import EventClient
+    from hatchet.clients.listeners.run_event_listener import RunEventListenerClient
     from hatchet.context.context import Context
+    from hatchet.features.cel import CELClient
+    from hatchet.features.filters import FiltersClient
     from hatchet.features.logs import LogsClient
     from hatchet.features.runs import RunsClient
     from hatchet.features.stubs import StubsClient
@@ -127,6 +131,34 @@ class Hatchet:
 
         return LogsClient(self._client)
 
+    @cached_property
+    def event(self) -> "EventClient":
+        """Push events, read pushed ones."""
+        from hatchet.clients.events import EventClient
+
+        return EventClient(self._client)
+
+    @cached_property
+    def filters(self) -> "FiltersClient":
+        """Say which events start a workflow."""
+        from hatchet.features.filters import FiltersClient
+
+        return FiltersClient(self._client)
+
+    @cached_property
+    def cel(self) -> "CELClient":
+        """Try out expressions."""
+        from hatchet.features.cel import CELClient
+
+        return CELClient(self._client)
+
+    @cached_property
+    def listener(self) -> "RunEventListenerClient":
+        """Follow what happens in runs."""
+        from hatchet.clients.listeners.run_event_listener import RunEventListenerClient
+
+        return RunEventListenerClient(self._client)
+
     @property
     def stubs(self) -> "StubsClient":
         """Run what other programs declare, by name."""
@@ -227,8 +259,8 @@ class Hatchet:
             name=name,
             description=description,
             input_validator=input_validator,
-            on_events=list(on_events or ()),
-            on_crons=list(on_crons or ()),
+            on_events=as_keys("on_events", on_events),
+            on_crons=as_keys("on_crons", on_crons),
             cron_input=cron_input,
             version=version,
             sticky=sticky,
@@ -345,8 +377,8 @@ class Hatchet:
                 name=name or fn.__name__,
                 description=description,
                 input_validator=input_validator,
-                on_events=list(on_events or ()),
-                on_crons=list(on_crons or ()),
+                on_events=as_keys("on_events", on_events),
+                on_crons=as_keys("on_crons", on_crons),
                 cron_input=cron_input,
                 version=version,
                 sticky=sticky,
@@ -455,8 +487,8 @@ class Hatchet:
                 name=name or fn.__name__,
                 description=description,
                 input_validator=input_validator,
-                on_events=list(on_events or ()),
-                on_crons=list(on_crons or ()),
+                on_events=as_keys("on_events", on_events),
+                on_crons=as_keys("on_crons", on_crons),
                 cron_input=cron_input,
                 version=version,
                 sticky=sticky,

@@ -9,6 +9,7 @@ from hatchet.runnables.started import raw
 if TYPE_CHECKING:
     from hatchet._core.session import RunOutcome
     from hatchet._run.client import Client
+    from hatchet.clients.listeners.run_event_listener import RunEventListener
     from hatchet.runnables.workflow import Standalone
 
 __all__ = ["TaskRunRef", "WorkflowRunRef"]
@@ -31,6 +32,19 @@ class _RunRef:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workflow_run_id})"
+
+    def stream(self) -> "RunEventListener":
+        """What happens in the run from now on: starts, ends and stream chunks of its tasks.
+
+            async for event in ref.stream():
+                if event.type is StepRunEventType.STEP_RUN_EVENT_TYPE_STREAM:
+                    print(event.payload, end="")
+
+        For the chunks alone: `hatchet.runs.subscribe_to_stream(ref.workflow_run_id)`.
+        """
+        from hatchet.clients.listeners.run_event_listener import RunEventListener
+
+        return RunEventListener(self._client, workflow_run_id=self.workflow_run_id)
 
     def _wait(self, timeout_s: float | None) -> "RunOutcome":
         if self._outcome is None:

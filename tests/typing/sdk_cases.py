@@ -3,11 +3,30 @@
 Each `type: ignore[...]` is an expected error: mypy reports those that are not needed.
 """
 
-from typing import Any, TypedDict, assert_type
+from collections.abc import Iterator
+from typing import Annotated, Any, TypedDict, assert_type
 
 from pydantic import BaseModel
 
-from hatchet import Context, DurableContext, EmptyModel, Hatchet, TaskRunRef, WorkflowRunRef
+from hatchet import (
+    Context,
+    Depends,
+    DurableContext,
+    EmptyModel,
+    Hatchet,
+    ParentCondition,
+    RunEventListener,
+    SleepCondition,
+    StepRunEvent,
+    TaskRunError,
+    TaskRunRef,
+    UserEventCondition,
+    V1EventList,
+    V1Filter,
+    WorkflowRunRef,
+    or_,
+)
+from hatchet.clients.events import Event
 from hatchet.runnables.task import Task
 from hatchet.runnables.workflow import Standalone, Workflow
 
@@ -112,6 +131,52 @@ assert_type(flow.run(Name(name="a")), dict[str, Any])
 assert_type(flow.run_no_wait(Name(name="a")), WorkflowRunRef)
 assert_type(flow.run_many_no_wait([]), list[WorkflowRunRef])
 
+# --- graphs, dependencies, children, events, streams -----------------------------------------
+
+
+def connection(input: Name, ctx: Context) -> Iterator[str]:
+    yield input.name
+
+
+@flow.task(
+    parents=[first, second],
+    wait_for=[or_(SleepCondition("10s"), UserEventCondition("go", "input.ok"))],
+    skip_if=[ParentCondition(first, "output.text == ''")],
+)
+async def third(
+    input: Name, ctx: Context, db: Annotated[str, Depends(connection)]
+) -> dict[str, Any]:
+    assert_type(ctx.task_output(second), dict[str, str])
+    assert_type(ctx.was_skipped(first), bool)
+    assert_type(ctx.triggers, dict[str, Any])
+    child = await greet.aio_run(input, key="a", sticky=True, additional_metadata={"a": 1})
+    assert_type(child, Greeting)
+    await ctx.aio_put_stream("chunk")
+    return {}
+
+
+@flow.on_failure_task()
+async def failed(input: Name, ctx: Context) -> None:
+    assert_type(ctx.get_task_run_error(first), TaskRunError | None)
+
+
+assert_type(third, Task[Name, dict[str, Any]])
+assert_type(hatchet.event.push("a", {"b": 1}), Event)
+assert_type(hatchet.event.list(keys=["a"]), V1EventList)
+assert_type(hatchet.filters.create("w", "true", "s"), V1Filter)
+assert_type(flow.create_filter("true", "s"), V1Filter)
+assert_type(flow.run_no_wait(Name(name="a")).stream(), RunEventListener)
+hatchet.runs.cancel("id", children=True)
+
+
+async def follow() -> None:
+    async for chunk in hatchet.runs.subscribe_to_stream("id"):
+        assert_type(chunk, str)
+    async for event in greet.run_no_wait(Name(name="a")).stream():
+        assert_type(event, StepRunEvent)
+    assert_type(await hatchet.event.aio_bulk_push([]), list[Event])
+
+
 # --- stubs ----------------------------------------------------------------------------------
 
 remote = hatchet.stubs.task(name="r", input_validator=Name, output_validator=Greeting)
@@ -126,6 +191,14 @@ greet.create_bulk_run_item(Greeting(text="a"))  # type: ignore[arg-type]
 greet.run(Name(name="a"), priorty=3)  # type: ignore[call-overload]
 greet.run_no_wait(Name(name="a"), priority="high")  # type: ignore[arg-type]
 rows.run({"id": "one"})  # type: ignore[call-overload]
+
+
+@flow.task(parents=[greet])  # type: ignore[list-item]
+async def wrong_parent(input: Name, ctx: Context) -> None: ...
+
+
+@flow.task(wait_for=["10s"])  # type: ignore[list-item]
+async def wrong_condition(input: Name, ctx: Context) -> None: ...
 
 
 @hatchet.task(input_validator=Name)  # type: ignore[arg-type]

@@ -115,6 +115,17 @@ class Cancelled(NamedTuple):
     reason: str
 
 
+class RunEvent(NamedTuple):
+    """One event of a run. Numbers are those of the protocol."""
+
+    resource_type: int
+    event_type: int
+    payload: str
+    run_id: str
+    resource_id: str
+    hangup: bool
+
+
 class CallError(NamedTuple):
     code: int
     message: str

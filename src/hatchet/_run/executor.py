@@ -8,6 +8,7 @@ No timer per task: the engine watches the execution timeout and sends a cancella
 """
 
 import asyncio
+import contextlib
 import contextvars
 import time
 from collections import deque
@@ -37,6 +38,15 @@ if TYPE_CHECKING:
     from hatchet.runnables.task import Task
 
 CANCEL_GRACE_S = 1.0
+CHUNK_PATIENCE_S = 10.0  # how long a chunk of a stream may wait for room
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class Attempt:
@@ -77,7 +87,8 @@ class Executor:
         self._scheduled = False
         self._pool = ThreadPool("hatchet-task")
         self._base_context = contextvars.copy_context()
-        self._drops = DropWarning()
+        self._drops = DropWarning("log lines", "log_queue_size")
+        self._chunk_drops = DropWarning("chunks of streams", f"{CHUNK_PATIENCE_S:g} s waited")
         self._on_idle: asyncio.Event | None = None
         self._leaving = False
 
@@ -121,7 +132,7 @@ class Executor:
         current.set(context)
         attempt.started_at_ms = int(time.time() * 1000)
         try:
-            value = await task._fn(task._input_codec.read(attempt.assigned.input), context)
+            value = await task._aio_call(task._input_codec.read(attempt.assigned.input), context)
             output = write_output(task._output_codec, value)
         except BaseException as error:
             self._failed(attempt, error)
@@ -137,7 +148,8 @@ class Executor:
         current.set(context)
         attempt.started_at_ms = int(time.time() * 1000)
         try:
-            value = task._fn(task._input_codec.read(attempt.assigned.input), context)
+            input = task._input_codec.read(attempt.assigned.input)
+            value = task._call(input, context, self.loop)
             output = write_output(task._output_codec, value)
         except BaseException as error:
             self._failed(attempt, error)
@@ -306,7 +318,29 @@ class Executor:
             self._drops.count()
 
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
-        self._session.send(frames.stream_chunk(task_id, attempt, index, data))
+        frame = frames.stream_chunk(task_id, attempt, index, data)
+        room = self._session.send_chunk(frame)
+        if room is None:
+            return
+        if not _in_event_loop():
+            deadline = time.monotonic() + CHUNK_PATIENCE_S
+            while room is not None and time.monotonic() < deadline:
+                with contextlib.suppress(TimeoutError):
+                    room.wait(deadline - time.monotonic())
+                room = self._session.send_chunk(frame)
+        if room is not None:
+            self._chunk_drops.count()
+
+    async def aio_put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
+        frame = frames.stream_chunk(task_id, attempt, index, data)
+        deadline = time.monotonic() + CHUNK_PATIENCE_S
+        while (room := self._session.send_chunk(frame)) is not None:
+            rest_s = deadline - time.monotonic()
+            if rest_s <= 0:
+                self._chunk_drops.count()
+                return
+            with contextlib.suppress(TimeoutError):
+                await room.aio(rest_s)
 
     def extend_timeout(self, task_id: bytes, by_ms: int) -> Reply[int]:
         return self._session.extend_timeout(task_id, by_ms)

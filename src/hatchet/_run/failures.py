@@ -8,6 +8,7 @@ from hatchet.exceptions import (
     DedupeViolationError,
     EngineUnavailableError,
     HatchetCallError,
+    TriggerOutcomeUnknownError,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +50,14 @@ def unavailable(host_port: str, reason: str) -> EngineUnavailableError:
         f"cannot reach the Hatchet engine at {host_port} ({reason or 'no answer'}). Is it "
         "running? `hatchet server` starts one; HATCHET_CLIENT_HOST_PORT and "
         "HATCHET_CLIENT_TLS_STRATEGY say where and how to connect."
+    )
+
+
+def in_doubt(host_port: str, failure: "CallFailure") -> TriggerOutcomeUnknownError:
+    """The error for a call that was sent and not answered."""
+    return TriggerOutcomeUnknownError(
+        f"{host_port} did not answer ({failure.message or failure.code}): what was asked may or "
+        "may not have been done. Look before you try again."
     )
 
 

@@ -73,11 +73,13 @@ def capture(logger: logging.Logger, port: LogPort) -> LogCapture:
 
 
 class DropWarning:
-    """Warns about dropped lines, at most once in ten seconds."""
+    """Warns about what was dropped, at most once in ten seconds."""
 
     INTERVAL_S = 10.0
 
-    def __init__(self) -> None:
+    def __init__(self, what: str, bound: str) -> None:
+        self._what = what
+        self._bound = bound
         self._dropped = 0
         self._last = 0.0
 
@@ -87,7 +89,9 @@ class DropWarning:
         if now - self._last >= self.INTERVAL_S:
             self._last = now
             sdk_logger.warning(
-                "log lines arise faster than they can be sent: %d dropped (log_queue_size)",
+                "%s arise faster than they can be sent: %d dropped (%s)",
+                self._what,
                 self._dropped,
+                self._bound,
             )
             self._dropped = 0

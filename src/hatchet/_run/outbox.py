@@ -80,11 +80,12 @@ class Join:
 class Lossy:
     """A log line or a stream chunk: written once, not sent again."""
 
-    __slots__ = ("data", "is_log")
+    __slots__ = ("data", "is_chunk", "is_log")
 
-    def __init__(self, data: bytes, is_log: bool) -> None:
+    def __init__(self, data: bytes, is_log: bool, is_chunk: bool = False) -> None:
         self.data = data
         self.is_log = is_log
+        self.is_chunk = is_chunk
 
 
 Item = bytes | Trigger | TaskCall | Watch | Unwatch | Report | Join | Lossy

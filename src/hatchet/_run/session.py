@@ -15,9 +15,11 @@ import contextlib
 import itertools
 import logging
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatchet._core.session import Assigned, Cancelled, Registered, TriggerItemData, WorkerData
+from hatchet._run.backlog import ChunkBacklog
 from hatchet._run.failures import (
     REFUSALS,
     as_failure,
@@ -44,12 +46,14 @@ from hatchet._version import __version__
 from hatchet.exceptions import (
     ConnectionLostError,
     EngineUnavailableError,
-    HatchetCallError,
     TriggerOutcomeUnknownError,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from hatchet._core.session import Received, RunOutcome, Welcomed
+    from hatchet._run.events import EventFeed
     from hatchet._wire.channel import CallFailure, StreamCall
     from hatchet.config import ClientConfig
 
@@ -102,6 +106,8 @@ class Session:
         self._hurry = asyncio.Event()
         self._closing = False
         self.log_backlog = 0
+        self._chunks = ChunkBacklog()
+        self._feeds: weakref.WeakSet[EventFeed] = weakref.WeakSet()
         self.welcome: Welcomed | None = None
         self.last_failure: str = ""
 
@@ -142,6 +148,13 @@ class Session:
         self._outbox.put(Lossy(data, is_log=True))
         return True
 
+    def send_chunk(self, data: bytes) -> "Reply[None] | None":
+        """Write a chunk of a stream once. If too much waits, what to await before the next try."""
+        wait = self._chunks.take(len(data))
+        if wait is None:
+            self._outbox.put(Lossy(data, is_log=False, is_chunk=True))
+        return wait
+
     def extend_timeout(self, task_id: bytes, by_ms: int) -> Reply[int]:
         from hatchet._wire import frames
 
@@ -179,12 +192,29 @@ class Session:
         self._io.loop.call_soon_threadsafe(self._add_flush, reply)
         return reply
 
-    async def unary(self, path: str, request: Any, timeout_s: float = 30.0) -> Any:
-        """A call of the official protocol, from any event loop."""
-        return await asyncio.wrap_future(self._io.submit(self._unary(path, request, timeout_s)))
+    async def unary(
+        self, path: str, request: Any, timeout_s: float | None = None, *, once: bool = False
+    ) -> Any:
+        """A call of the official protocol, from any event loop.
 
-    def unary_sync(self, path: str, request: Any, timeout_s: float = 30.0) -> Any:
-        return self._io.submit(self._unary(path, request, timeout_s)).result()
+        `once`: the call must not be done twice; if it is in doubt whether the engine did it,
+        `TriggerOutcomeUnknownError` is raised.
+        """
+        call = self._unary(path, request, timeout_s, once)
+        return await asyncio.wrap_future(self._io.submit(call))
+
+    def unary_sync(
+        self, path: str, request: Any, timeout_s: float | None = None, *, once: bool = False
+    ) -> Any:
+        return self._io.submit(self._unary(path, request, timeout_s, once)).result()
+
+    def subscribe_events(self, run_id: str, metadata: tuple[str, str] | None) -> "EventFeed":
+        """What happens in a run, or in all runs with this pair of metadata."""
+        from hatchet._run.events import EventFeed
+
+        feed = EventFeed(self._io, self._config, self._open_channel, run_id, metadata)
+        self._feeds.add(feed)
+        return feed
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what is left and end the stream."""
@@ -192,30 +222,13 @@ class Session:
 
     # ------------------------------------------------------------------ I/O thread
 
-    async def _unary(self, path: str, request: Any, timeout_s: float) -> Any:
-        from hatchet._wire import channel as wire
+    def _unary(
+        self, path: str, request: Any, timeout_s: float | None, once: bool
+    ) -> "Coroutine[Any, Any, Any]":
+        from hatchet._run.calls import unary
 
-        give_up = time.monotonic() + timeout_s
-        waits = pauses()
-        while True:
-            rest = give_up - time.monotonic()
-            try:
-                return await wire.unary(
-                    self._open_channel(), self._config.token, path, request, max(rest, 0.001)
-                )
-            except Exception as error:
-                failure = wire.failure(error)
-                if failure is None:
-                    raise
-                pause = next(waits)
-                if failure.code == "DEADLINE_EXCEEDED":
-                    raise unavailable(self._config.host_port, "no answer in time") from None
-                if failure.code != "UNAVAILABLE":
-                    raise HatchetCallError(failure.code, failure.message) from None
-                if time.monotonic() + pause > give_up:
-                    raise unavailable(self._config.host_port, failure.message) from None
-                await self._drop_channel()
-                await asyncio.sleep(pause)
+        ways = (self._open_channel, self._drop_channel)
+        return unary(self._config, *ways, path, request, timeout_s, once)
 
     def _open_channel(self) -> Any:
         if self._channel is None:
@@ -399,6 +412,8 @@ class Session:
         """Whether an item goes into the frame; note what it waits for."""
         if isinstance(item, Lossy):
             self.log_backlog -= item.is_log
+            if item.is_chunk:
+                self._chunks.written(len(item.data), self._wakeups)
         elif isinstance(item, Trigger):
             if size > limit:
                 self._refuse_size(item, limit)
@@ -565,6 +580,8 @@ class Session:
             if self.welcome_is_live:
                 await self.flush().aio(timeout_s)
         self._closing = True
+        for feed in list(self._feeds):
+            feed.end()
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)

@@ -10,6 +10,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 import grpc
 import grpc.aio
 
+from hatchet._core.session import RunEvent
 from hatchet_protocol.services import METHODS
 
 if TYPE_CHECKING:
@@ -21,7 +22,15 @@ KEEPALIVE_TIMEOUT_MS = 20_000
 RECONNECT_MIN_MS = 100
 RECONNECT_MAX_MS = 5_000
 
+# How gRPC's texts begin when a call has not left this machine.
+NOT_CONNECTED = ("failed to connect", "DNS resolution failed")
+EVENTS_PATH = "/Dispatcher/SubscribeToWorkflowEvents"
+STREAM_AFTER = "hatchet-stream-after"
+
 StreamCall = grpc.aio.StreamStreamCall[bytes, bytes]
+
+
+EventCall = grpc.aio.UnaryStreamCall[Any, Any]
 
 
 class CallFailure(NamedTuple):
@@ -29,6 +38,13 @@ class CallFailure(NamedTuple):
 
     code: str
     message: str
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the server may have done what was asked."""
+        if self.code == "UNAVAILABLE":
+            return not self.message.startswith(NOT_CONNECTED)
+        return self.code in ("DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN")
 
 
 def open_channel(config: "ClientConfig") -> grpc.aio.Channel:
@@ -83,6 +99,42 @@ def connect(channel: grpc.aio.Channel, token: str) -> StreamCall:
     return channel.stream_stream(CONNECT_PATH)(metadata=_metadata(token))
 
 
+def subscribe_events(
+    channel: grpc.aio.Channel,
+    token: str,
+    run_id: str,
+    metadata: tuple[str, str] | None,
+    after: int | None,
+) -> "EventCall":
+    """Follow a run (`after`: how many chunks of its stream are there already), or all runs with
+    a pair of metadata."""
+    spec = METHODS[EVENTS_PATH]
+    fields: dict[str, str] = {"workflow_run_id": run_id}
+    if metadata is not None:
+        fields = {"additional_meta_key": metadata[0], "additional_meta_value": metadata[1]}
+    headers = _metadata(token)
+    if after is not None:
+        headers = (*headers, (STREAM_AFTER, str(after)))
+    call = channel.unary_stream(
+        EVENTS_PATH,
+        request_serializer=spec.request.SerializeToString,
+        response_deserializer=spec.response.FromString,
+    )
+    return call(spec.request(**fields), metadata=headers)
+
+
+def run_event(message: Any) -> RunEvent:
+    """A `WorkflowEvent` as a plain value."""
+    return RunEvent(
+        message.resource_type,
+        message.event_type,
+        message.event_payload,
+        message.workflow_run_id,
+        message.resource_id,
+        message.hangup,
+    )
+
+
 async def unary(
     channel: grpc.aio.Channel, token: str, path: str, request: Any, timeout_s: float
 ) -> Any:
@@ -108,7 +160,7 @@ def failure(error: BaseException) -> CallFailure | None:
     return None
 
 
-async def ended(call: StreamCall) -> CallFailure:
+async def ended(call: "StreamCall | EventCall") -> CallFailure:
     """How a stream ended, once it has."""
     code = await call.code()
     return CallFailure(code.name, await call.details() or "")

@@ -7,6 +7,7 @@ import orjson
 
 from hatchet._core.codec import write_input
 from hatchet._core.durations import timedelta_to_expr
+from hatchet._core.graph import find_cycle, leaves
 from hatchet.conditions import (
     Condition,
     OrGroup,
@@ -22,8 +23,6 @@ from hatchet_protocol.v1_condition import Action, BaseMatchCondition
 from hatchet_protocol.v1_trigger import DesiredWorkerLabels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from hatchet.runnables.task import Task
     from hatchet.runnables.workflow import BaseWorkflow
     from hatchet.types.concurrency import ConcurrencyExpression
@@ -56,18 +55,36 @@ def workflow_message(workflow: "BaseWorkflow[Any]") -> wire.CreateWorkflowVersio
     if schema is not None:
         message.input_json_schema = schema
     _set_idempotency(message, config.idempotency)
+    parents = _checked_graph(workflow)
     for task in workflow._tasks:
-        message.tasks.append(task_message(task, [parent.name for parent in task.parents]))
+        message.tasks.append(task_message(task, parents[task.name]))
     if workflow._on_success is not None:
-        message.tasks.append(task_message(workflow._on_success, _leaves(workflow._tasks)))
+        message.tasks.append(task_message(workflow._on_success, leaves(parents)))
     if workflow._on_failure is not None:
         message.on_failure_task.CopyFrom(task_message(workflow._on_failure, []))
     return message
 
 
-def _leaves(tasks: "Sequence[Task[Any, Any]]") -> list[str]:
-    parents = {parent.name for task in tasks for parent in task.parents}
-    return [task.name for task in tasks if task.name not in parents]
+def _checked_graph(workflow: "BaseWorkflow[Any]") -> dict[str, list[str]]:
+    """Names of the parents of each task.
+
+    Raises `ValueError` for what can not be run: no tasks, strangers as parents, cycles.
+    """
+    name = workflow._config.name
+    if not workflow._tasks:
+        raise ValueError(f"workflow {name!r} has no tasks: add some with @workflow.task()")
+    parents = {task.name: [parent.name for parent in task.parents] for task in workflow._tasks}
+    for task in workflow._tasks:
+        for parent in task.parents:
+            if parent not in workflow._tasks:
+                raise ValueError(
+                    f"task {task.name!r} of workflow {name!r} has the parent {parent.name!r}, "
+                    "which is no task of this workflow"
+                )
+    cycle = find_cycle(parents)
+    if cycle is not None:
+        raise ValueError(f"tasks of workflow {name!r} wait for each other: {' -> '.join(cycle)}")
+    return parents
 
 
 def task_message(task: "Task[Any, Any]", parents: list[str]) -> wire.CreateTaskOpts:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 
+from hatchet._core.chunks import pieces
 from hatchet._core.durations import Duration, to_ms
 from hatchet._core.session import Assigned, LabelValue
 from hatchet.context.current import current
@@ -38,6 +39,9 @@ class TaskPort(Protocol):
     def upsert_labels(self, labels: Mapping[str, LabelValue]) -> None: ...
     def log(self, task_id: bytes, attempt: int, level: str, message: str) -> None: ...
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None: ...
+    async def aio_put_chunk(
+        self, task_id: bytes, attempt: int, index: int, data: bytes
+    ) -> None: ...
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]": ...
     def release_slot(self, task_id: bytes) -> "Reply[int]": ...
     def cancel_self(self, task_id: bytes, attempt: int) -> None: ...
@@ -71,8 +75,9 @@ class Context:
         self._cancel_reason = ""
         self._cancel_event: asyncio.Event | None = None
         self._cancel_flag: threading.Event | None = None
-        self._child_indices: itertools.count[int] | None = None
-        self._chunk_indices: itertools.count[int] | None = None
+        # Made at once: two threads of a task must not both begin at 0.
+        self._child_indices = itertools.count()
+        self._chunk_indices = itertools.count()
         self._metadata_cache: dict[str, Any] | None = None
         self._data_cache: dict[str, Any] | None = None
 
@@ -187,8 +192,18 @@ class Context:
 
     @property
     def trigger_data(self) -> dict[str, Any]:
-        """Data of the conditions that let this task start."""
+        """Data of the conditions that let this task start, and `filter_payload`."""
         return self._data.get("triggers") or {}
+
+    @property
+    def triggers(self) -> dict[str, Any]:
+        """Data of the conditions of `wait_for` that were met, by `readable_data_key`.
+
+        For an event its payload, for a sleep `{"sleep_duration": "10s"}`:
+
+            if "order:paid" in ctx.triggers: ...
+        """
+        return {key: data for key, data in self.trigger_data.items() if key != "filter_payload"}
 
     @property
     def filter_payload(self) -> dict[str, Any]:
@@ -197,11 +212,17 @@ class Context:
 
     @property
     def triggering_event_id(self) -> str | None:
-        return self._data.get("triggering_event_id") or None
+        """Id of the event that caused this run; None if none did."""
+        return self._data.get("triggering_event_id") or self._event_metadata("hatchet__event_id")
 
     @property
     def triggering_event_key(self) -> str | None:
-        return self._data.get("triggering_event_key") or None
+        """Key of the event that caused this run; None if none did."""
+        return self._data.get("triggering_event_key") or self._event_metadata("hatchet__event_key")
+
+    def _event_metadata(self, key: str) -> str | None:
+        value = self.additional_metadata.get(key)
+        return str(value) if value else None
 
     @property
     def was_triggered_by_event(self) -> bool:
@@ -213,11 +234,17 @@ class Context:
         """Output of a parent task, validated by its return type.
 
         Raises `ValueError` if the task was skipped or is no parent of this one.
+
+            receipt = ctx.task_output(charge)  # what `charge` returned, with its type
         """
         output = self._parent_output(task)
         if _is_skipped(output):
             raise ValueError(f"task {task.name!r} was skipped: it has no output")
         return task._output_codec.read_python(output)
+
+    def aio_task_output(self, task: "Task[Any, R]") -> R:
+        """The same as `task_output`: nothing to await. For programs of the official SDK."""
+        return self.task_output(task)
 
     def was_skipped(self, task: "Task[Any, Any]") -> bool:
         """Whether a parent task was skipped."""
@@ -240,6 +267,10 @@ class Context:
         """How a task of this run failed; None if it did not. For on-failure tasks."""
         error = self.task_run_errors.get(task.name)
         return None if error is None else TaskRunError.deserialize(error)
+
+    def fetch_task_run_error(self, task: "Task[Any, Any]") -> str | None:
+        """Error text of a failed task. `get_task_run_error` gives its parts."""
+        return self.task_run_errors.get(task.name)
 
     # ------------------------------------------------------------------ cancellation
 
@@ -318,16 +349,21 @@ class Context:
         self.log(line, raise_on_error)
 
     def put_stream(self, data: str | bytes) -> None:
-        """Send a chunk to whoever follows this run now. Never waits; order is kept."""
-        if self._chunk_indices is None:
-            self._chunk_indices = itertools.count()
-        content = data.encode() if isinstance(data, str) else data
-        index = next(self._chunk_indices)
-        self._port.put_chunk(self._task_id, self.retry_count, index, content)
+        """Send a chunk to whoever follows this run: `hatchet.runs.subscribe_to_stream`.
+
+        Chunks arrive in order. Never fails the task: if they arise faster than they can be sent,
+        a sync task waits a little, and what still does not fit is dropped with a warning. In
+        async tasks prefer `aio_put_stream`, because this one can not wait there.
+        """
+        for piece in pieces(data):
+            index = next(self._chunk_indices)
+            self._port.put_chunk(self._task_id, self.retry_count, index, piece)
 
     async def aio_put_stream(self, data: str | bytes) -> None:
-        """Like `put_stream`."""
-        self.put_stream(data)
+        """Like `put_stream`, from async code: waits while too much is on its way."""
+        for piece in pieces(data):
+            index = next(self._chunk_indices)
+            await self._port.aio_put_chunk(self._task_id, self.retry_count, index, piece)
 
     # ------------------------------------------------------------------ slot, timeout, labels
 
@@ -367,8 +403,6 @@ class Context:
     # ------------------------------------------------------------------ inside
 
     def _next_child_index(self) -> int:
-        if self._child_indices is None:
-            self._child_indices = itertools.count()
         return next(self._child_indices)
 
     def _runs_on(self, loop: asyncio.AbstractEventLoop, actions: tuple[str, ...]) -> bool:

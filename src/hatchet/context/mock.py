@@ -37,6 +37,9 @@ class MockPort:
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
         pass
 
+    async def aio_put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
+        pass
+
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]":
         return _answered()
 

@@ -4,7 +4,7 @@ import asyncio
 import builtins
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -21,6 +21,7 @@ from hatchet.features.models import (
     V1WorkflowRunDetails,
     WorkflowRunDetail,
 )
+from hatchet.runnables.started import raw, text
 from hatchet.workflow_run import WorkflowRunRef
 
 if TYPE_CHECKING:
@@ -251,20 +252,26 @@ class RunsClient:
     ) -> V1WorkflowRunDetails:
         return await self._create(workflow_name, input, additional_metadata, priority).aio()
 
-    def _change(self, verb: str, opts: BulkCancelReplayOpts) -> Call[None]:
+    def _change(self, verb: str, opts: BulkCancelReplayOpts, children: bool = False) -> Call[None]:
+        body = opts.to_body()
+        if children:
+            body["includeChildren"] = True
         return self._client.rest.call(
             "POST",
             f"/api/v1/stable/tenants/{self._client.rest.tenant}/tasks/{verb}",
             nothing,
-            body=opts.to_body(),
+            body=body,
         )
 
-    def cancel(self, run_id: str) -> None:
-        """Cancel a run or a task. Finished ones stay as they are."""
-        self._change("cancel", BulkCancelReplayOpts(ids=[run_id])).send()
+    def cancel(self, run_id: str, *, children: bool = False) -> None:
+        """Cancel a run or a task. Finished ones stay as they are.
 
-    async def aio_cancel(self, run_id: str) -> None:
-        await self._change("cancel", BulkCancelReplayOpts(ids=[run_id])).aio()
+        `children`: also the runs that it has spawned, and theirs; without, they go on.
+        """
+        self._change("cancel", BulkCancelReplayOpts(ids=[run_id]), children).send()
+
+    async def aio_cancel(self, run_id: str, *, children: bool = False) -> None:
+        await self._change("cancel", BulkCancelReplayOpts(ids=[run_id]), children).aio()
 
     def replay(self, run_id: str) -> None:
         """Run a finished run or task again, with the same input."""
@@ -273,12 +280,12 @@ class RunsClient:
     async def aio_replay(self, run_id: str) -> None:
         await self._change("replay", BulkCancelReplayOpts(ids=[run_id])).aio()
 
-    def bulk_cancel(self, opts: BulkCancelReplayOpts) -> None:
-        """Cancel many, by ids or by filter."""
-        self._change("cancel", opts).send()
+    def bulk_cancel(self, opts: BulkCancelReplayOpts, *, children: bool = False) -> None:
+        """Cancel many, by ids or by filter; with `children`, what they have spawned as well."""
+        self._change("cancel", opts, children).send()
 
-    async def aio_bulk_cancel(self, opts: BulkCancelReplayOpts) -> None:
-        await self._change("cancel", opts).aio()
+    async def aio_bulk_cancel(self, opts: BulkCancelReplayOpts, *, children: bool = False) -> None:
+        await self._change("cancel", opts, children).aio()
 
     def bulk_replay(self, opts: BulkCancelReplayOpts) -> None:
         """Replay many, by ids or by filter."""
@@ -449,6 +456,27 @@ class RunsClient:
 
     async def aio_get_result(self, run_id: str) -> JSONMapping:
         return (await self.aio_get(run_id)).run.output
+
+    async def subscribe_to_stream(self, workflow_run_id: str) -> AsyncIterator[str]:
+        """The chunks that tasks of a run put into its stream, in order, until the run ends.
+
+        If the connection breaks, it goes on with the next chunk. Raises `HatchetCallError`
+        (NOT_FOUND) for an unknown run, `EngineUnavailableError` if the engine stays away.
+
+            ref = await write_story.aio_run_no_wait(topic)
+            async for chunk in hatchet.runs.subscribe_to_stream(ref.workflow_run_id):
+                print(chunk, end="")
+        """
+        from hatchet._run.events import STREAM
+
+        feed = self._client.session.subscribe_events(text(raw(workflow_run_id)), None)
+        try:
+            while events := await feed.aio_take():
+                for event in events:
+                    if event.event_type == STREAM:
+                        yield event.payload
+        finally:
+            feed.close()
 
     def get_run_ref(self, workflow_run_id: str) -> WorkflowRunRef:
         """A reference to a run, to wait for it."""

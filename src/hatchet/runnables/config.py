@@ -40,3 +40,12 @@ class WorkflowConfig:
             raise ValueError("a workflow needs a name")
         if not 1 <= int(self.default_priority) <= 3:
             raise ValueError(f"default_priority must be 1, 2 or 3, not {self.default_priority}")
+        if not all(self.on_events):
+            raise ValueError(f"workflow {self.name!r}: on_events has an empty key")
+
+
+def as_keys(option: str, value: Sequence[str] | None) -> list[str]:
+    """A list option; a single text, of which each letter would count, is a mistake."""
+    if isinstance(value, str):
+        raise TypeError(f"{option} takes a list: {option}=[{value!r}]")
+    return list(value or ())

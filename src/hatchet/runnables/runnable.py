@@ -1,120 +1,40 @@
-"""What workflows and standalone tasks have in common: a name, tasks, and the ways to run."""
+"""The ways to run a workflow or a standalone task."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import orjson
 
-from hatchet._core.codec import Codec, EmptyModel, write_input
-from hatchet._core.naming import action_id, apply_namespace
+from hatchet._core.codec import EmptyModel, write_input
+from hatchet._core.naming import apply_namespace
 from hatchet._core.session import DesiredLabelData, RunOutcome, TriggerItemData
 from hatchet.context.current import current
 from hatchet.runnables.guard import check_blocking_wait
+from hatchet.runnables.manage import Managed
 from hatchet.runnables.started import Started, raw
-from hatchet.runnables.task import Task, TaskOptions, TInput, as_labels
-from hatchet.runnables.types import StepType
-from hatchet.types.trigger import RunOptions, TriggerWorkflowOptions, WorkflowRunTriggerConfig
+from hatchet.runnables.task import TInput, as_labels
+from hatchet.types.trigger import (
+    ItemOptions,
+    RunOptions,
+    TriggerWorkflowOptions,
+    WorkflowRunTriggerConfig,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pydantic import TypeAdapter
 
-    from hatchet._run.client import Client
-    from hatchet.runnables.config import WorkflowConfig
-
-__all__ = ["BaseWorkflow", "Runnable"]
+__all__ = ["Runnable"]
 
 TResult = TypeVar("TResult")
 TRef = TypeVar("TRef")
 
 NO_INPUT: Any = EmptyModel()
+RESERVED = "hatchet__"
 
 
-class BaseWorkflow(Generic[TInput]):
-    """What a workflow and a standalone task have in common: name, tasks, registration."""
-
-    def __init__(self, config: "WorkflowConfig", client: "Client", codec: Codec[TInput]) -> None:
-        self._config = config
-        self._client = client
-        self._input_codec = codec
-        self._tasks: list[Task[TInput, Any]] = []
-        self._on_failure: Task[TInput, Any] | None = None
-        self._on_success: Task[TInput, Any] | None = None
-        if config.cron_input is not None:
-            write_input(codec, config.cron_input)  # a mistake shows here, not at the worker
-
-    @cached_property
-    def name(self) -> str:
-        """Name with the namespace, as the engine knows it."""
-        return self._client.config.namespace + self._config.name
-
-    @cached_property
-    def service_name(self) -> str:
-        return apply_namespace(self._config.name.lower(), self._client.config.namespace)
-
-    @property
-    def tasks(self) -> list[Task[TInput, Any]]:
-        """All tasks, those for failure and success last."""
-        extra = [task for task in (self._on_failure, self._on_success) if task is not None]
-        return [*self._tasks, *extra]
-
-    @property
-    def input_validator(self) -> "TypeAdapter[TInput]":
-        """pydantic's `TypeAdapter` of the declared input."""
-        return self._input_codec.adapter
-
-    @property
-    def input_validator_type(self) -> Any:
-        return self._input_codec.declared
-
-    @property
-    def id(self) -> str:
-        """Id of the registered workflow, asked from the engine. `ValueError` if there is none."""
-        return self._id
-
-    @cached_property
-    def _id(self) -> str:
-        from hatchet.features.workflows import WorkflowsClient
-
-        for row in WorkflowsClient(self._client).list(workflow_name=self._config.name).rows or []:
-            if row.name == self.name:
-                return str(row.metadata.id)
-        raise ValueError(f"the engine knows no workflow {self.name!r}: has a worker started?")
-
-    def to_proto(self) -> Any:
-        """The registration message of this workflow (`v1.CreateWorkflowVersionRequest`)."""
-        from hatchet._wire.registration import workflow_message
-
-        return workflow_message(self)
-
-    def _action_of(self, task_name: str) -> str:
-        return action_id(self.service_name, task_name)
-
-    def _async_actions(self) -> tuple[str, ...]:
-        return tuple(task.action for task in self.tasks if task.is_async)
-
-    def _add(
-        self,
-        fn: Callable[..., Any],
-        name: str | None,
-        options: TaskOptions,
-        type: StepType = StepType.DEFAULT,
-        codec: Codec[Any] | None = None,
-    ) -> Task[TInput, Any]:
-        task_name = (name or fn.__name__).lower()
-        if type is not StepType.DEFAULT:
-            task_name = f"{task_name}-{type.value.replace('_', '-')}"
-        if any(task.name == task_name for task in self.tasks):
-            raise ValueError(f"workflow {self._config.name!r} has two tasks named {task_name!r}")
-        task: Task[TInput, Any] = Task(fn, self, task_name, options, type, codec)
-        if type is StepType.DEFAULT:
-            self._tasks.append(task)
-        return task
-
-
-class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
+class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
     """The ways to run something: now or later awaited, one or many, sync or async."""
 
     # Both are given by Workflow and Standalone, which differ in what a result is.
@@ -157,7 +77,7 @@ class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
         metadata, and a retried attempt finds the same child again.
 
         - `wait_for_result=False`: return a reference as soon as the engine has stored the run
-        - `child_key`: names the child instead of its order of creation
+        - `child_key` (or `key`): names the child instead of its order of creation
         - `additional_metadata`: searchable data
         - `priority`: 1 to 3; default: the workflow's
         - `sticky`: run the child on this worker; `desired_worker_id`, `desired_worker_labels`:
@@ -331,7 +251,7 @@ class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
         input: TInput = NO_INPUT,
         key: str | None = None,
         options: TriggerWorkflowOptions | None = None,
-        **more: "Unpack[RunOptions]",
+        **more: "Unpack[ItemOptions]",
     ) -> WorkflowRunTriggerConfig:
         """One item for `run_many` and its kin; the input is written to JSON here.
 
@@ -339,7 +259,7 @@ class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
         """
         chosen = options or _options(more)
         if key is not None and chosen.child_key is None:
-            chosen.child_key = key
+            chosen = replace(chosen, child_key=key)
         return WorkflowRunTriggerConfig(
             self._config.name, write_input(self._input_codec, input), chosen, key
         )
@@ -373,7 +293,7 @@ class Runnable(BaseWorkflow[TInput], Generic[TInput, TResult, TRef]):
         parent_task_id, child_index = b"", None
         worker_id = raw(options.desired_worker_id) if options.desired_worker_id else b""
         if context is not None:
-            metadata = {**metadata, **context.additional_metadata}
+            metadata = {**metadata, **_inherited(context.additional_metadata)}
             parent_task_id, child_index = context._task_id, context._next_child_index()
             if options.sticky and not worker_id:
                 worker_id = raw(context.worker_id) if context.worker_id else b""
@@ -409,6 +329,11 @@ def _options(more: Any) -> TriggerWorkflowOptions:
     if known.get("additional_metadata") is None:
         known.pop("additional_metadata", None)
     return TriggerWorkflowOptions(**known, desired_worker_label=labels)
+
+
+def _inherited(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What a child takes over: all but what the engine noted about the parent itself."""
+    return {key: value for key, value in metadata.items() if not key.startswith(RESERVED)}
 
 
 def _desired(labels: Any) -> dict[str, DesiredLabelData]:

@@ -1,5 +1,6 @@
 """One task of a workflow: its declaration, and how its function is called."""
 
+import asyncio
 import inspect
 import typing
 from collections.abc import Callable, Sequence
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from pydantic import BaseModel
 
+from hatchet._core.annotations import decorating_scope, read_annotations
 from hatchet._core.codec import Codec, EmptyModel
-from hatchet._core.durations import Duration, timedelta_to_expr
-from hatchet.exceptions import InvalidDependencyError
+from hatchet._core.durations import Duration, as_timedelta, timedelta_to_expr
+from hatchet.runnables.dependencies import Depends, aio_call, call, find_dependencies
 from hatchet.runnables.types import BatchConfig, StepType
 
 if TYPE_CHECKING:
@@ -30,16 +32,6 @@ DEFAULT_EXECUTION_TIMEOUT = timedelta(seconds=60)
 
 TInput = TypeVar("TInput")
 R = TypeVar("R")
-
-
-class Depends:
-    """Marks a parameter that is computed for each run: `Annotated[T, Depends(fn)]`.
-
-    `fn(input, ctx)` may be sync or async.
-    """
-
-    def __init__(self, fn: Callable[..., Any]) -> None:
-        self.fn = fn
 
 
 @dataclass(kw_only=True, slots=True)
@@ -95,6 +87,7 @@ class Task(Generic[TInput, R]):
         hints = signature_hints(fn)
         self._input_codec = input_codec or workflow._input_codec
         self._output_codec: Codec[R] = Codec(hints.output)
+        self._needs = find_dependencies(fn, decorating_scope(), f"task {name!r}")
         self.schedule_timeout = _or(options.schedule_timeout, DEFAULT_SCHEDULE_TIMEOUT)
         self.execution_timeout = _or(options.execution_timeout, DEFAULT_EXECUTION_TIMEOUT)
         self.retries = options.retries or 0
@@ -115,39 +108,33 @@ class Task(Generic[TInput, R]):
     def _check(self) -> None:
         for option in ("schedule_timeout", "execution_timeout"):
             value = getattr(self, option)
-            if isinstance(value, timedelta) and value <= timedelta(0):
+            try:
+                positive = as_timedelta(value) > timedelta(0)
+            except ValueError as error:
+                raise ValueError(f"task {self.name!r}: {option} is {error}") from None
+            if not positive:
                 raise ValueError(f"task {self.name!r}: {option} must be positive, not {value}")
         if self.retries < 0:
             raise ValueError(f"task {self.name!r}: retries must not be negative")
         if self._options.slot_cost is not None and self._options.slot_cost <= 0:
             raise ValueError(f"task {self.name!r}: slot_cost must be at least 1")
-        self._check_parameters()
-        keys: set[str] = set()
-        from hatchet.conditions import flatten
+        lists = {"wait_for": self.wait_for, "skip_if": self.skip_if, "cancel_if": self.cancel_if}
+        if any(lists.values()):
+            from hatchet.conditions import check_conditions
 
-        for conditions in (self.wait_for, self.skip_if, self.cancel_if):
-            for condition, _ in flatten(conditions):
-                if condition.readable_data_key in keys:
-                    raise ValueError(
-                        f"task {self.name!r}: two conditions have the readable_data_key "
-                        f"{condition.readable_data_key!r}; give one of them its own"
-                    )
-                keys.add(condition.readable_data_key)
+            check_conditions(self.name, lists, self.parents)
 
-    def _check_parameters(self) -> None:
-        try:
-            parameters = list(inspect.signature(self._fn).parameters.values())
-        except (TypeError, ValueError):
-            return
-        open_kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        needed = [
-            p.name for p in parameters[2:] if p.default is p.empty and p.kind not in open_kinds
-        ]
-        if needed:
-            raise InvalidDependencyError(
-                f"task {self.name!r} has the further parameters {', '.join(needed)}: dependencies "
-                "(`Depends`) are not part of this version yet"
-            )
+    def _call(self, input: Any, context: "Context", loop: asyncio.AbstractEventLoop | None) -> Any:
+        """Call the function of a sync task; async dependencies run on `loop`."""
+        if not self._needs:
+            return self._fn(input, context)
+        return call(self._fn, self._needs, input, context, loop)
+
+    async def _aio_call(self, input: Any, context: "Context") -> Any:
+        """Call the function of an async task."""
+        if not self._needs:
+            return await self._fn(input, context)
+        return await aio_call(self._fn, self._needs, input, context)
 
     @property
     def action(self) -> str:
@@ -189,8 +176,12 @@ class Task(Generic[TInput, R]):
     ) -> R:
         """Call the function of a sync task as a worker would, without an engine.
 
-        Input is validated like on a worker; the raw return value comes back. Raises `TypeError`
-        for an async task: use `aio_mock_run`.
+        Input is validated like on a worker; the raw return value comes back. `parent_outputs`:
+        what `ctx.task_output` gives, by name of the parent. `dependencies`: the values of
+        parameters marked with `Depends`; nothing is computed. Raises `TypeError` for an async
+        task (use `aio_mock_run`) and for missing dependencies.
+
+            receipt = charge.mock_run(Order(id=1), dependencies={"db": FakeDatabase()})
         """
         if self.is_async:
             raise TypeError(f"task {self.name!r} is async: use `await task.aio_mock_run(...)`")
@@ -198,7 +189,7 @@ class Task(Generic[TInput, R]):
             input, additional_metadata, parent_outputs, retry_count, lifespan
         )
         with context.as_current():
-            return self._fn(value, context, **(dependencies or {}))  # type: ignore[no-any-return]
+            return self._fn(value, context, **self._given(dependencies))  # type: ignore[no-any-return]
 
     async def aio_mock_run(
         self,
@@ -216,7 +207,17 @@ class Task(Generic[TInput, R]):
             input, additional_metadata, parent_outputs, retry_count, lifespan
         )
         with context.as_current():
-            return await self._fn(value, context, **(dependencies or {}))  # type: ignore[no-any-return]
+            return await self._fn(value, context, **self._given(dependencies))  # type: ignore[no-any-return]
+
+    def _given(self, dependencies: dict[str, Any] | None) -> dict[str, Any]:
+        given = dependencies or {}
+        missing = [need.parameter for need in self._needs if need.parameter not in given]
+        if missing:
+            raise TypeError(
+                f"task {self.name!r}: a mock run computes no dependencies; give "
+                f"dependencies={{{', '.join(f'{name!r}: ...' for name in missing)}}}"
+            )
+        return given
 
     def _mock(
         self,
@@ -242,48 +243,13 @@ class SignatureHints(typing.NamedTuple):
 
 
 def signature_hints(fn: Callable[..., Any]) -> SignatureHints:
-    """Types of the first parameter and of the return value; None where nothing usable is said.
-
-    Postponed annotations are looked up where the function stands and where it is decorated. Each
-    is read by itself: a name that only the type checker knows does no harm elsewhere.
-    """
-    function = inspect.unwrap(fn)
-    raw = getattr(function, "__annotations__", {})
+    """Types of the first parameter and of the return value; None where nothing usable is said."""
     try:
-        first = next(iter(inspect.signature(function).parameters), "")
+        first = next(iter(inspect.signature(fn).parameters), "")
     except (TypeError, ValueError):
         first = ""
-    scope = {**_decorating_scope(), **_closure_of(function)}
-    declared = _resolve(function, raw.get(first), scope)
-    return SignatureHints(
-        declared if is_structure(declared) else None, _resolve(function, raw.get("return"), scope)
-    )
-
-
-def _resolve(function: Callable[..., Any], annotation: Any, scope: dict[str, Any]) -> Any:
-    holder = type("_Holder", (), {"__annotations__": {"it": annotation}})
-    try:
-        hints = typing.get_type_hints(
-            holder, getattr(function, "__globals__", {}), scope, include_extras=True
-        )
-    except Exception:  # whatever the evaluation of a stranger's text may raise
-        return None
-    return hints["it"]
-
-
-def _closure_of(function: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return dict(inspect.getclosurevars(function).nonlocals)
-    except (TypeError, ValueError):
-        return {}
-
-
-def _decorating_scope() -> dict[str, Any]:
-    """Local names of the first caller outside of this package."""
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "hatchet":
-        frame = frame.f_back
-    return {} if frame is None else dict(frame.f_locals)
+    read = read_annotations(fn, [first, "return"], decorating_scope())
+    return SignatureHints(read[first] if is_structure(read[first]) else None, read["return"])
 
 
 def is_structure(hint: Any) -> bool:

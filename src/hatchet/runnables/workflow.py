@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Generic
 from hatchet._core import outcome as outcomes
 from hatchet._core.codec import Codec
 from hatchet._core.session import RunOutcome
-from hatchet.runnables.runnable import BaseWorkflow, Runnable
+from hatchet.runnables.base import BaseWorkflow
+from hatchet.runnables.runnable import Runnable
 from hatchet.runnables.task import (
     MockOptions,
     R,
@@ -85,7 +86,8 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         - `retries` (0), `backoff_factor`, `backoff_max_seconds`: attempts after a failure; the
           n-th retry waits `backoff_factor ** n` seconds, at most `backoff_max_seconds`
         - `parents`: tasks that must complete before
-        - `wait_for`, `skip_if`, `cancel_if`: further conditions, all of each list
+        - `wait_for`, `skip_if`, `cancel_if`: further conditions, all of each list; see
+          `hatchet.conditions`
         - `concurrency`, `rate_limits`, `desired_worker_labels`: where and when it may run
         - `slot_cost` (1): slots of the worker that one attempt takes
 
@@ -151,7 +153,14 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         backoff_max_seconds: int | None = None,
         concurrency: "Concurrency | None" = None,
     ) -> "TaskDecorator[TInput]":
-        """Add the task that runs when a task of the workflow has finally failed. One at most."""
+        """Add the task that runs when a task of the workflow has finally failed. One at most.
+
+        `ctx.task_run_errors` tells what went wrong.
+
+            @flow.on_failure_task()
+            async def report(input: Order, ctx: Context) -> None:
+                error = ctx.get_task_run_error(charge)
+        """
         from hatchet.runnables.decorators import TaskDecorator
 
         options = TaskOptions(
@@ -183,7 +192,10 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         backoff_max_seconds: int | None = None,
         concurrency: "Concurrency | None" = None,
     ) -> "TaskDecorator[TInput]":
-        """Add the task that runs when all others have completed. One at most."""
+        """Add the task that runs when all others have completed. One at most.
+
+        Its parents are the tasks that nobody else waits for: `ctx.task_output` gives theirs.
+        """
         from hatchet.runnables.decorators import TaskDecorator
 
         options = TaskOptions(
@@ -232,13 +244,17 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         )
 
     def _parents(self, parents: Sequence[Task[Any, Any]] | None) -> list[Task[Any, Any]]:
-        for parent in parents or ():
+        given = list(parents or ())
+        for number, parent in enumerate(given):
             if parent not in self._tasks:
+                shown = getattr(parent, "name", parent)
                 raise ValueError(
                     f"parents of a task must be tasks of workflow {self._config.name!r} that were "
-                    f"declared before, not {parent!r}"
+                    f"declared before, not {shown!r}"
                 )
-        return list(parents or ())
+            if parent in given[:number]:
+                raise ValueError(f"parents of a task name {parent.name!r} twice")
+        return given
 
 
 class Standalone(Runnable[TInput, R, TaskRunRef[TInput, R]], Generic[TInput, R]):

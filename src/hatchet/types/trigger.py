@@ -7,6 +7,10 @@ if TYPE_CHECKING:
     from hatchet.types.labels import DesiredWorkerLabel
 
 __all__ = [
+    "BulkPushEventOptions",
+    "BulkPushEventWithMetadata",
+    "ItemOptions",
+    "PushEventOptions",
     "RunOptions",
     "ScheduleTriggerWorkflowOptions",
     "TriggerWorkflowOptions",
@@ -16,8 +20,8 @@ __all__ = [
 JSONMapping = dict[str, Any]
 
 
-class RunOptions(TypedDict, total=False):
-    """Keywords of every run method."""
+class ItemOptions(TypedDict, total=False):
+    """Keywords of `create_bulk_run_item`, besides its `key`."""
 
     child_key: str | None
     additional_metadata: JSONMapping | None
@@ -25,6 +29,12 @@ class RunOptions(TypedDict, total=False):
     sticky: bool
     desired_worker_id: str | None
     desired_worker_labels: "list[DesiredWorkerLabel] | None"
+
+
+class RunOptions(ItemOptions, total=False):
+    """Keywords of every run method. `key` is the same as `child_key`."""
+
+    key: str | None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -65,3 +75,31 @@ class WorkflowRunTriggerConfig:
     input: str | None
     options: TriggerWorkflowOptions
     key: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class PushEventOptions:
+    """Options of an event. `namespace` replaces that of the client for this event."""
+
+    additional_metadata: JSONMapping = field(default_factory=dict)
+    namespace: str | None = None
+    priority: int | None = None
+    scope: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkPushEventWithMetadata:
+    """One event for `bulk_push`. `payload` is a dict, a pydantic model or a dataclass."""
+
+    key: str = ""
+    payload: Any = field(default_factory=dict)
+    additional_metadata: JSONMapping = field(default_factory=dict)
+    priority: int | None = None
+    scope: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class BulkPushEventOptions(BulkPushEventWithMetadata):
+    """Options of a whole `bulk_push`: only `namespace` is used."""
+
+    namespace: str | None = None

@@ -16,7 +16,13 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from hatchet_protocol.dispatcher import GetVersionRequest, GetVersionResponse
+from hatchet_protocol.dispatcher import (
+    GetVersionRequest,
+    GetVersionResponse,
+    SubscribeToWorkflowEventsRequest,
+    WorkflowEvent,
+)
+from hatchet_protocol.events import BulkPushEventRequest, Event, Events, PushEventRequest
 from hatchet_protocol.session import ClientFrame, EngineFrame
 from hatchet_protocol.v1_workflows import (
     CreateWorkflowVersionRequest,
@@ -50,6 +56,13 @@ class Stream:
         self.watched: set[bytes] = set()
 
 
+class Cut:
+    """In a script of events: the stream ends here, with this status (None: OK)."""
+
+    def __init__(self, status: grpc.StatusCode | None = grpc.StatusCode.UNAVAILABLE) -> None:
+        self.status = status
+
+
 class FakeEngine:
     """Runs its own event loop in a thread; see `running_engine`."""
 
@@ -70,6 +83,14 @@ class FakeEngine:
         self.heartbeat_interval_ms = 4000
         self.on_frame: Callable[[Stream, ClientFrame], None] | None = None
         self.retries: dict[bytes, int] = {}
+        self.same_run_for_key = False
+        self.contexts: dict[str, dict[str, Any]] = {}  # task name -> context of its assignments
+        self.pushed: list[PushEventRequest] = []
+        self.bulks: list[int] = []  # events in each bulk push
+        self.refuse_push: tuple[grpc.StatusCode, str] | None = None
+        # What each subscription to events gets, in turn; the last script is for all later ones.
+        self.event_scripts: list[list[WorkflowEvent | Cut]] = []
+        self.subscriptions: list[tuple[SubscribeToWorkflowEventsRequest, str | None]] = []
         self._changed = threading.Condition()
         self._server: grpc.aio.Server | None = None
         self._round_robin = 0
@@ -154,6 +175,43 @@ class FakeEngine:
             reader.cancel()
             self.streams.remove(stream)
 
+    async def push(self, request: PushEventRequest, context: Any) -> Event:
+        if self.refuse_push is not None:
+            await context.abort(*self.refuse_push)
+        return self._stored(request)
+
+    async def bulk_push(self, request: BulkPushEventRequest, context: Any) -> Events:
+        self.bulks.append(len(request.events))
+        return Events(events=[self._stored(event) for event in request.events])
+
+    def _stored(self, request: PushEventRequest) -> Event:
+        self.pushed.append(request)
+        event = Event(
+            tenant_id="t",
+            event_id=f"event-{len(self.pushed)}",
+            key=request.key,
+            payload=request.payload,
+            additional_metadata=request.additional_metadata,
+        )
+        event.event_timestamp.seconds = 1_700_000_000
+        return event
+
+    async def follow(
+        self, request: SubscribeToWorkflowEventsRequest, context: Any
+    ) -> AsyncIterator[WorkflowEvent]:
+        headers = dict(context.invocation_metadata())
+        with self._changed:
+            self.subscriptions.append((request, headers.get("hatchet-stream-after")))
+            self._changed.notify_all()
+        many = len(self.event_scripts) > 1
+        script = self.event_scripts.pop(0) if many else self.event_scripts[0]
+        for step in script:
+            if isinstance(step, Cut):
+                if step.status is not None:
+                    await context.abort(step.status, "cut by the test")
+                return
+            yield step
+
     async def _read(self, stream: Stream, requests: AsyncIterator[bytes]) -> None:
         async for data in requests:
             frame = ClientFrame.FromString(data)
@@ -198,6 +256,10 @@ class FakeEngine:
             reply.error.message = f"workflow names not found: {unknown[0]}"
             return
         for item in trigger.items:
+            run_id = self._run_with_key(item) if self.same_run_for_key else None
+            if run_id is not None:
+                reply.run_ids.append(run_id)
+                continue
             run_id = os.urandom(16)
             self.runs[run_id] = item
             reply.run_ids.append(run_id)
@@ -206,22 +268,32 @@ class FakeEngine:
             if self.assign:
                 self.assign_run(run_id, 0)
 
-    def assign_run(self, run_id: bytes, attempt: int) -> None:
-        """Give a run to the first worker that has its workflow."""
+    def _run_with_key(self, item: Any) -> bytes | None:
+        """An earlier child of the same parent with the same key."""
+        wanted = (item.parent_task_id, item.child_key)
+        if not all(wanted):
+            return None
+        runs = self.runs.items()
+        return next((i for i, run in runs if (run.parent_task_id, run.child_key) == wanted), None)
+
+    def assign_run(self, run_id: bytes, attempt: int, task_name: str = "") -> None:
+        """Give a run to the first worker that has its workflow (and this task of it)."""
         item = self.runs[run_id]
-        prefix = item.workflow.lower() + ":"
+        prefix = f"{item.workflow.lower()}:{task_name}"
         for stream in self.streams:
             actions = stream.worker.actions if stream.worker else ()
             action = next((name for name in actions if name.startswith(prefix)), None)
             if action is None:
                 continue
             frame = EngineFrame()
+            name = action.partition(":")[2]
             frame.assignments.add(
                 task_id=run_id,
                 run_id=run_id,
                 attempt=attempt,
                 action=action,
-                task_name=action.partition(":")[2],
+                task_name=name,
+                context=json.dumps(self.contexts[name]) if name in self.contexts else "",
                 input=item.input or "{}",
                 metadata=item.metadata,
                 priority=item.priority or 1,
@@ -276,6 +348,24 @@ class _Handlers(grpc.GenericRpcHandler):
                 self._get_version,
                 request_deserializer=GetVersionRequest.FromString,
                 response_serializer=GetVersionResponse.SerializeToString,
+            )
+        if details.method == "/EventsService/Push":
+            return grpc.unary_unary_rpc_method_handler(
+                self._engine.push,
+                request_deserializer=PushEventRequest.FromString,
+                response_serializer=Event.SerializeToString,
+            )
+        if details.method == "/EventsService/BulkPush":
+            return grpc.unary_unary_rpc_method_handler(
+                self._engine.bulk_push,
+                request_deserializer=BulkPushEventRequest.FromString,
+                response_serializer=Events.SerializeToString,
+            )
+        if details.method == "/Dispatcher/SubscribeToWorkflowEvents":
+            return grpc.unary_stream_rpc_method_handler(
+                self._engine.follow,
+                request_deserializer=SubscribeToWorkflowEventsRequest.FromString,
+                response_serializer=WorkflowEvent.SerializeToString,
             )
         return None
 

@@ -249,7 +249,7 @@ def test_declarations_that_cannot_work(declare: Callable[..., Hatchet]) -> None:
 
     async def wants_more(input: EmptyModel, ctx: Context, pool: Any) -> None: ...
 
-    with pytest.raises(InvalidDependencyError, match="parameters pool"):
+    with pytest.raises(InvalidDependencyError, match="parameter 'pool' a value"):
         hatchet.task()(wants_more)
     flow = hatchet.workflow(name="flow")
     flow.task()(fn)

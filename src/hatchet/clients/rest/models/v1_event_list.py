@@ -1,0 +1,3 @@
+from hatchet.features.event_models import V1EventList
+
+__all__ = ["V1EventList"]

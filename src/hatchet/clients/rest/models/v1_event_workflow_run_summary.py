@@ -1,0 +1,3 @@
+from hatchet.features.event_models import V1EventWorkflowRunSummary
+
+__all__ = ["V1EventWorkflowRunSummary"]
