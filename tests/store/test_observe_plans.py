@@ -12,9 +12,9 @@ import pytest
 from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import run_query, runs
+from hatchet_engine.observe.pieces import statements
 from hatchet_engine.observe.pool import open_read_pool
 from hatchet_engine.observe.run_query import RunQuery, Statement
-from hatchet_engine.store.sql import load
 from tests.support.rows import NOW_MS, Rows, at
 
 RUNS = 60_000
@@ -89,7 +89,10 @@ async def test_rows_of_a_page_are_fetched_by_id(database: str) -> None:
     async with await open_read_pool(database, connections_max=2) as pool:
         ids = await runs.run_ids(pool, RunQuery(rows.tenant_id), 50)
     arguments = [rows.tenant_id, ids, min(ids), max(ids), True]
-    statement = Statement(load("read_runs")["run_rows"], arguments)
+    statement = Statement(
+        statements("read_runs")["run_rows"].replace("{keys}", statements("read_runs")["run_keys"]),
+        arguments,
+    )
     scans, pages = await explain(rows.connection, statement)
     assert scans == []
     assert pages <= PAGES_8_KIB_MAX

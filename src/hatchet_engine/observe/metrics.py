@@ -12,11 +12,11 @@ import asyncpg
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import definitions, run_query
+from hatchet_engine.observe.pieces import statements
 from hatchet_engine.observe.run_query import RunQuery
 from hatchet_engine.observe.times import from_ms, id_bounds, to_ms
-from hatchet_engine.store.sql import load
 
-_SQL = load("read_metrics")
+_SQL = statements("read_metrics")
 
 # Bucket width by the span of a chart: up to this many seconds, so many seconds wide.
 _WIDTHS_S = ((61 * 60, 60), (12 * 3600, 300), (48 * 3600, 1_800), (8 * 86_400, 28_800))

@@ -9,13 +9,14 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.domain import ids
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.observe import definitions
 from hatchet_engine.observe.definitions import Version
-from hatchet_engine.observe.times import from_ms, to_ms
-from hatchet_engine.store.sql import load
+from hatchet_engine.observe.pieces import statements
+from hatchet_engine.observe.times import LATEST_MS, from_ms, ids_after, ids_from, to_ms
 
-_SQL = load("read_runs")
+_SQL = statements("read_runs")
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,6 +43,8 @@ class TaskRow:
     output: str | None  # JSON text; None: none, or not asked for
     error: str | None
     version: Version | None  # None: the definition is gone
+    skipped: bool = False  # conditions said so: COMPLETED without having run
+    begun: bool = True  # False: a member that still waits for its parents
 
     @property
     def workflow_name(self) -> str:
@@ -58,6 +61,12 @@ class TaskRow:
     def action(self) -> str:
         task = self.version.task(self.step) if self.version else None
         return task.action if task and self.kind is not TaskKind.DAG else ""
+
+    @property
+    def parents(self) -> list[str]:
+        """Names of the tasks of its run that it comes after."""
+        task = self.version.task(self.step) if self.version else None
+        return task.parents if task and self.kind is TaskKind.MEMBER else []
 
     @property
     def durable(self) -> bool:
@@ -86,12 +95,55 @@ def display_name(name: str, created_at: datetime) -> str:
 
 
 async def task_rows(
-    pool: asyncpg.Pool, tenant_id: UUID, ids: Sequence[UUID], *, payloads: bool
+    pool: asyncpg.Pool, tenant_id: UUID, wanted: Sequence[UUID], *, payloads: bool
 ) -> list[TaskRow]:
     """These runs or tasks of the tenant, newest first; unknown ids are missing."""
-    if not ids:
+    if not wanted:
         return []
-    records = await pool.fetch(_SQL["run_rows"], tenant_id, list(ids), min(ids), max(ids), payloads)
+    lower, upper = ids_from(min(wanted)), max(wanted)
+    return await _fetch(pool, "run_keys", tenant_id, list(wanted), lower, upper, payloads)
+
+
+async def member_rows(
+    pool: asyncpg.Pool, tenant_id: UUID, run_ids: Sequence[UUID], *, payloads: bool
+) -> dict[UUID, list[TaskRow]]:
+    """The tasks of these DAG runs by run id, in the order of the definition; in one read."""
+    if not run_ids:
+        return {}
+    after = [ids_after(run_id) for run_id in run_ids]
+    lower, upper = ids_from(min(run_ids)), max(after)
+    found = await _fetch(
+        pool, "run_keys_members", tenant_id, list(run_ids), lower, upper, payloads, after
+    )
+    members: dict[UUID, list[TaskRow]] = {}
+    for row in sorted(found, key=lambda row: row.step):
+        members.setdefault(row.run_id, []).append(row)
+    return members
+
+
+async def child_rows(
+    pool: asyncpg.Pool, tenant_id: UUID, parent_ids: Sequence[UUID], most: int
+) -> list[TaskRow]:
+    """Runs that these tasks have spawned, without payloads, at most ``most``, newest first."""
+    if not parent_ids:
+        return []
+    lower, upper = min(parent_ids), ids.lowest(LATEST_MS)
+    parents = list(parent_ids)
+    return await _fetch(pool, "run_keys_children", tenant_id, parents, lower, upper, False, most)
+
+
+async def _fetch(
+    pool: asyncpg.Pool,
+    keys: str,
+    tenant_id: UUID,
+    wanted: Sequence[UUID],
+    lower: UUID,
+    upper: UUID,
+    payloads: bool,
+    *more: object,
+) -> list[TaskRow]:
+    text = _SQL["run_rows"].replace("{keys}", _SQL[keys])
+    records = await pool.fetch(text, tenant_id, wanted, lower, upper, payloads, *more)
     versions = await definitions.get_many(pool, {record["version_id"] for record in records})
     return [_row(record, versions.get(record["version_id"])) for record in records]
 
@@ -136,6 +188,8 @@ def _row(record: asyncpg.Record, version: Version | None) -> TaskRow:
         output=record["output"],
         error=record["error"],
         version=version,
+        skipped=record["skipped"],
+        begun=ended or live or record["waits"] or record["kind"] != TaskKind.MEMBER,
     )
 
 

@@ -15,10 +15,10 @@ from uuid import UUID
 import orjson
 
 from hatchet_engine.domain.states import Status
+from hatchet_engine.observe.pieces import statements
 from hatchet_engine.observe.times import LATEST_MS, from_ms, id_bounds
-from hatchet_engine.store.sql import load
 
-_SQL = load("read_runs")
+_SQL = statements("read_runs")
 _NUMBER_LENGTH_MAX = 40  # longer ones are no counters, and Postgres refuses the absurd ones
 _ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -41,8 +41,18 @@ class RunQuery:
     worker_id: UUID | None = None
     parent_task_id: UUID | None = None
     event_id: UUID | None = None
+    triggered: bool = False  # only what an event has caused
     metadata: Sequence[tuple[str, str]] = ()
     metadata_all: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Roles:
+    """In which queues a search for DAG runs can find anything: actions of tasks that may be the
+    first of their run, and of tasks that may wait in a run that has begun."""
+
+    first: Sequence[str]
+    later: Sequence[str]
 
 
 @dataclass(slots=True, frozen=True)
@@ -51,25 +61,37 @@ class Statement:
     arguments: list[Any]
 
 
-def page(query: RunQuery, offset: int, limit: int) -> Statement:
-    """Ids of one page, newest first."""
-    builder = _Builder(query)
+def page(query: RunQuery, offset: int, limit: int, roles: Roles | None = None) -> Statement:
+    """Ids of one page, newest first. Without ``roles`` every queue is looked into."""
+    builder = _Builder(query, roles)
     text = _SQL["run_ids"].replace("{branches}", builder.branches(offset + limit))
     text = text.replace("{offset}", builder.bind(offset, "bigint"))
     return Statement(text.replace("{limit}", builder.bind(limit, "bigint")), builder.arguments)
 
 
-def count(query: RunQuery, most: int) -> Statement:
+def count(query: RunQuery, most: int, roles: Roles | None = None) -> Statement:
     """How many there are; each status counts up to ``most``."""
-    builder = _Builder(query)
+    builder = _Builder(query, roles)
     text = _SQL["run_count"].replace("{branches}", builder.branches(most))
     return Statement(text, builder.arguments)
 
 
-def ids_as_json(query: RunQuery, most: int) -> Statement:
+def ids_as_json(query: RunQuery, most: int, roles: Roles | None = None) -> Statement:
     """All ids as one JSON array text; at most ``most`` of each status."""
-    builder = _Builder(query)
+    builder = _Builder(query, roles)
     text = _SQL["run_ids_as_json"].replace("{branches}", builder.branches(most))
+    return Statement(text, builder.arguments)
+
+
+def within(query: RunQuery, text: str, most: int, roles: Roles | None, *values: Any) -> Statement:
+    """A statement over the runs of a query: ``text`` with {branches}, and {0}, {1} ... for values.
+
+    At most ``most`` runs of each status are looked at.
+    """
+    builder = _Builder(query, roles)
+    text = text.replace("{branches}", builder.branches(most))
+    for number, value in enumerate(values):
+        text = text.replace(f"{{{number}}}", builder.bind(value))
     return Statement(text, builder.arguments)
 
 
@@ -85,12 +107,13 @@ def grouped(query: RunQuery, text: str) -> Statement:
 class _Builder:
     """Collects the text of a query's conditions together with their arguments."""
 
-    def __init__(self, query: RunQuery) -> None:
+    def __init__(self, query: RunQuery, roles: Roles | None = None) -> None:
         lowest, after = id_bounds(query.since, query.until)
         since = query.since or from_ms(0)
         until = query.until or from_ms(LATEST_MS)
         self.arguments: list[Any] = [query.tenant_id, lowest, after, since, until]
         self._query = query
+        self._roles = roles
         self.conditions = self._conditions()
 
     def bind(self, value: Any, type_name: str = "") -> str:
@@ -100,7 +123,7 @@ class _Builder:
     def branches(self, most: int) -> str:
         """All ways in that the query needs; each gives at most ``most`` ids."""
         bound = self.bind(most, "bigint")
-        parts = [self._branch(status) for status in self._statuses()]
+        parts = [part for status in self._statuses() for part in self._branches(status)]
         return " union all ".join(f"({part})" for part in parts).replace("{most}", bound)
 
     def _statuses(self) -> Sequence[Status | None]:
@@ -110,20 +133,49 @@ class _Builder:
             return statuses or (Status.RUNNING, *_ENDED)  # what waits has no worker
         return statuses if statuses and len(statuses) < len(Status) else (None,)
 
-    def _branch(self, status: Status | None) -> str:
-        worker_id = self._query.worker_id
+    def _branches(self, status: Status | None) -> list[str]:
+        query = self._query
+        worker_id = query.worker_id
         if status is None:
-            return self._fill("run_page_any")
+            return self._any()
         if status is Status.QUEUED:
-            return self._fill("run_page_queued", "and false" if worker_id else "")
+            if worker_id is not None:
+                return [self._fill("run_page_any", _SQL["run_filter_none"])]  # no worker yet
+            return [self._fill("run_page_queued_tasks" if query.only_tasks else "run_page_queued")]
         if status is Status.RUNNING:
             more = self._piece("run_filter_worker_running", worker_id) if worker_id else ""
-            return self._fill("run_page_running", more)
+            running = [self._fill("run_page_running", more)]
+            if not (query.only_tasks or worker_id):
+                running.append(self._fill("run_page_running_dags"))
+            return running
         more = self._piece("run_filter_worker_ended", worker_id) if worker_id else ""
-        return self._fill("run_page_ended", more).replace("{status}", str(int(status)))
+        return [self._fill("run_page_ended", more).replace("{status}", str(int(status)))]
+
+    def _any(self) -> list[str]:
+        """All statuses at once: by time, or by the indexes of workflows, which know no members."""
+        query = self._query
+        if not query.workflow_ids:
+            return [self._fill("run_page_any")]
+        workflows = self.bind(list(query.workflow_ids))
+        names = {"run_page_workflows": ""}
+        if query.only_tasks:
+            names = {"run_page_workflows": _SQL["run_filter_standalone"], "run_page_members": ""}
+        return [
+            self._fill(name, more).replace("{workflows}", workflows) for name, more in names.items()
+        ]
 
     def _fill(self, name: str, more: str = "") -> str:
-        return _SQL[name].replace("{filters}", f"{self.conditions} {more}")
+        text = _SQL[name]
+        roles = self._roles
+        for mark in ("first", "later"):
+            # Bound where it is used only: Postgres can't tell the type of a value nobody reads.
+            if f"{{{mark}}}" in text:
+                piece = "true"
+                if roles is not None:
+                    actions = list(roles.first if mark == "first" else roles.later)
+                    piece = self._piece("run_filter_action", actions)
+                text = text.replace(f"{{{mark}}}", piece)
+        return text.replace("{filters}", f"{self.conditions} {more}")
 
     def _piece(self, name: str, value: Any) -> str:
         return _SQL[name].replace("{value}", self.bind(value))
@@ -139,7 +191,10 @@ class _Builder:
         if query.parent_task_id is not None:
             pieces.append(self._piece("run_filter_parent", query.parent_task_id))
         if query.event_id is not None:
-            pieces.append(self._piece("run_filter_event", str(query.event_id)))
+            name = "run_filter_event_tasks" if query.only_tasks else "run_filter_event"
+            pieces.append(self._piece(name, str(query.event_id)))
+        if query.triggered:
+            pieces.append(_SQL["run_filter_triggered"])
         if query.metadata:
             groups = [[pair] for pair in query.metadata] if query.metadata_all else [query.metadata]
             for group in groups:

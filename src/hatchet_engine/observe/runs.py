@@ -16,21 +16,26 @@ import asyncpg
 
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.observe import definitions, run_query
+from hatchet_engine.observe.dags import with_members
+from hatchet_engine.observe.pieces import statements
+from hatchet_engine.observe.roles import roles_of
 from hatchet_engine.observe.rows import (
     TaskRow,
     display_name,
+    member_rows,
     status_of,
     task_name,
     task_rows,
 )
-from hatchet_engine.observe.run_query import RunQuery
-from hatchet_engine.store.sql import load
+from hatchet_engine.observe.run_query import RunQuery, Statement
 
 COUNT_MAX = 20_000  # totals stop here: clients only show pages
 EXTERNAL_IDS_MAX = 1_000_000
 DISPLAY_NAMES_MAX = 10_000
+CHILDREN_COUNTED_MAX = 1_000  # per task of a list; a task by itself is counted to the end
+CHILDREN_MAX = 2_000_000_000
 
-_SQL = load("read_runs")
+_SQL = statements("read_runs")
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,10 +61,10 @@ class RunDetails:
 
 @dataclass(slots=True, frozen=True)
 class RunView:
-    """A run with those of its tasks that exist; a standalone run is its own only task."""
+    """A run with all its tasks; a standalone run is its own only task."""
 
     run: TaskRow
-    tasks: list[TaskRow]
+    tasks: list[TaskRow]  # in the order of the definition
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,21 +81,24 @@ class RunName:
     created_at: datetime
 
 
-async def run_get(pool: asyncpg.Pool, tenant_id: UUID, run_id: UUID) -> RunView | None:
-    """A run by its id, with payloads; None for unknown ids and for ids of a DAG's tasks."""
-    found = await task_rows(pool, tenant_id, [run_id], payloads=True)
+async def run_get(
+    pool: asyncpg.Pool, tenant_id: UUID, run_id: UUID, *, payloads: bool = True
+) -> RunView | None:
+    """A run by its id; None for unknown ids and for ids of a DAG's tasks."""
+    found = await task_rows(pool, tenant_id, [run_id], payloads=payloads)
     if not found or found[0].kind is TaskKind.MEMBER:
         return None
     run = found[0]
     if run.kind is TaskKind.STANDALONE:
         return RunView(run, [run])
-    members = await pool.fetch(_SQL["run_members"], tenant_id, run_id)
-    tasks = await task_rows(pool, tenant_id, [row["id"] for row in members], payloads=True)
-    return RunView(run, sorted(tasks, key=lambda task: task.id))
+    members = await member_rows(pool, tenant_id, [run_id], payloads=payloads)
+    tasks = members.get(run_id, [])
+    return RunView(with_members(run, tasks), tasks)
 
 
 async def run_details(pool: asyncpg.Pool, tenant_id: UUID, id: UUID) -> RunDetails | None:
-    """What GetRunDetails answers; None for an unknown run."""
+    """What GetRunDetails answers; None for an unknown run. Tasks that still wait for their parents
+    are left out (RS-6)."""
     view = await run_get(pool, tenant_id, id)
     if view is None:
         return None
@@ -103,19 +111,15 @@ async def run_details(pool: asyncpg.Pool, tenant_id: UUID, id: UUID) -> RunDetai
         tasks=[
             RunTask(task.id, task.task_name, task.status, task.output, task.error)
             for task in view.tasks
+            if task.begun
         ],
     )
 
 
 async def run_status(pool: asyncpg.Pool, tenant_id: UUID, run_id: UUID) -> Status | None:
-    """The status of a run; None for an unknown one. One small query, two for a DAG."""
+    """The status of a run; None for an unknown one. One small query."""
     record = await pool.fetchrow(_SQL["run_status"], tenant_id, run_id)
-    if record is None:
-        return None
-    live: bool = record["live"]
-    if record["kind"] == TaskKind.DAG and record["ended_status"] is None:
-        live = await pool.fetchval(_SQL["run_begun"], tenant_id, run_id)
-    return status_of(record["ended_status"], live)
+    return None if record is None else status_of(record["ended_status"], record["live"])
 
 
 async def run_list(
@@ -128,38 +132,48 @@ async def run_list(
     with_total: bool = True,
 ) -> RunPage:
     """One page, newest first."""
-    statement = run_query.page(query, offset, limit)
-    found = await pool.fetch(statement.text, *statement.arguments)
+    roles = await _roles(pool, query)
+    found = await _fetch(pool, run_query.page(query, offset, limit, roles))
     rows = await task_rows(pool, query.tenant_id, [row["id"] for row in found], payloads=payloads)
-    members: dict[UUID, list[TaskRow]] = {}
-    for row in rows:
-        if row.kind is TaskKind.DAG:
-            records = await pool.fetch(_SQL["run_members"], query.tenant_id, row.id)
-            ids = [record["id"] for record in records]
-            members[row.id] = await task_rows(pool, query.tenant_id, ids, payloads=payloads)
+    dags = [row.id for row in rows if row.kind is TaskKind.DAG]
+    members = await member_rows(pool, query.tenant_id, dags, payloads=payloads)
+    rows = [
+        with_members(row, members.get(row.id, ())) if row.kind is TaskKind.DAG else row
+        for row in rows
+    ]
     total = await run_count(pool, query) if with_total else 0
     return RunPage(rows, members, total)
 
 
-async def run_count(pool: asyncpg.Pool, query: RunQuery) -> int:
-    """How many there are, at most ``COUNT_MAX``."""
-    statement = run_query.count(query, COUNT_MAX)
+async def child_counts(
+    pool: asyncpg.Pool, tenant_id: UUID, task_ids: Sequence[UUID], most: int = CHILDREN_COUNTED_MAX
+) -> dict[UUID, int]:
+    """How many runs these tasks have spawned, each counted up to ``most``; zeros are missing."""
+    if not task_ids:
+        return {}
+    records = await pool.fetch(_SQL["run_child_counts"], tenant_id, list(task_ids), most)
+    return {record["id"]: record["children"] for record in records}
+
+
+async def run_count(pool: asyncpg.Pool, query: RunQuery, most: int = COUNT_MAX) -> int:
+    """How many there are, at most ``most``."""
+    statement = run_query.count(query, most, await _roles(pool, query))
     found: int = await pool.fetchval(statement.text, *statement.arguments)
-    return min(found, COUNT_MAX)
+    return min(found, most)
 
 
 async def run_ids_as_json(pool: asyncpg.Pool, query: RunQuery) -> str:
     """All ids that match, as a JSON array text in no order; at most ``EXTERNAL_IDS_MAX`` of each
     status."""
-    statement = run_query.ids_as_json(query, EXTERNAL_IDS_MAX)
+    statement = run_query.ids_as_json(query, EXTERNAL_IDS_MAX, await _roles(pool, query))
     text: str = await pool.fetchval(statement.text, *statement.arguments)
     return text
 
 
 async def run_ids(pool: asyncpg.Pool, query: RunQuery, most: int) -> list[UUID]:
     """The newest ids that match, at most ``most``."""
-    statement = run_query.page(query, 0, most)
-    return [row["id"] for row in await pool.fetch(statement.text, *statement.arguments)]
+    statement = run_query.page(query, 0, most, await _roles(pool, query))
+    return [row["id"] for row in await _fetch(pool, statement)]
 
 
 async def run_names(pool: asyncpg.Pool, tenant_id: UUID, ids: Sequence[UUID]) -> list[RunName]:
@@ -178,3 +192,14 @@ async def run_names(pool: asyncpg.Pool, tenant_id: UUID, ids: Sequence[UUID]) ->
         created_at = record["created_at"]
         names.append(RunName(record["id"], display_name(name, created_at), created_at))
     return names
+
+
+async def _roles(pool: asyncpg.Pool, query: RunQuery) -> run_query.Roles | None:
+    """Only a search for what waits looks into queues."""
+    live = {Status.QUEUED, Status.RUNNING} & set(query.statuses)
+    return await roles_of(pool, query.tenant_id) if live and not query.only_tasks else None
+
+
+async def _fetch(pool: asyncpg.Pool, statement: Statement) -> list[asyncpg.Record]:
+    records: list[asyncpg.Record] = await pool.fetch(statement.text, *statement.arguments)
+    return records

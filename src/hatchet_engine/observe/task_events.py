@@ -8,8 +8,8 @@ those that end an attempt carry the times of that attempt. Lists show each type 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,16 @@ _TYPES = {
     EventKind.SLOT_RELEASED: "SLOT_RELEASED",
     EventKind.TIMEOUT_REFRESHED: "TIMEOUT_REFRESHED",
     EventKind.REQUEUED_NO_WORKER: "REQUEUED_NO_WORKER",
+    EventKind.WAITING: "QUEUED",  # clients know no type for waiting; the message tells
+    EventKind.CONDITION_MET: "QUEUED",
+    EventKind.CONDITION_FAILED: "QUEUED",
+    EventKind.SKIPPED: "SKIPPED",
+}
+# Kinds of which each event is shown, before what was said of them.
+_SHOWN_ALL = {
+    EventKind.WAITING: "Waiting for",
+    EventKind.CONDITION_MET: "Condition met:",
+    EventKind.CONDITION_FAILED: "Condition can't be evaluated:",
 }
 _ENDED = {Status.COMPLETED: "FINISHED", Status.FAILED: "FAILED", Status.CANCELLED: "CANCELLED"}
 # What happened in one millisecond happened in this order.
@@ -48,6 +58,7 @@ _ORDER = (
     "RETRYING",
     "CREATED",
     "QUEUED",
+    "SKIPPED",
     "REQUEUED_NO_WORKER",
     "ASSIGNED",
     "STARTED",
@@ -69,6 +80,7 @@ class EventRow:
     started_at: datetime | None
     finished_at: datetime | None  # ENDED only, as is the status
     status: Status | None
+    condition: str | None  # the data key of the condition that was met
 
 
 @dataclass(slots=True, frozen=True)
@@ -85,18 +97,25 @@ class TaskEvent:
     worker_id: UUID | None
     attempt: int
     display_name: str
+    single: bool = True  # shown once per attempt and type
 
 
 async def task_events(
-    pool: asyncpg.Pool, tenant_id: UUID, tasks: Sequence[TaskRow]
+    pool: asyncpg.Pool,
+    tenant_id: UUID,
+    tasks: Sequence[TaskRow],
+    ready: Mapping[UUID, datetime] | None = None,
 ) -> list[TaskEvent]:
-    """The history of these tasks, newest first."""
+    """The history of these tasks, newest first.
+
+    ``ready``: since when members of a DAG wait (``dags.ready_times``); others since their creation.
+    """
     tasks = [task for task in tasks if task.kind is not TaskKind.DAG]
     rows = await event_rows(pool, tenant_id, [task.id for task in tasks])
     by_task: dict[UUID, list[EventRow]] = {task.id: [] for task in tasks}
     for row in rows:
         by_task[row.task_id].append(row)
-    found = [event for task in tasks for event in history(task, by_task[task.id])]
+    found = [event for task in tasks for event in history(task, by_task[task.id], ready)]
     found.sort(key=lambda event: (event.at, event.attempt, _rank(event.type)), reverse=True)
     return found
 
@@ -118,55 +137,100 @@ async def event_rows(
     return [_event_row(record) for record in records if record["kind"] in known]
 
 
-def history(task: TaskRow, rows: Iterable[EventRow]) -> list[TaskEvent]:
-    """All entries of one task, oldest first: one per attempt and type, the first of each."""
-    entries = list(_entries(task, list(rows)))
+def history(
+    task: TaskRow, rows: Iterable[EventRow], ready: Mapping[UUID, datetime] | None = None
+) -> list[TaskEvent]:
+    """All entries of one task, oldest first: one per attempt and type, the first of each; but
+    every word about conditions."""
+    entries = list(_entries(task, list(rows), ready))
     entries.sort(key=lambda entry: (entry.attempt, entry.at, _rank(entry.type)))
-    first: dict[tuple[int, str], TaskEvent] = {}
+    first: dict[tuple[int, str, int], TaskEvent] = {}
     for entry in entries:
-        first.setdefault((entry.attempt, entry.type), entry)
+        key = (entry.attempt, entry.type, 0 if entry.single else entry.number)
+        first.setdefault(key, entry)
     return list(first.values())
 
 
-def _entries(task: TaskRow, rows: list[EventRow]) -> Iterator[TaskEvent]:
+def _entries(
+    task: TaskRow, rows: list[EventRow], ready: Mapping[UUID, datetime] | None
+) -> Iterator[TaskEvent]:
     # Attempts whose end has an event of its own.
     told = {row.attempt for row in rows if row.kind in _FINAL}
     yield _entry(task, task.created_at, "CREATED", 0)
-    yield _entry(task, task.created_at, "QUEUED", 0)
+    queued_at = _queued_at(task, rows, ready)
+    if queued_at is not None:
+        yield _entry(task, queued_at, "QUEUED", 0)
     for row in rows:
-        at = from_ms(ids.time_ms(row.id))
-        kind = _TYPES.get(row.kind)
         yield from _placed(task, row.attempt, row.assigned_at, row.started_at, row.worker_id)
-        if row.kind is EventKind.ENDED and row.status in _ENDED and row.attempt not in told:
-            completed = row.status is Status.COMPLETED
-            yield _entry(
-                task,
-                row.finished_at or at,
-                _ENDED[row.status],
-                row.attempt,
-                row.worker_id,
-                "" if completed else row.message or "",
-                row.message if completed else None,
-            )
-        if kind is None:
-            continue
-        yield _entry(task, at, kind, row.attempt, row.worker_id, row.message or "")
-        if row.kind is EventKind.RETRIED_BY_USER:
-            yield _entry(task, at, "QUEUED", row.attempt)
-        elif row.kind is EventKind.REASSIGNED and row.attempt < task.attempt:
-            yield _entry(task, at, "QUEUED", row.attempt + 1)
+        yield from _told(task, row, told)
     yield from _placed(task, task.attempt, task.assigned_at, task.started_at, task.worker_id)
     if task.finished_at is not None and task.status in _ENDED and task.attempt not in told:
-        kind = _ENDED[task.status]
+        kind = "SKIPPED" if task.skipped else _ENDED[task.status]
         message = task.error or ""
         worker_id, output = task.worker_id, task.output
         yield _entry(task, task.finished_at, kind, task.attempt, worker_id, message, output)
+
+
+def _told(task: TaskRow, row: EventRow, told: set[int]) -> Iterator[TaskEvent]:
+    """What a stored event shows."""
+    at = from_ms(ids.time_ms(row.id))
+    if row.kind is EventKind.ENDED and row.status in _ENDED and row.attempt not in told:
+        completed = row.status is Status.COMPLETED
+        yield _entry(
+            task,
+            row.finished_at or at,
+            _ENDED[row.status],
+            row.attempt,
+            row.worker_id,
+            "" if completed else row.message or "",
+            row.message if completed else None,
+        )
+    kind = _TYPES.get(row.kind)
+    if kind is None:
+        return
+    if row.kind in _SHOWN_ALL:
+        yield _about_condition(task, row, at, kind)
+        return
+    yield _entry(task, at, kind, row.attempt, row.worker_id, row.message or "")
+    if row.kind is EventKind.RETRIED_BY_USER and task.begun:
+        yield _entry(task, at, "QUEUED", row.attempt)
+    elif row.kind is EventKind.REASSIGNED and row.attempt < task.attempt:
+        yield _entry(task, at, "QUEUED", row.attempt + 1)
+
+
+def _about_condition(task: TaskRow, row: EventRow, at: datetime, kind: str) -> TaskEvent:
+    about = row.condition or row.message or ""
+    entry = _entry(task, at, kind, row.attempt, None, f"{_SHOWN_ALL[row.kind]} {about}".strip())
+    failed = row.kind is EventKind.CONDITION_FAILED
+    return replace(
+        entry,
+        number=_number(row.id, row.attempt, kind),
+        error=entry.message if failed else "",
+        single=False,
+    )
+
+
+def _queued_at(
+    task: TaskRow, rows: list[EventRow], ready: Mapping[UUID, datetime] | None
+) -> datetime | None:
+    """When its first attempt began to wait; None: it has not.
+
+    Never later than what followed: after a replay the parents' times are those of their last end.
+    """
+    if not task.begun and not rows:
+        return None
+    at = task.created_at if ready is None else ready.get(task.id, task.created_at)
+    later = [row.assigned_at for row in rows if row.assigned_at is not None]
+    if task.assigned_at is not None:
+        later.append(task.assigned_at)
+    return min([at, *later])
 
 
 _FINAL = {
     EventKind.TIMED_OUT,
     EventKind.SCHEDULING_TIMED_OUT,
     EventKind.CANCELLED,
+    EventKind.SKIPPED,
 }
 
 
@@ -233,6 +297,7 @@ def _event_row(record: asyncpg.Record) -> EventRow:
         started_at=_time(data, "started"),
         finished_at=_time(data, "finished"),
         status=Status(data["status"]) if ended and "status" in data else None,
+        condition=data.get("key") if record["kind"] == EventKind.CONDITION_MET else None,
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.states import EventKind, Status, TaskKind
-from hatchet_engine.observe.rows import TaskRow, task_rows
+from hatchet_engine.observe.dags import parents_of
+from hatchet_engine.observe.rows import TaskRow, member_rows, task_rows
+from hatchet_engine.observe.runs import CHILDREN_MAX, child_counts
 from hatchet_engine.observe.task_events import EventRow, event_rows
 from hatchet_engine.observe.times import from_ms
 from hatchet_engine.store.sql import load
@@ -28,6 +31,18 @@ _FAILURES = {
 class TaskView:
     task: TaskRow  # its status, times, output and error are those of the attempt asked for
     child_count: int
+    parents: Sequence[TaskRow] = ()  # tasks of its run that it comes after, without payloads
+    waits: Sequence[Wait] = ()  # the conditions it waits for
+
+
+@dataclass(slots=True, frozen=True)
+class Wait:
+    """A condition that a task waits for: a time or an event."""
+
+    due_at: datetime | None
+    event_key: str | None
+    event_scope: str | None
+    met: bool
 
 
 async def task_get(
@@ -46,8 +61,34 @@ async def task_get(
             return None
         events = await event_rows(pool, tenant_id, [task_id])
         task = _earlier(task, attempt, events)
-    count: int = await pool.fetchval(_SQL["run_child_count"], tenant_id, task_id)
-    return TaskView(task, count)
+    counts = await child_counts(pool, tenant_id, [task_id], CHILDREN_MAX)
+    return TaskView(
+        task,
+        counts.get(task_id, 0),
+        parents_of(task, await siblings(pool, tenant_id, task)) if task.parents else (),
+        await _waits(pool, tenant_id, task_id) if task.status is Status.QUEUED else (),
+    )
+
+
+async def siblings(pool: asyncpg.Pool, tenant_id: UUID, task: TaskRow) -> list[TaskRow]:
+    """All tasks of its run, without payloads; of a standalone run, itself."""
+    if task.kind is not TaskKind.MEMBER:
+        return [task]
+    found = await member_rows(pool, tenant_id, [task.run_id], payloads=False)
+    return found.get(task.run_id, [])
+
+
+async def _waits(pool: asyncpg.Pool, tenant_id: UUID, task_id: UUID) -> list[Wait]:
+    records = await pool.fetch(_SQL["task_waits"], tenant_id, task_id)
+    return [
+        Wait(
+            None if record["due_ms"] is None else from_ms(record["due_ms"]),
+            record["event_key"],
+            record["event_scope"],
+            record["met"],
+        )
+        for record in records
+    ]
 
 
 async def task_exists(pool: asyncpg.Pool, tenant_id: UUID, task_id: UUID) -> bool:
@@ -77,4 +118,5 @@ def _earlier(task: TaskRow, attempt: int, events: Sequence[EventRow]) -> TaskRow
         worker_id=ended.worker_id if ended else None,
         output=ended.message if ended and completed else None,
         error=ended.message if ended and not completed else None,
+        skipped=False,
     )

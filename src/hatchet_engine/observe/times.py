@@ -39,4 +39,17 @@ def id_bounds(since: datetime | None, until: datetime | None) -> tuple[UUID, UUI
     return ids.lowest(lower), ids.lowest(upper)
 
 
+def ids_from(id: UUID) -> UUID:
+    """Not larger than the id of the run that a task with this id belongs to, or than ids of what
+    happened in the same turn."""
+    return ids.lowest(max(ids.time_ms(id) - SAME_TURN_MS, 0))
+
+
+def ids_after(id: UUID) -> UUID:
+    """Larger than all ids that were made in the turn of this one."""
+    return ids.lowest(min(ids.time_ms(id) + SAME_TURN_MS, LATEST_MS))
+
+
 _SLACK_MS = 1_000
+# Ids of one turn ascend from its time on, a millisecond per 262,144 ids; far less than this.
+SAME_TURN_MS = 3_600_000

@@ -2,7 +2,10 @@
 
 -- name: status_counts
 -- Runs of a time window per status; filters as for run lists.
-select coalesce(o.status, case when a.task_id is null then 0 else 1 end) as status,
+select case when o.status is not null then o.status
+            when a.task_id is not null then 1
+            when t.kind = 1 and {begun} then 1
+            else 0 end as status,
        count(*) as runs
 from task t
 left join outcome o on o.tenant_id = t.tenant_id and o.id = t.id

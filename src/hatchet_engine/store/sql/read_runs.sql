@@ -2,11 +2,13 @@
 -- so that every list keeps one short plan whatever its filters.
 --
 -- Pages: each status has its own way in (a "branch"), because each lives in another table: ended
--- ones in outcome, running ones in assignment, queued ones in queue_item and delayed_item. A list
+-- ones in outcome, running ones in assignment, queued ones in queue_item, delayed_item and
+-- task_wait. A DAG run has no row there, its members have; so it is found through them. A list
 -- joins the branches of the statuses asked for. In a branch {filters} stands for more conditions on
--- the task (and {status} for a number, as a literal so that a partial index can be used).
+-- the run or task t (and {status} for a number, as a literal so that a partial index can be used).
 -- $1 tenant, $2 and $3 lowest and next id (they choose partitions), $4 and $5 created from and to
--- (both inclusive), {most} most rows.
+-- (both inclusive), {most} most rows. {begun} stands for run_begun_member. The ids of members are
+-- larger than that of their run.
 
 -- name: run_page_any
 select t.id
@@ -16,6 +18,39 @@ where t.tenant_id = $1 and t.id >= $2 and t.id < $3
   {filters}
 order by t.id desc
 limit {most};
+
+-- name: run_page_workflows
+-- As run_page_any, for runs of several workflows: each is read in the order of its index.
+select newest.id
+from unnest({workflows}::uuid[]) as f (id)
+cross join lateral (
+    select t.id
+    from task t
+    where t.tenant_id = $1 and t.workflow_id = f.id and t.id >= $2 and t.id < $3
+      and t.created_at >= $4 and t.created_at <= $5
+      {filters}
+    order by t.id desc
+    limit {most}
+) newest;
+
+-- name: run_page_members
+-- Members of the runs of some workflows: they are in no index by workflow, their runs are.
+select newest.id
+from unnest({workflows}::uuid[]) as f (id)
+cross join lateral (
+    select t.id
+    from task r
+    cross join lateral (
+        select t.id from task t
+        where t.tenant_id = $1 and t.run_id = r.id and t.kind = 2 and t.id > r.id and t.id < $3
+          and t.created_at >= $4 and t.created_at <= $5
+          {filters}
+    ) t
+    where r.tenant_id = $1 and r.workflow_id = f.id and r.kind = 1
+      and r.id >= $2 and r.id < $3
+    order by r.id desc
+    limit {most}
+) newest;
 
 -- name: run_page_ended
 select t.id
@@ -40,13 +75,109 @@ where a.tenant_id = $1 and a.task_id >= $2 and a.task_id < $3
 order by t.id desc
 limit {most};
 
+-- name: run_page_running_dags
+-- A DAG run is running when something of it was given out, so also while its members wait again.
+(select distinct t.id
+ from assignment a
+ join task m on m.tenant_id = a.tenant_id and m.id = a.task_id and m.kind = 2
+ join task t on t.tenant_id = $1 and t.id = m.run_id
+ where a.tenant_id = $1 and a.task_id >= $2 and t.id >= $2 and t.id < $3
+   and t.created_at >= $4 and t.created_at <= $5
+   {filters}
+ order by t.id desc
+ limit {most})
+union all
+(select newest.id
+ from queue q
+ cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
+ cross join lateral (
+    select t.id
+    from queue_item i
+    join task t on t.tenant_id = $1 and t.id = i.run_id
+    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.run_id is not null
+      and t.id >= $2 and t.id < $3
+      and t.created_at >= $4 and t.created_at <= $5
+      {filters}
+      and (i.app_retries + i.internal_retries > 0 or {begun})
+    order by i.task_id desc
+    limit {most}
+ ) newest
+ where q.tenant_id = $1 and (r.rank = -4 or {later}))
+union all
+(select t.id
+ from delayed_item d
+ join task t on t.tenant_id = $1 and t.id = d.run_id
+ where d.tenant_id = $1 and d.task_id >= $2 and d.run_id is not null
+   and t.id >= $2 and t.id < $3
+   and t.created_at >= $4 and t.created_at <= $5
+   {filters}
+ order by d.task_id desc
+ limit {most})
+union all
+(select t.id
+ from task_wait x
+ join task t on t.tenant_id = $1 and t.id = x.run_id
+ where x.tenant_id = $1 and x.task_id >= $2
+   and t.id >= $2 and t.id < $3
+   and t.created_at >= $4 and t.created_at <= $5
+   {filters}
+   and t.kind = 1 and {begun}
+   and not exists (select from task_wait y
+                   where y.task_id = x.task_id and y.position < x.position)
+ order by x.task_id desc
+ limit {most});
+
 -- name: run_page_queued
--- A queue is kept in the order of work, not of time, but inside one rank ids ascend: so take the
--- newest of each rank of each queue. A backlog of millions costs no more than an empty one.
-select newest.id
-from queue q
-cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
-cross join lateral (
+-- Runs of which nothing was given out yet. A queue is kept in the order of work, not of time, but
+-- inside one rank ids ascend: so take the newest of each rank of each queue. A backlog of millions
+-- costs no more than an empty one. In one queue a run has one task.
+(select newest.id
+ from queue q
+ cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
+ cross join lateral (
+    select t.id
+    from queue_item i
+    join task t on t.tenant_id = $1 and t.id = coalesce(i.run_id, i.task_id)
+    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2
+      and t.id >= $2 and t.id < $3
+      and t.created_at >= $4 and t.created_at <= $5
+      {filters}
+      and (i.run_id is null or i.app_retries + i.internal_retries = 0 and not {begun})
+    order by i.task_id desc
+    limit {most}
+ ) newest
+ where q.tenant_id = $1 and {first})
+union all
+(select t.id
+ from delayed_item d
+ join task t on t.tenant_id = d.tenant_id and t.id = d.task_id
+ where d.tenant_id = $1 and d.run_id is null and d.task_id >= $2 and d.task_id < $3
+   and t.id >= $2 and t.id < $3
+   and t.created_at >= $4 and t.created_at <= $5
+   {filters}
+ order by t.id desc
+ limit {most})
+union all
+(select t.id
+ from task_wait x
+ join task t on t.tenant_id = $1 and t.id = x.run_id
+ where x.tenant_id = $1 and x.task_id >= $2
+   and t.id >= $2 and t.id < $3
+   and t.created_at >= $4 and t.created_at <= $5
+   {filters}
+   and not {begun}
+   and not exists (select from task_wait y
+                   where y.task_id = x.task_id and y.position < x.position)
+ order by x.task_id desc
+ limit {most});
+
+-- name: run_page_queued_tasks
+-- Tasks that wait: for a worker, for the end of a backoff, for conditions, and (in no table of
+-- their own) for their parents; the latter are found through what is alive of their run.
+(select newest.id
+ from queue q
+ cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
+ cross join lateral (
     select t.id
     from queue_item i
     join task t on t.tenant_id = $1 and t.id = i.task_id
@@ -56,8 +187,21 @@ cross join lateral (
       {filters}
     order by i.task_id desc
     limit {most}
-) newest
-where q.tenant_id = $1
+ ) newest
+ where q.tenant_id = $1)
+union all
+(select newest.id
+ from queue q
+ cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
+ cross join lateral (
+    select m.id
+    from queue_item i
+    cross join lateral {waiting of i.run_id} m
+    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.run_id is not null
+    order by i.task_id desc
+    limit {most}
+ ) newest
+ where q.tenant_id = $1)
 union all
 (select t.id
  from delayed_item d
@@ -67,23 +211,82 @@ union all
    and t.created_at >= $4 and t.created_at <= $5
    {filters}
  order by t.id desc
+ limit {most})
+union all
+(select m.id
+ from delayed_item d
+ cross join lateral {waiting of d.run_id} m
+ where d.tenant_id = $1 and d.task_id >= $2 and d.run_id is not null
+ order by d.task_id desc
+ limit {most})
+union all
+(select m.id
+ from task_wait x
+ cross join lateral {waiting of x.run_id} m
+ where x.tenant_id = $1 and x.task_id >= $2
+   and not exists (select from task_wait y
+                   where y.task_id = x.task_id and y.position < x.position)
+ order by x.task_id desc
+ limit {most})
+union all
+(select m.id
+ from assignment a
+ join task w on w.tenant_id = $1 and w.id = a.task_id and w.kind = 2
+ cross join lateral {waiting of w.run_id} m
+ where a.tenant_id = $1 and a.task_id >= $2
+ order by m.id desc
  limit {most});
 
+-- name: run_waiting
+-- Tasks of a run that neither ended nor are on a worker.
+(select t.id
+ from task t
+ where t.tenant_id = $1 and t.run_id = {run} and t.id >= {run}
+   and (t.kind = 2 or t.id = {run})
+   and t.id >= $2 and t.id < $3
+   and t.created_at >= $4 and t.created_at <= $5
+   {filters}
+   and not exists (select from outcome wo where wo.tenant_id = $1 and wo.id = t.id)
+   and not exists (select from assignment wa where wa.task_id = t.id))
+
+-- name: run_begun_member
+-- Whether a member of DAG run t was given out: it runs, it ended, or it waits for another attempt.
+-- Retries wait in rank -4, as replays do, but those have no retries yet.
+exists (
+    select from task c
+    left join assignment ca on ca.task_id = c.id
+    left join outcome co on co.tenant_id = $1 and co.id = c.id
+    left join delayed_item cd on cd.task_id = c.id
+    where c.tenant_id = $1 and c.run_id = t.id and c.kind = 2 and c.id > t.id
+      and (ca.task_id is not null or co.id is not null or cd.task_id is not null
+           or exists (
+               select from workflow_version cv
+               join queue cq on cq.tenant_id = $1
+                 and cq.action = cv.definition #>> array['tasks', c.step::text, 'action']
+               join queue_item ci on ci.queue_id = cq.id and ci.rank = -4 and ci.task_id = c.id
+               where cv.id = c.version_id and ci.app_retries + ci.internal_retries > 0))
+)
+
 -- name: run_ids
--- One page of ids, newest first, from joined branches; {offset} rows are skipped.
-select p.id from ({branches}) p order by p.id desc offset {offset} limit {limit};
+-- One page of ids, newest first, from joined branches; {offset} rows are skipped. A DAG run with
+-- several living members is found several times.
+select distinct p.id from ({branches}) p order by p.id desc offset {offset} limit {limit};
 
 -- name: run_count
-select count(*) from ({branches}) p;
+select count(distinct p.id) from ({branches}) p;
 
 -- name: run_ids_as_json
 -- Hundreds of thousands of ids as one text: nothing to decode, nothing to encode again.
-select coalesce(json_agg(p.id), '[]')::text from ({branches}) p;
+select coalesce(json_agg(distinct p.id), '[]')::text from ({branches}) p;
 
 -- name: run_filter_runs
 and t.kind <> 2
 -- name: run_filter_tasks
 and t.kind <> 1
+-- name: run_filter_standalone
+and t.kind = 0
+-- name: run_filter_none
+and false
 -- name: run_filter_workflow
 and t.workflow_id = {value}::uuid
 -- name: run_filter_workflows
@@ -91,34 +294,53 @@ and t.workflow_id = any ({value}::uuid[])
 -- name: run_filter_parent
 and t.parent_task_id = {value}::uuid
 -- name: run_filter_event
-and t.trigger ->> 'event_id' = {value}::text
+and t.trigger is not null and t.trigger ->> 'event_id' = {value}::text
+-- name: run_filter_event_tasks
+-- What an event has caused are runs; their members are found by the run.
+and (t.id = any (array(select e.id from task e
+                       where e.trigger is not null and e.trigger ->> 'event_id' = {value}::text))
+     or t.kind = 2 and t.run_id = any (array(
+            select e.id from task e
+            where e.trigger is not null and e.trigger ->> 'event_id' = {value}::text)))
+-- name: run_filter_triggered
+and t.trigger ->> 'event_id' is not null
 -- name: run_filter_metadata
 and t.metadata @> any ({value}::text[]::jsonb[])
+-- name: run_filter_action
+q.action = any ({value}::text[])
 -- name: run_filter_worker_ended
 and o.worker_id = {value}::uuid
 -- name: run_filter_worker_running
 and a.worker_id = {value}::uuid
 
 -- name: run_rows
--- All that is shown of these runs or tasks, newest first. $3 and $4: smallest and largest id.
--- $5: with payloads. A task that neither ended nor runs waits: its attempt is in the hot row, which
--- is found through the queue of its action.
+-- All that is shown of these runs or tasks, newest first; k (id) are their ids. $3 and $4:
+-- bounds of the ids and of those of their runs. $5: with payloads; a member has the input of its
+-- run. A task that neither ended nor runs waits: its attempt is in the hot row, which is found
+-- through the queue of its action. A member without any such row waits for its parents.
 select t.id, t.run_id, t.kind, t.workflow_id, t.version_id, t.step, t.priority, t.created_at,
-       case when $5::boolean then t.input end as input, t.metadata::text as metadata,
-       t.parent_task_id,
+       case when $5::boolean then coalesce(r.input, t.input) end as input,
+       t.metadata::text as metadata, t.parent_task_id,
        o.status as ended_status, o.attempt as ended_attempt, o.finished_at,
        o.assigned_at as ended_assigned_at, o.started_at as ended_started_at,
        o.worker_id as ended_worker_id,
-       case when $5::boolean then o.output end as output, o.error,
+       case when $5::boolean
+            then coalesce(o.output, case when o.skipped then '{"skipped": true}' end)
+       end as output,
+       o.error,
+       coalesce(o.skipped, false) as skipped,
        a.attempt as live_attempt, a.worker_id as live_worker_id, a.assigned_ms, a.started_ms,
-       w.attempt as waiting_attempt,
-       coalesce(m.begun, false) as begun
-from unnest($2::uuid[]) as k (id)
+       coalesce(w.attempt, replayed.attempt) as waiting_attempt,
+       w.waits is not null as waits,
+       case when t.kind = 1 and o.id is null then {begun} else false end as begun
+from {keys}
 join task t on t.tenant_id = $1 and t.id = k.id
+left join task r on $5::boolean and t.kind = 2 and r.tenant_id = $1 and r.id = t.run_id
+     and r.id >= $3 and r.id <= $4
 left join outcome o on o.tenant_id = $1 and o.id = k.id and o.id >= $3 and o.id <= $4
 left join assignment a on a.task_id = k.id
 left join lateral (
-    select i.attempt
+    select i.attempt, true as waits
     from workflow_version v
     join queue q on q.tenant_id = $1
                 and q.action = v.definition #>> array['tasks', t.step::text, 'action']
@@ -126,50 +348,70 @@ left join lateral (
     join queue_item i on i.queue_id = q.id and i.rank = r.rank and i.task_id = t.id
     where v.id = t.version_id and t.kind <> 1 and o.id is null and a.task_id is null
     union all
-    select d.attempt from delayed_item d
+    select d.attempt, true from delayed_item d
     where d.task_id = t.id and o.id is null and a.task_id is null
+    union all
+    select null, true from task_wait x
+    where x.task_id = t.id and o.id is null and a.task_id is null
     limit 1
 ) w on true
 left join lateral (
-    -- A DAG run is running from the moment that one of its members was given out.
-    select true as begun
-    from task c
-    left join assignment ca on ca.task_id = c.id
-    left join outcome co on co.tenant_id = $1 and co.id = c.id
-    where c.run_id = t.id and c.id >= $3 and c.kind = 2 and t.kind = 1 and o.id is null
-      and (ca.task_id is not null or co.id is not null)
-    limit 1
-) m on true
+    -- A replayed member that waits for parents or conditions has its attempt in no hot row.
+    select max(e.attempt) as attempt
+    from task_event e
+    where e.task_id = t.id and e.kind = 7 and e.id > t.id
+      and t.kind <> 1 and o.id is null and a.task_id is null and w.attempt is null
+) replayed on true
 where t.id >= $3 and t.id <= $4
 order by t.id desc;
 
--- name: run_members
--- Tasks of a DAG run.
-select c.id from task c
-where c.tenant_id = $1 and c.run_id = $2 and c.kind = 2 and c.id >= $2
-order by c.id;
+-- name: run_keys
+unnest($2::uuid[]) as k (id)
 
--- name: run_child_count
--- Runs that a task has spawned.
-select count(*) from task c
-where c.tenant_id = $1 and c.parent_task_id = $2 and c.id >= $2 and c.kind <> 2;
+-- name: run_keys_members
+-- Members of several runs. Each run comes with an id that is larger than those of its members, so
+-- that only the partitions of its day are looked at.
+(select c.id
+ from unnest($2::uuid[], $6::uuid[]) as d (id, after)
+ cross join lateral (select c.id from task c
+                     where c.tenant_id = $1 and c.run_id = d.id and c.kind = 2
+                       and c.id > d.id and c.id < d.after) c) as k (id)
+
+-- name: run_keys_children
+-- Runs that these tasks have spawned, at most $6 in all, the oldest first.
+(select c.id from task c
+ where c.tenant_id = $1 and c.parent_task_id = any ($2::uuid[]) and c.kind <> 2
+   and c.id >= $3 and c.id <= $4
+ order by c.id
+ limit $6) as k (id)
+
+-- name: run_child_counts
+-- Runs that each task has spawned, counted up to $3; tasks without any are left out.
+select k.id, n.children
+from unnest($2::uuid[]) as k (id)
+cross join lateral (
+    select count(*) as children
+    from (select from task c
+          where c.tenant_id = $1 and c.parent_task_id = k.id and c.id > k.id and c.kind <> 2
+          limit $3) c
+) n
+where n.children > 0;
+
+-- name: task_waits
+-- What a task waits for.
+select x.position, x.due_ms, x.event_key, x.event_scope, x.met
+from task_wait x
+where x.tenant_id = $1 and x.task_id = $2
+order by x.position;
 
 -- name: run_status
-select o.status as ended_status, a.task_id is not null as live, t.kind
+select o.status as ended_status,
+       case when o.id is not null or a.task_id is not null then true
+            when t.kind = 1 then {begun} else false end as live
 from task t
 left join outcome o on o.tenant_id = $1 and o.id = $2
 left join assignment a on a.task_id = $2
 where t.tenant_id = $1 and t.id = $2 and t.kind <> 2;
-
--- name: run_begun
--- Whether any task of a DAG run was given out yet.
-select exists (
-    select from task c
-    left join assignment ca on ca.task_id = c.id
-    left join outcome co on co.tenant_id = $1 and co.id = c.id
-    where c.tenant_id = $1 and c.run_id = $2 and c.kind = 2 and c.id >= $2
-      and (ca.task_id is not null or co.id is not null)
-);
 
 -- name: run_names
 -- What display names are made of, for run and task ids alike. $3 and $4: smallest and largest id.
@@ -191,3 +433,13 @@ from task_event e
 where e.tenant_id = $1 and e.task_id = any ($2::uuid[]) and e.id >= $3
 order by e.id
 limit $4;
+
+-- name: version_actions
+-- Versions newer than $2, oldest first: all tasks with what they wait for.
+select v.id, task ->> 'action' as action,
+       jsonb_array_length(task -> 'parents') = 0
+         and not coalesce((task ->> 'on_failure')::boolean, false) as root
+from workflow_version v
+cross join lateral jsonb_array_elements(v.definition -> 'tasks') as task
+where v.tenant_id = $1 and v.id > $2
+order by v.id;

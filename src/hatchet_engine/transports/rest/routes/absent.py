@@ -40,8 +40,6 @@ _ABSENT = {
     ],
     "traces": [f"{_S}/traces"],
     "durable tasks": [f"{_S}/durable-tasks/{{rest:path}}"],
-    "DAG runs": ["/api/v1/stable/dags/tasks"],
-    "task timings": ["/api/v1/stable/workflow-runs/{run}/task-timings"],
     "streams": [f"{_S}/streams/{{rest:path}}"],
     "serverless endpoints": [
         f"{_S}/serverless/{{rest:path}}",

@@ -12,7 +12,9 @@ from starlette.responses import Response
 
 from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN, Status, TaskKind
-from hatchet_engine.observe import runs, task_events
+from hatchet_engine.observe import runs, task_events, timings
+from hatchet_engine.observe.dags import ready_times
+from hatchet_engine.observe.rows import member_rows
 from hatchet_engine.observe.run_query import RunQuery
 from hatchet_engine.observe.times import MICROSECOND
 from hatchet_engine.transports.rest import pagination
@@ -29,24 +31,29 @@ from hatchet_engine.transports.rest.parameters import (
     page_of,
     pairs_of,
 )
-from hatchet_engine.transports.rest.responses import answer, raw_answer
+from hatchet_engine.transports.rest.responses import answer, compact, raw_answer
 from hatchet_engine.transports.rest.schemas.runs import (
+    RerunRequest,
     V1AdditionalMetadataOperator,
+    V1DagChildren,
     V1RunningFilter,
     V1TaskEventList,
     V1TaskStatus,
     V1TaskSummaryList,
+    V1TaskTimingList,
     V1TriggerWorkflowRunRequest,
     V1WorkflowRunCount,
     V1WorkflowRunDetails,
     V1WorkflowRunDisplayName,
     V1WorkflowRunDisplayNameList,
 )
-from hatchet_engine.transports.rest.scope import Caller, InTenant, Scope
+from hatchet_engine.transports.rest.scope import Caller, InTenant, Scope, tenant_in_path
 from hatchet_engine.turn.commands import TriggerItem, TriggerRuns
 
 LIMIT_DEFAULT = 50
 STATUSES_GIVEN_MAX = 100
+DAGS_MAX = 1_000
+RERUN_OF = "hatchet__rerun_of"
 
 router = APIRouter(tags=["runs"])
 _RUNS = "/api/v1/stable/tenants/{tenant}/workflow-runs"
@@ -140,14 +147,12 @@ async def run_list(
             payloads=include_payloads,
             with_total=include_num_pages,
         )
+    shown = [*page.rows, *(task for tasks in page.members.values() for task in tasks)]
+    counts = await runs.child_counts(
+        scope.engine.read_pool, scope.tenant_id, [row.id for row in shown]
+    )
     as_run = query is not None and not query.only_tasks
-    rows = []
-    for row in page.rows:
-        shown = codec.summary(scope.tenant_id, row, as_run=as_run)
-        if row.kind is TaskKind.DAG:
-            members = page.members.get(row.id, [])
-            shown.children = [codec.summary(scope.tenant_id, member) for member in members]
-        rows.append(shown)
+    rows = codec.page(scope.tenant_id, page, counts, as_run=as_run)
     return answer(
         V1TaskSummaryList(pagination=pagination.endless(offset, limit, page.total), rows=rows)
     )
@@ -215,18 +220,11 @@ async def run_display_names(
 )
 async def run_trigger(scope: InTenant, body: V1TriggerWorkflowRunRequest) -> Response:
     """Create a run of a workflow, named by its name. It can be read once this returns."""
-    priority = body.priority
-    if priority is not None and not PRIORITY_MIN <= priority <= PRIORITY_MAX:
-        raise invalid(f"priority: must be between 1 and 3, got {priority}", field="priority")
     item = TriggerItem(
         workflow=body.workflow_name,
-        input=json.dumps(body.input, separators=(",", ":")),
-        metadata=(
-            json.dumps(body.additional_metadata, separators=(",", ":"))
-            if body.additional_metadata
-            else ""
-        ),
-        priority=priority,
+        input=compact(body.input),
+        metadata=compact(body.additional_metadata) if body.additional_metadata else "",
+        priority=_priority(body.priority),
     )
     try:
         created = await scope.engine.submit(TriggerRuns(scope.tenant_id, [item]))
@@ -234,6 +232,32 @@ async def run_trigger(scope: InTenant, body: V1TriggerWorkflowRunRequest) -> Res
         if error.code is Code.NOT_FOUND:  # the workflow, which isn't a resource of the path
             raise Refused(Code.INVALID_ARGUMENT, error.message, field="workflowname") from None
         raise
+    return answer(await _details(scope, created[0]))
+
+
+@router.post(
+    f"{_RUNS}/{{run}}/rerun",
+    operation_id="workflow-run:rerun",
+    response_model=V1WorkflowRunDetails,
+)
+async def run_again(scope: InTenant, run: UUID, body: RerunRequest) -> Response:
+    """A new run of the same workflow (its newest version) with the run's input or another one.
+
+    Ours. The new run's metadata names the old one in `hatchet__rerun_of`.
+    """
+    view = await runs.run_get(scope.engine.read_pool, scope.tenant_id, run)
+    if view is None:
+        raise not_found(f"run {run}")
+    old = view.run
+    metadata = json.loads(old.metadata or "{}") | (body.additional_metadata or {})
+    metadata[RERUN_OF] = str(old.id)
+    item = TriggerItem(
+        workflow=old.workflow_name,
+        input=(old.input or "{}") if body.input is None else compact(body.input),
+        metadata=compact(metadata),
+        priority=_priority(old.priority if body.priority is None else body.priority),
+    )
+    created = await scope.engine.submit(TriggerRuns(scope.tenant_id, [item]))
     return answer(await _details(scope, created[0]))
 
 
@@ -270,14 +294,57 @@ async def run_task_events(scope: Caller, run: UUID) -> Response:
     return answer(V1TaskEventList(pagination=pagination.empty(), rows=rows))
 
 
+@router.get(
+    f"{_RUN}/task-timings",
+    operation_id="v1-workflow-run:get:timings",
+    response_model=V1TaskTimingList,
+)
+async def run_task_timings(
+    scope: Caller, run: UUID, depth: Annotated[int, Query(ge=0, le=timings.DEPTH_MAX)] = 0
+) -> Response:
+    """Who ran when, depth first: tasks of the run and, down to `depth`, of runs they spawned."""
+    found = await timings.run_timings(scope.engine.read_pool, scope.tenant_id, run, depth)
+    if found is None:
+        raise not_found(f"run {run}")
+    rows = [codec.timing(scope.tenant_id, entry) for entry in found]
+    return answer(V1TaskTimingList(pagination=pagination.empty(), rows=rows))
+
+
+@router.get(
+    "/api/v1/stable/dags/tasks",
+    operation_id="v1-dag:list:tasks",
+    response_model=list[V1DagChildren],
+)
+async def dag_tasks(
+    scope: Caller,
+    dag_ids: Annotated[list[UUID], Query(max_length=DAGS_MAX)],
+    tenant: UUID,
+) -> Response:
+    """Tasks of several DAG runs, without payloads."""
+    await tenant_in_path(tenant, scope)
+    members = await member_rows(scope.engine.read_pool, scope.tenant_id, dag_ids, payloads=False)
+    return answer(codec.dag_children(scope.tenant_id, members, dag_ids))
+
+
 async def _details(scope: Scope, run_id: UUID) -> V1WorkflowRunDetails:
-    view = await runs.run_get(scope.engine.read_pool, scope.tenant_id, run_id)
+    pool = scope.engine.read_pool
+    view = await runs.run_get(pool, scope.tenant_id, run_id)
     if view is None:
         raise not_found(f"run {run_id}")
-    return codec.run_details(scope.tenant_id, view, await _dag_events(scope, view))
+    tasks = [task.id for task in view.tasks]
+    counts = await runs.child_counts(pool, scope.tenant_id, tasks, runs.CHILDREN_MAX)
+    return codec.run_details(scope.tenant_id, view, await _dag_events(scope, view), counts)
 
 
 async def _dag_events(scope: Scope, view: runs.RunView) -> list[task_events.TaskEvent]:
     if view.run.kind is not TaskKind.DAG:
         return []
-    return await task_events.task_events(scope.engine.read_pool, scope.tenant_id, view.tasks)
+    return await task_events.task_events(
+        scope.engine.read_pool, scope.tenant_id, view.tasks, ready_times(view.tasks)
+    )
+
+
+def _priority(priority: int | None) -> int | None:
+    if priority is not None and not PRIORITY_MIN <= priority <= PRIORITY_MAX:
+        raise invalid(f"priority: must be between 1 and 3, got {priority}", field="priority")
+    return priority

@@ -9,16 +9,17 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from hatchet_engine.domain.errors import Code, Refused, invalid
-from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.domain.states import TaskKind
 from hatchet_engine.observe import task_events, tasks
+from hatchet_engine.observe.dags import ready_times
 from hatchet_engine.observe.rows import task_rows
-from hatchet_engine.observe.times import to_ms
-from hatchet_engine.transports.rest import pagination
+from hatchet_engine.transports.rest import bulk, pagination
 from hatchet_engine.transports.rest.codecs import runs as codec
 from hatchet_engine.transports.rest.errors import not_found
-from hatchet_engine.transports.rest.parameters import Attempt, strict_pairs_of
-from hatchet_engine.transports.rest.responses import answer, json_object
+from hatchet_engine.transports.rest.parameters import Attempt
+from hatchet_engine.transports.rest.responses import answer
 from hatchet_engine.transports.rest.schemas.runs import (
+    BulkOperationKind,
     V1CancelledTasks,
     V1CancelTaskRequest,
     V1ReplayedTasks,
@@ -34,6 +35,7 @@ from hatchet_engine.turn.commands import CancelTasks, ReplayTasks, RunFilter
 router = APIRouter(tags=["tasks"])
 _TASK = "/api/v1/stable/tasks/{task}"
 _TASKS = "/api/v1/stable/tenants/{tenant}/tasks"
+_CANCEL, _REPLAY = BulkOperationKind.CANCEL, BulkOperationKind.REPLAY
 
 
 @router.get(_TASK, operation_id="v1-task:get", response_model=V1TaskSummary)
@@ -44,10 +46,7 @@ async def task_get(scope: Caller, task: UUID, attempt: Attempt = None) -> Respon
     if view is None:
         of = "" if attempt is None else f", attempt {attempt}"
         raise not_found(f"task {task}{of}")
-    shown = codec.task_detail(scope.tenant_id, view.task, view.child_count)
-    if view.task.version is not None:
-        shown.workflow_config = json_object(view.task.version.text)
-    return answer(shown)
+    return answer(codec.task_alone(scope.tenant_id, view))
 
 
 @router.get(
@@ -64,7 +63,8 @@ async def task_event_list(
     found = await task_rows(pool, scope.tenant_id, [task], payloads=False)
     if not found or found[0].kind is TaskKind.DAG:
         raise not_found(f"task {task}")
-    entries = await task_events.task_events(pool, scope.tenant_id, found)
+    ready = ready_times(await tasks.siblings(pool, scope.tenant_id, found[0]))
+    entries = await task_events.task_events(pool, scope.tenant_id, found, ready)
     start = max(offset, 0)
     end = start + limit if limit is not None and limit > 0 else None
     rows = [codec.event(entry) for entry in entries[start:end]]
@@ -76,8 +76,15 @@ async def task_cancel(scope: InTenant, body: V1CancelTaskRequest) -> Response:
     """Cancel runs or tasks, by ids or by filter. Answers the ids given, or those found."""
     ids, selection = _selected(body.external_ids, body.filter)
     cancelled: list[UUID] = []
+    if selection is not None and await bulk.too_many(scope, _CANCEL, selection):
+        if body.include_children:
+            bulk.refuse_children(_CANCEL)
+        operation = await bulk.start(scope, _CANCEL, selection)
+        return answer(V1CancelledTasks(ids=[], bulk_operation=operation))
     if ids or selection is not None:
-        command = CancelTasks(scope.tenant_id, ids=ids, filter=selection)
+        command = CancelTasks(
+            scope.tenant_id, ids=ids, filter=selection, children=body.include_children
+        )
         cancelled = await scope.engine.submit(command)
     return answer(V1CancelledTasks(ids=[str(one) for one in (ids or cancelled)]))
 
@@ -87,6 +94,9 @@ async def task_replay(scope: InTenant, body: V1ReplayTaskRequest) -> Response:
     """Run finished runs or tasks again, by ids or by filter. Answers the tasks queued again."""
     ids, selection = _selected(body.external_ids, body.filter)
     replayed: list[UUID] = []
+    if selection is not None and await bulk.too_many(scope, _REPLAY, selection):
+        operation = await bulk.start(scope, _REPLAY, selection)
+        return answer(V1ReplayedTasks(ids=[], bulk_operation=operation))
     if ids or selection is not None:
         command = ReplayTasks(scope.tenant_id, ids=ids, filter=selection)
         replayed = await scope.engine.submit(command)
@@ -116,10 +126,4 @@ def _selected(
         return ids, None
     if ids:
         raise invalid("externalIds and filter exclude each other: give one", field="filter")
-    return [], RunFilter(
-        since_ms=to_ms(selection.since),
-        until_ms=None if selection.until is None else to_ms(selection.until),
-        statuses=[Status[status.value] for status in selection.statuses or ()],
-        workflow_ids=selection.workflow_ids or (),
-        metadata=strict_pairs_of(selection.additional_metadata, "additionalMetadata"),
-    )
+    return [], bulk.filter_of(selection)

@@ -72,6 +72,24 @@ class V1TaskEventType(StrEnum):
     DURABLE_RESTORING = "DURABLE_RESTORING"
 
 
+class V1TaskParent(Schema):
+    """Ours: a task of the run that a task comes after."""
+
+    task_external_id: Uuid
+    task_name: str
+    status: V1TaskStatus
+    is_skipped: bool
+
+
+class V1TaskWait(Schema):
+    """Ours: a condition that a task waits for, a time or an event."""
+
+    due_at: datetime | None = None
+    event_key: str | None = None
+    scope: str | None = None
+    met: bool
+
+
 class V1TaskSummary(Schema):
     metadata: APIResourceMeta
     action_id: str | None = None
@@ -103,6 +121,9 @@ class V1TaskSummary(Schema):
     workflow_version_id: Uuid | None = None
     workflow_config: JsonObject = None
     parent_task_external_id: Uuid | None = None
+    is_skipped: bool | None = None  # ours: completed without having run
+    parents: list[V1TaskParent] | None = None
+    waits_for: list[V1TaskWait] | None = None
 
 
 class V1TaskSummaryList(Schema):
@@ -185,6 +206,19 @@ class V1TaskTimingList(Schema):
     rows: list[V1TaskTiming]
 
 
+class V1DagChildren(Schema):
+    dag_id: Uuid | None = None
+    children: list[V1TaskSummary] | None = None
+
+
+class RerunRequest(Schema):
+    """Ours. What is left out is taken from the run; metadata is added to the run's."""
+
+    input: dict[str, object] | None = None
+    additional_metadata: dict[str, object] | None = None
+    priority: int | None = None  # 1..3
+
+
 class V1TriggerWorkflowRunRequest(Schema):
     workflow_name: Text
     input: dict[str, object]
@@ -220,6 +254,7 @@ class V1CancelTaskRequest(Schema):
 
     external_ids: BodyIds = None
     filter: V1TaskFilter | None = None
+    include_children: bool = False  # ours: also the runs that they have spawned, and theirs
 
 
 class V1ReplayTaskRequest(Schema):
@@ -229,12 +264,44 @@ class V1ReplayTaskRequest(Schema):
     filter: V1TaskFilter | None = None
 
 
+class BulkOperationKind(StrEnum):
+    CANCEL = "CANCEL"
+    REPLAY = "REPLAY"
+
+
+class BulkOperation(Schema):
+    """Ours: cancelling or replaying many runs, in steps."""
+
+    id: Uuid
+    kind: BulkOperationKind
+    filter: JsonObject
+    reason: str | None = None
+    total: int  # runs selected when it began
+    done: int  # of them looked at
+    changed: int  # tasks cancelled or queued again
+    created_at: datetime
+    finished_at: datetime | None = None
+
+
+class BulkOperationList(Schema):
+    pagination: PaginationResponse
+    rows: list[BulkOperation]
+
+
+class BulkOperationRequest(Schema):
+    kind: BulkOperationKind
+    filter: V1TaskFilter
+    reason: Text | None = None
+
+
 class V1CancelledTasks(Schema):
     ids: list[Uuid]
+    bulk_operation: BulkOperation | None = None  # ours: too many for one call; ids is empty then
 
 
 class V1ReplayedTasks(Schema):
     ids: list[Uuid]
+    bulk_operation: BulkOperation | None = None
 
 
 class V1RestoreTaskResponse(Schema):

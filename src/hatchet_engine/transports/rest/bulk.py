@@ -1,0 +1,100 @@
+"""Cancelling and replaying by filter: at once when few runs match, else as a bulk operation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from hatchet_engine.domain.errors import invalid
+from hatchet_engine.domain.states import Status
+from hatchet_engine.observe import runs
+from hatchet_engine.observe.bulk import BulkRow, bulk_get
+from hatchet_engine.observe.run_query import RunQuery
+from hatchet_engine.observe.times import from_ms, to_ms
+from hatchet_engine.transports.rest.errors import not_found
+from hatchet_engine.transports.rest.parameters import strict_pairs_of
+from hatchet_engine.transports.rest.responses import json_object
+from hatchet_engine.transports.rest.schemas.runs import (
+    BulkOperation,
+    BulkOperationKind,
+    V1TaskFilter,
+)
+from hatchet_engine.transports.rest.scope import Scope
+from hatchet_engine.turn.commands import RunFilter, StartBulk
+from hatchet_engine.turn.state import Limits
+
+_LIMITS = Limits()
+AT_ONCE_MAX = {
+    BulkOperationKind.CANCEL: _LIMITS.cancel_ids_max,
+    BulkOperationKind.REPLAY: _LIMITS.replay_ids_max,
+}
+
+
+def filter_of(selection: V1TaskFilter) -> RunFilter:
+    """A filter as sent, checked. Raises ``Refused`` for metadata that is no pair."""
+    return RunFilter(
+        since_ms=to_ms(selection.since),
+        until_ms=None if selection.until is None else to_ms(selection.until),
+        statuses=[Status[status.value] for status in selection.statuses or ()],
+        workflow_ids=selection.workflow_ids or (),
+        metadata=strict_pairs_of(selection.additional_metadata, "additionalMetadata"),
+    )
+
+
+async def too_many(scope: Scope, kind: BulkOperationKind, selection: RunFilter) -> bool:
+    """Whether a filter selects more runs than one call takes."""
+    most = AT_ONCE_MAX[kind]
+    query = RunQuery(
+        tenant_id=scope.tenant_id,
+        since=from_ms(selection.since_ms),
+        until=_until(selection),
+        statuses=[Status(status) for status in selection.statuses],
+        workflow_ids=selection.workflow_ids,
+        metadata=selection.metadata,
+    )
+    return await runs.run_count(scope.engine.read_pool, query, most + 1) > most
+
+
+async def start(
+    scope: Scope, kind: BulkOperationKind, selection: RunFilter, reason: str | None = None
+) -> BulkOperation:
+    """Begin a bulk operation; answers how far it is."""
+    command = StartBulk(scope.tenant_id, kind.value, selection)
+    if reason is not None:
+        command = StartBulk(scope.tenant_id, kind.value, selection, reason)
+    progress = await scope.engine.submit(command)
+    return await get(scope, progress.id)
+
+
+async def get(scope: Scope, id: UUID) -> BulkOperation:
+    """Raises ``Refused`` NOT_FOUND."""
+    row = await bulk_get(scope.engine.read_pool, scope.tenant_id, id)
+    if row is None:
+        raise not_found(f"bulk operation {id}")
+    return shown(row)
+
+
+def shown(row: BulkRow) -> BulkOperation:
+    return BulkOperation(
+        id=str(row.id),
+        kind=BulkOperationKind(row.kind),
+        filter=json_object(row.filter),
+        reason=row.reason,
+        total=row.total,
+        done=row.done,
+        changed=row.changed,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )
+
+
+def refuse_children(kind: BulkOperationKind) -> None:
+    raise invalid(
+        f"includeChildren: the filter selects more than {AT_ONCE_MAX[kind]} runs, which are "
+        "handled in steps without their children; narrow the filter, or leave includeChildren out",
+        field="includechildren",
+    )
+
+
+def _until(selection: RunFilter) -> datetime | None:
+    return None if selection.until_ms is None else from_ms(selection.until_ms)
