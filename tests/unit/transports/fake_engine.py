@@ -212,6 +212,7 @@ class FakeSettings:
     grpc_receive_bytes_max: int = 1024 * 1024
     grpc_send_bytes_max: int = 1024 * 1024
     payload_bytes_max: int = 4 * 1024 * 1024
+    metadata_bytes_max: int = 1024
 
 
 @dataclass

@@ -231,6 +231,10 @@ def test_b5_4_conditions() -> None:
 @pytest.mark.parametrize(
     ("conditions", "text"),
     [
+        (
+            c.TaskConditions(parent_override_conditions=[c.ParentOverrideMatchCondition()]),
+            "parent_readable_id",
+        ),
         (c.TaskConditions(sleep_conditions=[c.SleepMatchCondition()]), "sleep_for"),
         (c.TaskConditions(user_event_conditions=[c.UserEventMatchCondition()]), "user_event_key"),
     ],

@@ -279,6 +279,26 @@ def test_b9_bytes_count_not_characters() -> None:
     assert not run_event(run_of(ended("€" * 1_200_000)), ID).results
 
 
+def test_b9_every_ended_task_of_a_dag() -> None:
+    names = ("a", "skipped", "broken", "stopped")
+    states = (Status.COMPLETED, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+    outputs = ('{"n":1}', '{"skipped": true}', None, None)
+    errors = (None, None, "boom", "a parent failed")
+    tasks = [
+        TaskResult(task_id(number), name, state, output, error)
+        for number, (name, state, output, error) in enumerate(
+            zip(names, states, outputs, errors, strict=True), 2
+        )
+    ]
+    event = run_event(RunResult(task_id(1), Status.FAILED, NOW_MS, tasks), ID)
+    assert [one.task_name for one in event.results] == list(names)
+    assert [one.output for one in event.results] == ['{"n":1}', '{"skipped": true}', "", ""]
+    assert [one.error for one in event.results] == ["", "", "boom", ""]
+    assert [one.HasField("error") for one in event.results] == [False, False, True, True]
+    assert event.workflow_run_id == ID
+    assert event.results[0].task_run_external_id == str(task_id(2))
+
+
 # ------------------------------------------------------------------ events
 
 

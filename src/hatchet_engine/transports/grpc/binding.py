@@ -50,6 +50,8 @@ AT_ONCE = frozenset(
         "/Dispatcher/RefreshTimeout",
         "/Dispatcher/ReleaseSlot",
         "/Dispatcher/SendStepActionEvent",
+        "/EventsService/BulkPush",
+        "/EventsService/Push",
         "/EventsService/PutLog",
         "/EventsService/PutStreamEvent",
         "/WorkflowService/BulkTriggerWorkflow",

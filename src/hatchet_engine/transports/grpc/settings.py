@@ -28,6 +28,8 @@ class GrpcSettings(Protocol):
     def grpc_send_bytes_max(self) -> int: ...
     @property
     def payload_bytes_max(self) -> int: ...
+    @property
+    def metadata_bytes_max(self) -> int: ...
 
 
 @dataclass(slots=True, frozen=True)
@@ -37,6 +39,7 @@ class WireLimits:
     receive_bytes_max: int = 16 * MIB
     send_bytes_max: int = 4 * MIB
     payload_bytes_max: int = 4 * MIB - ENVELOPE_BYTES
+    metadata_bytes_max: int = 64 * 1024
 
     @classmethod
     def of(cls, settings: GrpcSettings) -> WireLimits:
@@ -45,4 +48,5 @@ class WireLimits:
             settings.grpc_receive_bytes_max,
             settings.grpc_send_bytes_max,
             min(settings.payload_bytes_max, fits),
+            settings.metadata_bytes_max,
         )

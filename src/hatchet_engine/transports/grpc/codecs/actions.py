@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 from uuid import UUID
 
+from hatchet_engine.transports.grpc.codecs.context import NO_CONTEXT, context_members
 from hatchet_engine.turn.deliveries import Assigned, CancelNotice
 from hatchet_protocol.dispatcher import ActionType, AssignedAction
 
 _START = int(ActionType.START_STEP_RUN)
 _CANCEL = int(ActionType.CANCEL_STEP_RUN)
-_NO_CONTEXT = '"parents":{},"triggers":{"filter_payload":null}'
 _END = ',"user_data":null,"overrides":null}'
 
 
@@ -25,17 +25,13 @@ def _repeated(id: UUID) -> str:
 
 
 def start_payload(assigned: Assigned) -> str:
-    """The JSON object that holds the input and what the run knows besides (B5.1).
-
-    ``Assigned.context``, where present, is an object with at least ``parents`` and ``triggers``,
-    both objects: one wrong element would empty the whole payload in Python's SDK.
-    """
+    """The JSON object that holds the input and what the run knows besides (B5.1)."""
     context = assigned.context
     return (
         '{"input":'
         + (assigned.input or "{}")
         + ',"triggered_by":"manual",'
-        + (context[1:-1] if context else _NO_CONTEXT)
+        + (context_members(context) if context else NO_CONTEXT)
         + _END
     )
 

@@ -1,4 +1,7 @@
-"""Conditions of a task: parent overrides, sleeps and user events (B5.4)."""
+"""Conditions of a task: parent overrides, sleeps and user events (B5.4).
+
+Tasks never look back: ``consider_events_since`` means something in durable waits only.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,11 @@ def task_conditions(conditions: TaskConditions) -> list[Condition]:
     """All conditions in a fixed order; ungrouped ones get a group of their own."""
     found = []
     for override in conditions.parent_override_conditions:
+        if not override.parent_readable_id:
+            raise invalid(
+                "conditions: a parent override needs parent_readable_id, the name of a parent",
+                field="conditions",
+            )
         condition = _condition("parent", override.base)
         condition.parent = override.parent_readable_id
         condition.data_key = condition.data_key or override.parent_readable_id

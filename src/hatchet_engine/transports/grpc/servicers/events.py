@@ -1,11 +1,18 @@
-"""Service EventsService, as far as it is about tasks: logs and stream chunks."""
+"""Service EventsService: events that programs push, logs and stream chunks of tasks."""
 
 from __future__ import annotations
 
+from hatchet_engine.domain.errors import Refused
 from hatchet_engine.transports.grpc.caller import Caller
+from hatchet_engine.transports.grpc.codecs import push as push_codec
 from hatchet_engine.transports.grpc.codecs.ids import parse_id
 from hatchet_engine.transports.grpc.codecs.logs import log_line
+from hatchet_engine.turn.commands import PushEvents
 from hatchet_protocol.events import (
+    BulkPushEventRequest,
+    Event,
+    Events,
+    PushEventRequest,
     PutLogRequest,
     PutLogResponse,
     PutStreamEventRequest,
@@ -15,6 +22,25 @@ from hatchet_protocol.times import timestamp_ms
 
 _LOG_ANSWER = PutLogResponse()
 _STREAM_ANSWER = PutStreamEventResponse()
+
+
+async def push(caller: Caller, request: PushEventRequest) -> Event:
+    """Answers once the event is stored and the runs it triggers exist."""
+    event = push_codec.new_event(request, caller.limits)
+    (pushed,) = await caller.engine.submit(PushEvents(caller.tenant_id, (event,)))
+    return push_codec.event(caller.tenant_id, request, pushed)
+
+
+async def bulk_push(caller: Caller, request: BulkPushEventRequest) -> Events:
+    """All or none: one bad event refuses the whole call (E-4)."""
+    events = push_codec.new_events(request.events, caller.limits)
+    try:
+        pushed = await caller.engine.submit(PushEvents(caller.tenant_id, events))
+    except Refused as refused:
+        if refused.index:
+            raise push_codec.of_event(refused, refused.index) from None
+        raise
+    return push_codec.events(caller.tenant_id, request.events, pushed)
 
 
 async def put_log(caller: Caller, request: PutLogRequest) -> PutLogResponse:

@@ -30,6 +30,8 @@ UNARY: Mapping[str, UnaryHandler] = {
     "/Dispatcher/RefreshTimeout": dispatcher.refresh_timeout,
     "/Dispatcher/ReleaseSlot": dispatcher.release_slot,
     "/Dispatcher/PutOverridesData": dispatcher.put_overrides_data,
+    "/EventsService/Push": events.push,
+    "/EventsService/BulkPush": events.bulk_push,
     "/EventsService/PutLog": events.put_log,
     "/EventsService/PutStreamEvent": events.put_stream_event,
     "/WorkflowService/PutWorkflow": workflows.put_workflow,
