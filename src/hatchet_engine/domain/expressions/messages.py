@@ -8,6 +8,7 @@ from typing import Any
 from hatchet_engine.domain.expressions.environments import Environment
 from hatchet_engine.domain.expressions.errors import ExpressionError
 from hatchet_engine.domain.expressions.library import NESTING_MAX, STEPS_MAX
+from hatchet_engine.domain.expressions.sizes import VALUES_NESTING_MAX
 
 _PLACE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
@@ -39,6 +40,8 @@ def of_evaluation(said: str) -> str:
     said = _plain(said)
     if "Iteration budget" in said:
         return f"needs more than {STEPS_MAX} steps of macros such as all, exists, map or filter"
+    if "Recursion limit" in said:
+        return f"the values are nested more than {VALUES_NESTING_MAX} levels deep"
     if found := _NO_KEY.search(said):
         return f"no such key: {found[1].strip(chr(34))}"
     if found := _NO_VALUE.search(said):
@@ -78,10 +81,15 @@ def _syntax(problem: str) -> str:
 
 
 def _operation(said: str) -> str:
-    """``'_+_' applied to '(int, string)'`` or ``_+_(int64, string)`` as ``+ of (int, string)``."""
+    """``'_+_' applied to '(int, string)'`` or ``_+_(int64, string)`` as ``+ of (int, string)``.
+
+    What is missing of a method comes as ``(int).charAt(int)`` and stays so.
+    """
     name, _, types = said.replace("'", "").replace(" applied to ", "").partition("(")
-    types = types.removesuffix(")").replace("int64", "int")
-    return f"{name.replace('@', '').replace('_', '') or name} of ({types})"
+    types = types.replace("int64", "int")
+    if not name:
+        return f"({types}"
+    return f"{name.replace('@', '').replace('_', '') or name} of ({types}"
 
 
 def _plain(said: str) -> str:

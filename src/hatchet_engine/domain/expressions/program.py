@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from hatchet_engine.domain.expressions import library, messages
+from hatchet_engine.domain.expressions.cost import COST_MAX_NS, affordable_bytes, cost_ns
 from hatchet_engine.domain.expressions.environments import (
     CONDITION,
     FILTER,
@@ -15,9 +16,16 @@ from hatchet_engine.domain.expressions.environments import (
     Kind,
 )
 from hatchet_engine.domain.expressions.errors import EvaluationError, ExpressionError
+from hatchet_engine.domain.expressions.sizes import json_bytes, measure
+from hatchet_engine.domain.expressions.syntax import count, parts_used, tree
 
 EXPRESSION_CHARACTERS_MAX = 10_000
 PROGRAMS_CACHED_MAX = 10_000  # the least recently used one goes first
+
+NODES_MAX = 2_000  # of the syntax tree, macros expanded
+# Keys are indexed, and an entry of an index has to fit on a third of a page.
+RESULT_BYTES_MAX = 2_000
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 _NAME_OF_RESULT = {Kind.BOOL: "a bool", Kind.STRING: "a string", Kind.INT: "a number"}
 _TYPES_OF_RESULT = {
@@ -25,32 +33,44 @@ _TYPES_OF_RESULT = {
     Kind.STRING: ("STRING", "DYN"),
     Kind.INT: ("INT", "UINT", "DOUBLE", "DYN"),
 }
-_EMPTY: Mapping[str, Any] = {}
 
 
 class Program:
     """An expression that compiled; immutable, may be kept and shared."""
 
-    __slots__ = ("_compiled", "environment", "text")
+    __slots__ = ("_affordable", "_compiled", "_parts", "_tree", "environment", "text")
 
-    def __init__(
-        self, text: str, environment: Environment, compiled: library.Compiled | None
-    ) -> None:
+    def __init__(self, text: str, environment: Environment, compiled: library.Compiled) -> None:
         self.text = text
         self.environment = environment
-        self._compiled = compiled  # None: an empty expression
+        self._compiled = compiled
+        self._tree = tree(compiled.serialize())
+        nodes = count(self._tree)
+        if nodes > NODES_MAX:
+            raise ExpressionError(text, f"has {nodes} parts, the limit is {NODES_MAX}")
+        self._affordable = affordable_bytes(self._tree)
+        if self._affordable < 0:
+            raise ExpressionError(text, "would take too long to evaluate, whatever the values are")
+        # Only what the expression looks at is handed to the library, which converts all it gets.
+        self._parts = [
+            (name, environment.variables[name], None if keys is None else tuple(sorted(keys)))
+            for name, keys in parts_used(self._tree).items()
+            if name in environment.variables
+        ]
 
     def evaluate(self, variables: Mapping[str, Any]) -> bool | str | int:
         """The result, of the type that the environment asks for.
 
-        ``variables`` are values as a JSON decoder gives them, by name; a map that is not given is
-        empty, a string that is not given can't be used. Raises ``EvaluationError``.
+        ``variables`` are values as a JSON decoder gives them, by name. A map that is not given is
+        empty; a string that is not given has no value. Raises ``EvaluationError``.
         """
-        if self._compiled is None:
-            return bool(self.environment.empty)
+        data = self._data(variables)
         try:
-            result = self._compiled.eval(data=self._data(variables))
-        except RuntimeError as error:
+            size = json_bytes(data)
+            if size > self._affordable:
+                self._check_cost(data, size)
+            result = self._compiled.eval(data=data)
+        except (RuntimeError, TypeError) as error:
             raise self._failed(messages.of_evaluation(str(error))) from None
         value = result.value()
         if value is True or value is False:
@@ -62,23 +82,38 @@ class Program:
 
     def _data(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        for name, kind in self.environment.variables.items():
+        for name, kind, keys in self._parts:
             value = variables.get(name)
             if kind is Kind.STRING:
                 if value is not None:
                     data[name] = str(value)
             elif value is None:
-                data[name] = _EMPTY
-            elif isinstance(value, dict):
+                data[name] = {}
+            elif not isinstance(value, dict):
+                raise self._failed(f"{name} is not a JSON object")
+            elif keys is None:
                 data[name] = value
             else:
-                raise self._failed(f"{name} is not a JSON object")
+                data[name] = {key: value[key] for key in keys if key in value}
         return data
+
+    def _check_cost(self, data: Mapping[str, Any], size: int) -> None:
+        if cost_ns(self._tree, measure(data, size)) > COST_MAX_NS:
+            raise self._failed(
+                f"could take too long: it looks at {size} bytes of values, too many for what it "
+                "does with them"
+            )
 
     def _converted(self, value: Any) -> bool | str | int:
         environment = self.environment
         if environment.result is Kind.STRING and type(value) is str:
             text = value.strip() if environment.stripped else value
+            if len(text.encode()) > RESULT_BYTES_MAX:
+                raise self._failed(
+                    f"gives a string of {len(text.encode())} bytes, the limit is {RESULT_BYTES_MAX}"
+                )
+            if "\x00" in text:
+                raise self._failed("gives a string with the null character; remove it")
             if environment.reserved_prefix and text.startswith(environment.reserved_prefix):
                 raise self._failed(
                     f"gives {text[:100]!r}, but keys that begin with "
@@ -86,8 +121,8 @@ class Program:
                 )
             return text
         if environment.result is Kind.INT and type(value) in (int, float):
-            if not math.isfinite(value):
-                raise self._failed(f"gives {value}, which is not a finite number")
+            if not math.isfinite(value) or not _INT_MIN <= int(value) <= _INT_MAX:
+                raise self._failed(f"gives {value}, which is no number of 64 bits")
             return int(value)
         if environment.lenient:
             return False
@@ -98,6 +133,19 @@ class Program:
 
     def _failed(self, reason: str) -> EvaluationError:
         return EvaluationError(self.text, reason)
+
+
+class _Empty(Program):
+    """An empty expression, where that means something."""
+
+    __slots__ = ()
+
+    def __init__(self, text: str, environment: Environment) -> None:
+        self.text = text
+        self.environment = environment
+
+    def evaluate(self, variables: Mapping[str, Any]) -> bool:
+        return bool(self.environment.empty)
 
 
 @lru_cache(maxsize=PROGRAMS_CACHED_MAX)
@@ -111,7 +159,7 @@ def compile(text: str, environment: Environment) -> Program:
     if not text.strip():
         if environment.empty is None:
             raise ExpressionError(text, f"is empty, but {environment.name} is required")
-        return Program(text, environment, None)
+        return _Empty(text, environment)
     try:
         compiled = library.compiler(environment).compile(text)
     except (RuntimeError, TypeError) as error:  # TypeError: text that is not Unicode
