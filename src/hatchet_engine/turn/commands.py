@@ -126,6 +126,7 @@ class ReplayTasks(Command[list[UUID]]):
     tenant_id: UUID
     ids: Sequence[UUID] = ()
     filter: RunFilter | None = None
+    lenient: bool = False  # pass over what by ids would be refused
 
 
 @dataclass(slots=True, frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from hatchet_engine.turn import (
+    bulk,
     cancel,
     events,
     filters,
@@ -36,6 +37,7 @@ from hatchet_engine.turn.commands import (
     ReleaseSlot,
     ReplayTasks,
     ReportTasks,
+    StartBulk,
     TriggerRuns,
 )
 from hatchet_engine.turn.load import Loader
@@ -51,6 +53,7 @@ DIRECT: dict[type, DecideDirect] = {
     CreateFilter: filters.create,
     ChangeFilter: filters.change,
     DeleteFilter: filters.delete,
+    StartBulk: bulk.start,
 }
 
 DECIDE: dict[type, Decide] = {

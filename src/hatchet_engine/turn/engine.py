@@ -25,6 +25,7 @@ from asyncpg.pgproto.pgproto import UUID as FastUUID
 from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.store import partitions
+from hatchet_engine.turn import bulk
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, ReportTasks
@@ -333,7 +334,7 @@ class Engine:
         for future, answer in answers:
             if not future.done():
                 future.set_result(answer)
-        self._again = any(
+        self._again = bool(self.hot.bulk) or any(
             queue.wants_reading and queue.workers for queue in self.hot.queues.values()
         )
 
@@ -369,6 +370,8 @@ class Engine:
             except Refused as refused:
                 if not future.done():
                     future.set_exception(refused)
+        if self.hot.bulk:
+            await bulk.step(loader.connection, turn)
         await self._settle(turn, loader.connection)
         place(turn)
         forget_large_inputs(turn)

@@ -291,6 +291,7 @@ class Loader:
         filter: RunFilter | None,
         limit: int,
         sensible: frozenset[int],
+        after: UUID | None = None,
     ) -> list[UUID]:
         if filter is None:
             return list(dict.fromkeys(given))
@@ -304,7 +305,7 @@ class Loader:
         return await history.task_ids_by_filter(
             self.connection,
             tenant_id,
-            ids.lowest(since_ms),
+            max(ids.lowest(since_ms), UUID(int=after.int + 1) if after else UUID(int=0)),
             ids.lowest(min(FAR_FUTURE_MS, until_ms + 60_000)),
             from_ms(min(since_ms, latest_ms)),
             from_ms(min(until_ms, latest_ms)),
@@ -314,6 +315,17 @@ class Loader:
             [value for _, value in filter.metadata],
             limit,
         )
+
+    async def selected(
+        self,
+        tenant_id: UUID,
+        filter: RunFilter,
+        limit: int,
+        sensible: frozenset[int],
+        after: UUID | None = None,
+    ) -> list[UUID]:
+        """The first runs behind ``after`` that a filter selects, by id."""
+        return await self._selected(tenant_id, (), filter, limit, sensible, after)
 
     async def _tasks(self, tenant_id: UUID, task_ids: Sequence[UUID]) -> list[asyncpg.Record]:
         rows = await history.task_get_many(self.connection, tenant_id, task_ids)

@@ -53,6 +53,7 @@ class Plan:
         self.waits_removed: set[UUID] = set()  # all of a task
         self.new_events: list[Row] = []
         self.expression_failures: list[Row] = []
+        self.bulk: Row | None = None  # progress of the operation that took a step
         self.workers: list[Row] = []
         self.streams_opened: list[UUID] = []
         self.workers_left: list[UUID] = []
@@ -158,6 +159,7 @@ class Plan:
             or self.waits_dropped
             or self.waits_removed
             or self.new_events
+            or self.bulk
             or self.expression_failures
             or self.workers
             or self.streams_opened

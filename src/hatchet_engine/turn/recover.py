@@ -7,8 +7,9 @@ from typing import Any
 import asyncpg
 import orjson
 
-from hatchet_engine.store import assignments, filters, queue, waits, workers, workflows
+from hatchet_engine.store import assignments, bulk, filters, queue, waits, workers, workflows
 from hatchet_engine.turn.filters import filter_from_row
+from hatchet_engine.turn.operations import operation_from_row
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.register import add_version, load_versions
 from hatchet_engine.turn.state import Hot
@@ -32,6 +33,7 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     await load_versions(connection, hot, {row["version_id"] for row in waiting})
     for row in await filters.list_all(connection):
         hot.add_filter(filter_from_row(row))
+    hot.bulk = [operation_from_row(row) for row in await bulk.open_list(connection)]
     for row in await workers.present_list(connection):
         hot.add_worker(worker_from_row(row, now_ms))
     await _load_running(connection, hot, now_ms)

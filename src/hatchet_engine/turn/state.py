@@ -16,6 +16,7 @@ from hatchet_engine.turn.commands import Filter, RunSubscriber, WorkerSession
 from hatchet_engine.turn.dags import Dag, Dags
 from hatchet_engine.turn.definitions import Definitions, Step
 from hatchet_engine.turn.deliveries import CancelNotice, RunEvent, TaskResult
+from hatchet_engine.turn.operations import Operation
 from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.queues import Payload, Queue
 from hatchet_engine.turn.workers import Running, Worker
@@ -51,6 +52,7 @@ class Hot:
         self.workers: dict[UUID, Worker] = {}
         self.running: dict[UUID, Running] = {}
         self.dags = Dags()
+        self.bulk: list[Operation] = []  # those that are not done, oldest first
         self.filters: dict[UUID, dict[UUID, Filter]] = {}  # by workflow
         self.next_deadline_ms: int | None = None  # at or before the earliest execution timeout
         self.next_delayed_ms: int | None = None  # at or before the earliest end of a backoff

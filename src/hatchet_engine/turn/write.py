@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain.states import TaskKind
-from hatchet_engine.store import assignments, history, queue, waits, workers
+from hatchet_engine.store import assignments, bulk, history, queue, waits, workers
 from hatchet_engine.store.batch import Batch
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
@@ -97,6 +97,8 @@ def _add(batch: Batch, plan: Plan) -> None:
         _write_assigned(batch, assigned, plan.now_ms)
     _write_changes(batch, plan)
     _write_waits(batch, plan)
+    if plan.bulk is not None:
+        bulk.advance(batch, *plan.bulk)
     if plan.new_events:
         history.new_event_insert_many(batch, plan.new_events)
     if plan.expression_failures:

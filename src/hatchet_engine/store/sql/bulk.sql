@@ -1,0 +1,10 @@
+-- name: bulk_insert
+insert into bulk_operation (id, tenant_id, kind, filter, reason, total, created_at, finished_at)
+values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8);
+
+-- name: bulk_open_list
+select id, tenant_id, kind, filter::text as filter, reason, cursor, total, done, changed
+from bulk_operation where finished_at is null order by id;
+
+-- name: bulk_advance
+update bulk_operation set cursor = $2, done = $3, changed = $4, finished_at = $5 where id = $1;

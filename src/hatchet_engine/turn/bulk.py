@@ -1,0 +1,113 @@
+"""Cancelling or replaying many runs: a bounded step in each turn, calm traffic in between.
+
+The operation is a row with a cursor, moved in the same transaction as the step, so that it goes on
+where it was after any failure or restart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from hatchet_engine.domain.errors import invalid
+from hatchet_engine.store import bulk as store
+from hatchet_engine.turn import cancel, replay
+from hatchet_engine.turn.commands import (
+    BulkProgress,
+    CancelTasks,
+    ReplayTasks,
+    StartBulk,
+)
+from hatchet_engine.turn.load import FINAL, LIVE, Loader
+from hatchet_engine.turn.operations import Operation
+from hatchet_engine.turn.state import Turn
+from hatchet_engine.turn.times import from_ms
+
+KINDS = {"CANCEL": LIVE, "REPLAY": FINAL}
+
+
+async def start(connection: asyncpg.Connection, turn: Turn, command: StartBulk) -> BulkProgress:
+    """Store the operation; its steps follow, one in each turn."""
+    if command.kind not in KINDS:
+        raise invalid(f"kind: is CANCEL or REPLAY, not {command.kind!r}", field="kind")
+    # What comes later is not part of it.
+    until_ms = turn.now_ms
+    if command.filter.until_ms is not None:
+        until_ms = min(until_ms, command.filter.until_ms)
+    chosen = replace(command.filter, until_ms=until_ms)
+    most = turn.limits.bulk_runs_max
+    loader = Loader(connection, turn)
+    found = await loader.selected(command.tenant_id, chosen, most + 1, KINDS[command.kind])
+    if len(found) > most:
+        raise invalid(
+            f"filter: selects more than {most} runs; narrow it, for example by its times",
+            field="filter",
+        )
+    operation = Operation(
+        turn.ids.new(turn.now_ms),
+        command.tenant_id,
+        command.kind,
+        chosen,
+        command.reason,
+        None,
+        len(found),
+        0,
+        0,
+    )
+    now = from_ms(turn.now_ms)
+    await store.insert(
+        connection,
+        operation.id,
+        operation.tenant_id,
+        operation.kind,
+        orjson.dumps(chosen).decode(),
+        operation.reason,
+        operation.total,
+        now,
+        None if found else now,
+    )
+    if found:
+        turn.hot.bulk.append(operation)
+    return BulkProgress(operation.id, operation.total, 0, 0)
+
+
+async def step(connection: asyncpg.Connection, turn: Turn) -> None:
+    """The next runs of the oldest operation."""
+    operation = turn.hot.bulk[0]
+    most = turn.limits.bulk_step_runs
+    loader = Loader(connection, turn)
+    ids = await loader.selected(
+        operation.tenant_id,
+        operation.filter,
+        most,
+        KINDS[operation.kind],
+        after=operation.cursor,
+    )
+    if ids:
+        operation.changed += len(await _apply(turn, loader, operation, ids))
+        operation.done += len(ids)
+        operation.cursor = ids[-1]
+    over = len(ids) < most
+    finished_at = from_ms(turn.now_ms) if over else None
+    turn.plan.bulk = (
+        operation.id,
+        operation.cursor,
+        operation.done,
+        operation.changed,
+        finished_at,
+    )
+    if over:
+        turn.hot.bulk.pop(0)
+
+
+async def _apply(turn: Turn, loader: Loader, operation: Operation, ids: list[UUID]) -> list[UUID]:
+    if operation.kind == "CANCEL":
+        cancelling = CancelTasks(operation.tenant_id, ids, reason=operation.reason)
+        await loader.command(cancelling)
+        return cancel.cancel(turn, cancelling)
+    replaying = ReplayTasks(operation.tenant_id, ids, lenient=True)
+    await loader.command(replaying)
+    return replay.replay(turn, replaying)
