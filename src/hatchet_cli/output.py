@@ -25,6 +25,7 @@ EXIT_INTERRUPTED = 130
 
 STATUS_STYLES = {
     "COMPLETED": "green",
+    "SKIPPED": "dim",
     "FAILED": "red",
     "CANCELLED": "yellow",
     "RUNNING": "cyan",

@@ -114,13 +114,15 @@ def get_run(
     )
     tasks = details.get("tasks") or []
     if len(tasks) > 1:
+        names, parents = _graph(details)
         output.print_table(
-            ["task", "name", "status", "attempt", "took", "error"],
+            ["task", "name", "after", "status", "attempt", "took", "error"],
             [
                 [
                     task["taskExternalId"],
-                    task["displayName"],
-                    task["status"],
+                    names.get(task["taskExternalId"]) or task["displayName"],
+                    ", ".join(parents.get(task["taskExternalId"], [])),
+                    "SKIPPED" if task.get("isSkipped") else task["status"],
                     task.get("attempt"),
                     output.duration(task.get("duration")),
                     failures.brief(task.get("errorMessage")),
@@ -129,6 +131,18 @@ def get_run(
             ],
             empty="",
         )
+
+
+def _graph(details: dict[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Names of a run's tasks, and the names of those that each comes after, by task id."""
+    shape = details.get("shape") or []
+    names = {step["taskExternalId"]: step["taskName"] for step in shape}
+    task_ids = {step["stepId"]: step["taskExternalId"] for step in shape}
+    parents: dict[str, list[str]] = {}
+    for step in shape:
+        for child in step["childrenStepIds"]:
+            parents.setdefault(task_ids.get(child, ""), []).append(step["taskName"])
+    return names, parents
 
 
 @app.command("watch")
@@ -249,8 +263,14 @@ def _act(
                 )
         answer = api.post(f"{api.stable_tenant}/tasks/{verb}", body)
     ids = (answer or {}).get("ids") or []
+    operation = (answer or {}).get("bulkOperation")
     if as_json:
-        output.print_json({"ids": ids})
+        output.print_json({"ids": ids, "bulkOperation": operation} if operation else {"ids": ids})
+        return
+    if operation:
+        output.note(
+            f"{operation['total']} runs asked to {verb}, in steps: operation {operation['id']}"
+        )
         return
     for run_id in ids:
         output.print_plain(run_id)

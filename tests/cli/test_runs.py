@@ -169,6 +169,35 @@ def test_get(api: FakeApi, hatchet: Hatchet) -> None:
     assert hatchet("runs", "get", RUN, "--json").json["run"]["metadata"]["id"] == RUN
 
 
+def test_get_shows_who_comes_after_whom(api: FakeApi, hatchet: Hatchet) -> None:
+    answer = details("RUNNING")
+    names, edges = ("load", "store", "mail"), {"load": ["s-store", "s-mail"], "store": ["s-mail"]}
+    answer["shape"] = [
+        {
+            "taskExternalId": f"t-{name}",
+            "stepId": f"s-{name}",
+            "taskName": name,
+            "childrenStepIds": edges.get(name, []),
+        }
+        for name in names
+    ]
+    answer["tasks"] = [
+        {
+            "taskExternalId": f"t-{name}",
+            "displayName": f"{name}-1",
+            "status": "COMPLETED" if name == "load" else "QUEUED",
+            "isSkipped": name == "load",
+        }
+        for name in names
+    ]
+    api.answers["GET", RUN_PATH] = answer
+    lines = hatchet("runs", "get", RUN).out.splitlines()
+    [load, store, mail] = [line.split() for line in lines if line.startswith("t-")]
+    assert load == ["t-load", "load", "SKIPPED"]
+    assert store == ["t-store", "store", "load", "QUEUED"]
+    assert mail == ["t-mail", "mail", "load,", "store", "QUEUED"]
+
+
 def test_get_of_an_unknown_run(api: FakeApi, hatchet: Hatchet) -> None:
     result = hatchet("runs", "get", RUN)
     assert result.code == 1
@@ -196,6 +225,16 @@ def test_cancel_and_replay_by_id(verb: str, api: FakeApi, hatchet: Hatchet) -> N
     result = hatchet("runs", verb, RUN)
     assert (result.code, result.out) == (0, f"{RUN}\n")
     assert api.calls[0].body == {"externalIds": [RUN]}
+
+
+def test_many_runs_are_cancelled_in_steps(api: FakeApi, hatchet: Hatchet) -> None:
+    operation = {"id": RUN, "total": 50_000}
+    api.answers["POST", f"{STABLE}/tasks/cancel"] = {"ids": [], "bulkOperation": operation}
+    result = hatchet("runs", "cancel", "--status", "QUEUED", "--yes")
+    assert (result.code, result.out) == (0, "")
+    assert f"50000 runs asked to cancel, in steps: operation {RUN}" in result.err
+    result = hatchet("runs", "cancel", "--status", "QUEUED", "--yes", "--json")
+    assert result.json == {"ids": [], "bulkOperation": operation}
 
 
 def test_cancel_by_filter_asks_first(

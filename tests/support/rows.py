@@ -125,16 +125,21 @@ class Rows:
         output: str | None = None,
         error: str | None = None,
         delayed: bool = False,
+        blocked: bool = False,
+        skipped: bool = False,
+        retries: int = 0,
+        trigger: dict[str, Any] | None = None,
     ) -> UUID:
         """A run (or, with kind and run_id, a member of one) in this state. Each step of its life
-        takes 10 ms: created, assigned, started, finished."""
+        takes 10 ms: created, assigned, started, finished. ``blocked``: it waits for parents, so it
+        is in no hot table."""
         created_ms = self.now_ms if created_ms is None else created_ms
         task_id = self.ids.new(created_ms)
         worker_id = worker_id or self.ids.new(created_ms)
         await self.connection.execute(
             "insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step,"
-            " priority, created_at, input, metadata, parent_task_id)"
-            " values ($1,$2,$3,$4,$5,$6,$7,1,$8,$9,$10,$11)",
+            " priority, created_at, input, metadata, parent_task_id, trigger)"
+            " values ($1,$2,$3,$4,$5,$6,$7,1,$8,$9,$10,$11,$12)",
             self.tenant_id,
             task_id,
             run_id or task_id,
@@ -143,17 +148,130 @@ class Rows:
             workflow.version_id,
             step,
             at(created_ms),
-            input,
+            "" if kind is TaskKind.MEMBER else input,
             None if metadata is None else orjson.dumps(metadata).decode(),
             parent_task_id,
+            None if trigger is None else orjson.dumps(trigger).decode(),
         )
         if status.final:
-            await self._outcome(task_id, status, attempt, created_ms, worker_id, output, error)
-        elif kind is not TaskKind.DAG:
-            await self._live(
-                workflow, task_id, status, step, attempt, created_ms, worker_id, delayed
+            await self._outcome(
+                task_id, status, attempt, created_ms, worker_id, output, error, skipped
             )
+        elif kind is not TaskKind.DAG and not blocked:
+            await self._live(
+                workflow, task_id, run_id, status, step, attempt, created_ms, worker_id, delayed,
+                retries,
+            )  # fmt: skip
         return task_id
+
+    async def dag(
+        self, workflow: Workflow, members: dict[int, dict[str, Any]] | None = None, **more: Any
+    ) -> tuple[UUID, list[UUID]]:
+        """A DAG run and its members in the order of the definition; ``members``: what is special
+        about some of them. By default roots are queued and the others wait for their parents."""
+        run_id = await self.run(workflow, kind=TaskKind.DAG, **more)
+        made = []
+        for step, task in enumerate(workflow.definition.tasks):
+            special = (members or {}).get(step)
+            if special is None:
+                special = {"blocked": bool(task.parents) or task.on_failure}
+            member = await self.run(
+                workflow,
+                special.pop("status", Status.QUEUED),
+                kind=TaskKind.MEMBER,
+                run_id=run_id,
+                step=step,
+                created_ms=more.get("created_ms"),
+                metadata=more.get("metadata"),
+                **special,
+            )
+            made.append(member)
+        return run_id, made
+
+    async def wait(
+        self,
+        workflow: Workflow,
+        task_id: UUID,
+        run_id: UUID,
+        step: int,
+        *,
+        position: int = 0,
+        due_ms: int | None = None,
+        event_key: str | None = None,
+        met: bool = False,
+    ) -> None:
+        """A condition that a task waits for."""
+        await self.connection.execute(
+            "insert into task_wait (task_id, position, tenant_id, run_id, version_id, step, due_ms,"
+            " event_key, met) values ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
+            task_id,
+            position,
+            self.tenant_id,
+            run_id,
+            workflow.version_id,
+            step,
+            due_ms,
+            event_key,
+            met,
+        )
+
+    async def pushed(
+        self,
+        key: str = "user:created",
+        *,
+        seen_ms: int | None = None,
+        scope: str | None = None,
+        payload: str = '{"a": 1}',
+        metadata: dict[str, Any] | None = None,
+        source: str | None = None,
+    ) -> UUID:
+        """An event as PushEvents stores it."""
+        event_id = self.ids.new(self.now_ms if seen_ms is None else seen_ms)
+        await self.connection.execute(
+            "insert into event (tenant_id, id, key, scope, payload, metadata, source)"
+            " values ($1,$2,$3,$4,$5,$6,$7)",
+            self.tenant_id,
+            event_id,
+            key,
+            scope,
+            payload,
+            None if metadata is None else orjson.dumps(metadata).decode(),
+            source,
+        )
+        return event_id
+
+    async def filter(
+        self, workflow: Workflow, scope: str = "s", expression: str = "true", payload: str = "{}"
+    ) -> UUID:
+        """A stored event filter."""
+        filter_id = self.ids.new(self.now_ms)
+        await self.connection.execute(
+            "insert into event_filter (id, tenant_id, workflow_id, scope, expression, payload,"
+            " created_at, updated_at) values ($1,$2,$3,$4,$5,$6,$7,$7)",
+            filter_id,
+            self.tenant_id,
+            workflow.id,
+            scope,
+            expression,
+            payload,
+            at(self.now_ms),
+        )
+        return filter_id
+
+    async def bulk(self, kind: str = "CANCEL", **more: Any) -> UUID:
+        """A bulk operation that is under way."""
+        id = self.ids.new(self.now_ms)
+        await self.connection.execute(
+            "insert into bulk_operation (id, tenant_id, kind, filter, reason, total, done, changed,"
+            " created_at, finished_at) values ($1,$2,$3,'{}',$4,5,2,1,$5,$6)",
+            id,
+            self.tenant_id,
+            kind,
+            more.get("reason"),
+            at(self.now_ms),
+            more.get("finished_at"),
+        )
+        return id
 
     async def _outcome(
         self,
@@ -164,9 +282,10 @@ class Rows:
         worker_id: UUID,
         output: str | None,
         error: str | None,
+        skipped: bool,
     ) -> None:
         await self.connection.execute(
-            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
             self.tenant_id,
             task_id,
             status,
@@ -177,18 +296,21 @@ class Rows:
             worker_id,
             output,
             error,
+            skipped,
         )
 
     async def _live(
         self,
         workflow: Workflow,
         task_id: UUID,
+        run_id: UUID | None,
         status: Status,
         step: int,
         attempt: int,
         created_ms: int,
         worker_id: UUID,
         delayed: bool,
+        retries: int,
     ) -> None:
         own = (task_id, self.tenant_id, workflow.queue_ids[step], workflow.version_id, step)
         if status is Status.RUNNING:
@@ -206,21 +328,26 @@ class Rows:
         elif delayed:
             await self.connection.execute(
                 "insert into delayed_item (task_id, tenant_id, queue_id, version_id, step, attempt,"
-                " due_ms, app_retries, internal_retries) values ($1,$2,$3,$4,$5,$6,$7,0,0)",
+                " due_ms, app_retries, internal_retries, run_id)"
+                " values ($1,$2,$3,$4,$5,$6,$7,$8,0,$9)",
                 *own,
                 attempt,
                 created_ms + 60_000,
+                retries,
+                run_id,
             )
         else:
             await self.connection.execute(
                 "insert into queue_item (task_id, tenant_id, queue_id, version_id, step, attempt,"
-                " rank, app_retries, internal_retries, queued_ms, schedule_timeout_ms)"
-                " values ($1,$2,$3,$4,$5,$6,$7,0,0,$8,$9)",
+                " rank, app_retries, internal_retries, queued_ms, schedule_timeout_ms, run_id)"
+                " values ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,$10,$11)",
                 *own,
                 attempt,
                 -4 if attempt else -1,
+                retries,
                 created_ms,
                 created_ms + 300_000,
+                run_id,
             )
 
     async def event(

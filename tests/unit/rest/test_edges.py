@@ -10,9 +10,22 @@ import pytest
 
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
-from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow, ReplayTasks, TriggerRuns
+from hatchet_engine.turn.commands import (
+    BulkProgress,
+    CancelTasks,
+    ChangeFilter,
+    CreateFilter,
+    DeleteFilter,
+    DeleteWorkflow,
+    Filter,
+    PushedEvent,
+    PushEvents,
+    ReplayTasks,
+    StartBulk,
+    TriggerRuns,
+)
 from tests.support.rest import BODY_BYTES_MAX, Api
-from tests.support.rows import Rows
+from tests.support.rows import NOW_MS, Rows
 
 TENANT = "/api/v1/tenants/{tenant}"
 STABLE = "/api/v1/stable/tenants/{tenant}"
@@ -34,11 +47,14 @@ async def test_no_valid_token_is_403(api: Api) -> None:
 async def test_things_of_other_tenants_are_not_found(api: Api, database: str) -> None:
     other = await Rows.open(database)
     workflow = await other.workflow()
+    event = await other.pushed()
     run, worker = await other.run(workflow, Status.COMPLETED), await other.worker()
     for path in (
         f"/api/v1/stable/workflow-runs/{run}",
         f"/api/v1/stable/workflow-runs/{run}/status",
         f"/api/v1/stable/workflow-runs/{run}/task-events",
+        f"/api/v1/stable/workflow-runs/{run}/task-timings",
+        f"/api/v1/events/{event}",
         f"/api/v1/stable/tasks/{run}",
         f"/api/v1/stable/tasks/{run}/task-events",
         f"/api/v1/workflows/{workflow.id}",
@@ -63,10 +79,7 @@ async def test_things_of_other_tenants_are_not_found(api: Api, database: str) ->
         f"{TENANT}/workflows/scheduled/bulk-delete",
         f"{TENANT}/workflows/name/scheduled",
         f"{TENANT}/rate-limits",
-        f"{STABLE}/filters",
         f"{STABLE}/webhooks/some-name",
-        f"{STABLE}/events",
-        f"{STABLE}/events/keys",
         f"{STABLE}/cel/debug",
         f"{STABLE}/traces",
         f"{STABLE}/durable-tasks/branch",
@@ -154,11 +167,17 @@ async def test_pages_for_people(api: Api) -> None:
 async def test_no_input_makes_the_server_fail(api: Api) -> None:
     """Every operation of our own description, with values that often break things."""
     run = await api.rows.run(await api.rows.workflow(), Status.COMPLETED)
+    found = Filter(run, api.tenant, run, "s", "true", "{}", False, NOW_MS, NOW_MS)
     api.engine.answers = {
         TriggerRuns: [run],
         CancelTasks: [],
         ReplayTasks: [],
         DeleteWorkflow: True,
+        StartBulk: BulkProgress(await api.rows.bulk(), 1, 0, 0),
+        PushEvents: [PushedEvent(await api.rows.pushed(), NOW_MS, [])],
+        CreateFilter: found,
+        ChangeFilter: found,
+        DeleteFilter: found,
     }
     dice = random.Random(7)
     nasty = [
@@ -174,6 +193,9 @@ async def test_no_input_makes_the_server_fail(api: Api) -> None:
         {"workflowName": "\x00", "input": {"\x00": "\x00"}}, {"isPaused": "maybe"},
         {"workflowName": "x", "input": {"a": 1e308}, "additionalMetadata": {"a": None}},
         {"filter": {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}},
+        {"key": "k", "data": {"a": 1}, "priority": -1}, {"eventIds": [str(run)]}, {"events": [{}]},
+        {"workflowId": str(run), "scope": "", "expression": "", "payload": {"a": 1e308}},
+        {"kind": "REPLAY", "filter": {"since": "2025-06-15T15:06:40Z"}, "reason": ""},
     ]  # fmt: skip
     description = (await api.client.get("/api/openapi.json")).json()
     for path, methods in description["paths"].items():

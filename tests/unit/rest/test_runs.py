@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.errors import Code, Refused
-from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.domain.states import Status
 from hatchet_engine.turn.commands import TriggerRuns
 from tests.support.rest import Api
 from tests.support.rows import NOW_MS, at
@@ -128,32 +127,6 @@ async def test_detail_of_a_standalone_run(api: Api) -> None:
         "pagination": {},
         "rows": [],
     }
-
-
-async def test_detail_of_a_dag(api: Api) -> None:
-    steps = [
-        TaskDefinition(name="load", action="p:load"),
-        TaskDefinition(name="store", action="p:store", parents=["load"]),
-    ]
-    workflow = await api.rows.workflow("p", steps)
-    run = await api.rows.run(workflow, kind=TaskKind.DAG)
-    member = await api.rows.run(
-        workflow, Status.COMPLETED, kind=TaskKind.MEMBER, run_id=run, output='{"a": 1}'
-    )
-    detail = await api.get(f"{RUN}/{run}", "V1WorkflowRunDetails")
-    assert detail["run"]["status"] == "RUNNING"
-    assert detail["run"]["output"] == {"a": 1}
-    first, second = detail["shape"]
-    assert first["taskExternalId"] == str(member)
-    assert first["childrenStepIds"] == [second["stepId"]]
-    assert second["taskExternalId"] == "00000000-0000-0000-0000-000000000000"
-    types = [event["eventType"] for event in detail["taskEvents"]]
-    assert types == ["FINISHED", "STARTED", "ASSIGNED", "QUEUED", "CREATED"]
-    page = await api.get(RUNS, "V1TaskSummaryList", since=SINCE, only_tasks=False)
-    [row] = page["rows"]
-    assert [child["taskExternalId"] for child in row["children"]] == [str(member)]
-    assert (row["taskId"], row["actionId"]) == (0, "")
-    await api.get(f"{RUN}/{run}/task-events", "V1TaskEventList")
 
 
 async def test_external_ids_and_names(api: Api) -> None:

@@ -10,6 +10,8 @@ from hatchet_engine.transports.rest.middleware import Guard
 from hatchet_engine.transports.rest.routes import (
     absent,
     bulk,
+    events,
+    filters,
     instance,
     logs,
     metrics,
@@ -26,7 +28,20 @@ from hatchet_engine.transports.rest.versions import package_version
 
 # The first route that fits is taken: what isn't offered yet names fixed paths, so it stands before
 # paths with variables.
-_ROUTERS = (pages, instance, absent, runs, tasks, bulk, logs, metrics, workflows, workers)
+_ROUTERS = (
+    pages,
+    instance,
+    absent,
+    runs,
+    tasks,
+    bulk,
+    events,
+    filters,
+    logs,
+    metrics,
+    workflows,
+    workers,
+)
 
 
 def create_app(engine: EngineApi, settings: RestSettings, authenticator: Authenticator) -> FastAPI:

@@ -13,6 +13,23 @@ def endless(offset: int, limit: int, total: int) -> PaginationResponse:
     )
 
 
+def ending(offset: int, limit: int, total: int) -> PaginationResponse:
+    """Events: as runs, but the last page is its own next one."""
+    current = offset // limit + 1
+    following = current if total < offset + limit else current + 1
+    return PaginationResponse(
+        current_page=current, next_page=following, num_pages=_pages(total, limit)
+    )
+
+
+def from_zero(offset: int, limit: int, total: int) -> PaginationResponse:
+    """Filters: the first page is number 0."""
+    current = offset // limit
+    return PaginationResponse(
+        current_page=current, next_page=current + 1, num_pages=_pages(total, limit)
+    )
+
+
 def capped(offset: int, limit: int, total: int) -> PaginationResponse:
     """Workflows and workers: the last page is its own next one."""
     current = 1 + _pages(offset, limit)
