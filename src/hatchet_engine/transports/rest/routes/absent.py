@@ -31,7 +31,6 @@ _ABSENT = {
     "rate limits": [f"{_T}/rate-limits"],
     "filters": [f"{_S}/filters", f"{_S}/filters/{{rest:path}}"],
     "webhooks": [f"{_S}/webhooks", f"{_S}/webhooks/{{rest:path}}"],
-    "expressions": [f"{_S}/cel/debug"],
     "events": [
         f"{_S}/events",
         f"{_S}/events/{{rest:path}}",
