@@ -20,14 +20,8 @@ from hatchet_engine.domain.definition import (
 )
 from hatchet_engine.domain.durations import parse_ms
 from hatchet_engine.domain.errors import Code, Refused, invalid
-from hatchet_engine.domain.expressions import (
-    CONDITION,
-    FILTER,
-    Environment,
-    ExpressionError,
-    compile,
-)
 from hatchet_engine.domain.payloads import has_nul_escape
+from hatchet_engine.domain.registration_expressions import check_expressions, described
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
 # \Z, because $ also matches before a trailing newline.
@@ -35,12 +29,12 @@ NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 ACTION = re.compile(r"[^:\s\x00-\x1f]+(:[^:\s\x00-\x1f]+){1,2}\Z")
 NAME_LENGTH_MAX = 255
 TASKS_MAX = 1_000
-EVENT_KEY_MAX = 1_024
 RETRIES_MAX = 10_000
 BACKOFF_FACTOR_MAX = 1_000
 BATCH_SIZE_MAX = 100_000
 BATCH_INTERVAL_MAX_MS = 86_400_000
 BATCH_GROUP_RUNS_MAX = 10_000
+EVENT_KEY_LENGTH_MAX = 1_024
 NO_GROUP = ("", str(UUID(int=0)))  # or-groups that were not given: each condition its own
 STRATEGIES = (
     "CANCEL_IN_PROGRESS",
@@ -69,6 +63,7 @@ def check(definition: WorkflowDefinition) -> WorkflowDefinition:
         _check_task(task)
     _check_workflow(definition)
     _check_text(definition)
+    check_expressions(definition)
     ordered = _sorted_tasks(definition.tasks, regular)
     for task in ordered:
         _normalise_task(task)
@@ -127,15 +122,14 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
         _check_concurrency(rule, "concurrency")
     if definition.cron_input is not None:
         _check_json(definition.cron_input, "cron_input")
-    for entry in definition.default_filters:
-        _check_json(entry.payload, "default_filters.payload")
-        _check_expression(entry.expression, FILTER, "default_filters", "default_filters")
     for key in definition.event_triggers:
-        if not 1 <= len(key) <= EVENT_KEY_MAX:
+        if not 1 <= len(key) <= EVENT_KEY_LENGTH_MAX:
             raise invalid(
-                f"event_triggers: an event key has 1 to {EVENT_KEY_MAX} characters",
+                f"event_triggers: an event key has 1 to {EVENT_KEY_LENGTH_MAX} characters",
                 field="event_triggers",
             )
+    for entry in definition.default_filters:
+        _check_json(entry.payload, "default_filters.payload")
     idempotency = definition.idempotency
     if idempotency is not None:
         if not idempotency.expression:
@@ -187,12 +181,12 @@ def _check_task(task: TaskDefinition) -> None:
         if not use.key or (use.units is None and not use.units_expr):
             raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
     for condition in task.conditions:
-        _check_condition(condition, where, task.parents)
+        _check_condition(condition, task, where)
     if task.batch is not None:
         _check_batch(task.batch, where)
 
 
-def _check_condition(condition: Condition, where: str, parents: list[str]) -> None:
+def _check_condition(condition: Condition, task: TaskDefinition, where: str) -> None:
     if not condition.data_key:
         raise invalid(f"{where}: a condition needs a readable data key", field="conditions")
     if condition.action not in ("QUEUE", "CANCEL", "SKIP"):
@@ -200,30 +194,30 @@ def _check_condition(condition: Condition, where: str, parents: list[str]) -> No
             f"{where}: a condition's action is QUEUE, CANCEL or SKIP, not {condition.action}",
             field="conditions",
         )
-    if condition.kind == "parent" and condition.parent not in parents:
-        raise invalid(
-            f"{where}: a parent condition names {condition.parent!r}, which is not one of its "
-            "parents",
-            field="conditions",
-        )
-    if condition.kind == "event" and not 1 <= len(condition.event_key or "") <= EVENT_KEY_MAX:
-        raise invalid(
-            f"{where}: an event condition needs an event key of 1 to {EVENT_KEY_MAX} characters",
-            field="conditions",
-        )
-    _check_expression(condition.expression, CONDITION, f"{where}: condition", "conditions")
     if condition.kind == "sleep":
         try:
             parse_ms(condition.sleep or "")
         except ValueError as error:
             raise invalid(f"{where}: sleep condition: {error}", field="conditions") from None
+    elif condition.kind == "event":
+        _check_event_key(condition.event_key or "", where)
+    elif condition.parent not in task.parents:
+        raise invalid(
+            f"{where}: {described(condition)}: that is no parent of this task; "
+            "add it to the task's parents",
+            field="conditions",
+        )
 
 
-def _check_expression(text: str, environment: Environment, where: str, field: str) -> None:
-    try:
-        compile(text, environment)
-    except ExpressionError as error:
-        raise invalid(f"{where}: {error}", field=field) from None
+def _check_event_key(key: str, where: str) -> None:
+    if not key:
+        raise invalid(f"{where}: a condition on an event needs its key", field="conditions")
+    if len(key) > EVENT_KEY_LENGTH_MAX:
+        raise invalid(
+            f"{where}: the event key of a condition is {len(key)} characters long, "
+            f"the limit is {EVENT_KEY_LENGTH_MAX}",
+            field="conditions",
+        )
 
 
 def _check_batch(batch: BatchConfig, where: str) -> None:

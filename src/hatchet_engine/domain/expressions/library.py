@@ -1,7 +1,7 @@
 """The CEL library behind types of ours; nothing else imports it.
 
 It is Google's C++ implementation. What it limits by itself, per evaluation: 32 levels of nesting,
-10,000 steps of macros (``all``, ``map``, …) in total, and regular expressions without backtracking.
+9,999 steps of macros (``all``, ``map``, …) in total, and regular expressions without backtracking.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cel_expr_python.ext.ext_strings import ExtStrings  # type: ignore[import-un
 from hatchet_engine.domain.expressions.environments import Environment, Kind
 
 NESTING_MAX = 32
-STEPS_MAX = 10_000
+STEPS_MAX = 9_999
 
 
 class Result(Protocol):

@@ -48,6 +48,8 @@ def of_evaluation(said: str) -> str:
         return f"{found[1]} has no value here"
     if found := _OVERLOAD.search(said):
         return f"no such operation: {_operation(found[1])}"
+    if "SELECT to non-message" in said:
+        return "takes a key of a value that is no map"
     return said
 
 
@@ -83,13 +85,19 @@ def _syntax(problem: str) -> str:
 def _operation(said: str) -> str:
     """``'_+_' applied to '(int, string)'`` or ``_+_(int64, string)`` as ``+ of (int, string)``.
 
-    What is missing of a method comes as ``(int).charAt(int)`` and stays so.
+    What is missing of a method comes as ``(int).charAt(int)`` and stays so; some operators come
+    without types: those that take bools.
     """
-    name, _, types = said.replace("'", "").replace(" applied to ", "").partition("(")
-    types = types.replace("int64", "int")
+    name, bracket, types = said.replace("'", "").replace(" applied to ", "").partition("(")
+    types = types.replace("uint64", "uint").replace("int64", "int")
     if not name:
         return f"({types}"
-    return f"{name.replace('@', '').replace('_', '') or name} of ({types}"
+    name = "?:" if name == "<jump_condition>" else name.replace("@", "").replace("_", "") or name
+    if not bracket:
+        return f"{name} of what is no bool"
+    numbers = set(types.removesuffix(")").split(", "))
+    mixed = len(numbers) > 1 and numbers <= {"int", "uint", "double"}
+    return f"{name} of ({types}" + ("; convert one with int() or double()" if mixed else "")
 
 
 def _plain(said: str) -> str:

@@ -10,6 +10,7 @@ from hatchet_engine.transports.rest.middleware import Guard
 from hatchet_engine.transports.rest.routes import (
     absent,
     bulk,
+    cel,
     events,
     filters,
     instance,
@@ -41,6 +42,7 @@ _ROUTERS = (
     metrics,
     workflows,
     workers,
+    cel,
 )
 
 

@@ -30,7 +30,6 @@ _ABSENT = {
     ],
     "rate limits": [f"{_T}/rate-limits"],
     "webhooks": [f"{_S}/webhooks", f"{_S}/webhooks/{{rest:path}}"],
-    "expressions": [f"{_S}/cel/debug"],
     "traces": [f"{_S}/traces"],
     "durable tasks": [f"{_S}/durable-tasks/{{rest:path}}"],
     "streams": [f"{_S}/streams/{{rest:path}}"],
