@@ -37,7 +37,7 @@ def registered() -> s.WorkerRegistered:
 
 
 def test_everything_waiting_goes_into_one_frame() -> None:
-    outbox = Outbox()
+    outbox = Outbox(lambda ids: None)
     outbox.put_registered(registered())
     outbox.put_deliveries([assigned(1), assigned(2)], [cancel(3)])
     outbox.put_results([result(4), result(5)])
@@ -53,7 +53,7 @@ def test_everything_waiting_goes_into_one_frame() -> None:
 
 
 def test_assignments_wait_until_the_worker_knows_its_id() -> None:
-    outbox = Outbox()
+    outbox = Outbox(lambda ids: None)
     outbox.put_deliveries([assigned(1)], [cancel(2)])
     assert outbox.take() == b""
     outbox.put_registered(s.WorkerRegistered(error=s.Error(code=3)))
@@ -63,7 +63,7 @@ def test_assignments_wait_until_the_worker_knows_its_id() -> None:
 
 
 def test_frames_are_cut() -> None:
-    outbox = Outbox()
+    outbox = Outbox(lambda ids: None)
     outbox.put_registered(registered())
     big = '{"x":"' + "x" * (FRAME_CHARACTERS // 2) + '"}'
     outbox.put_deliveries([assigned(number, input=big) for number in range(1, 6)], [cancel(1)])
@@ -76,17 +76,6 @@ def test_frames_are_cut() -> None:
     assert sum(len(frame.results) for frame in frames) == 5
     # A cancellation never overtakes the assignment it is about.
     assert [len(frame.cancellations) for frame in frames] == [0, 0, 1, 0, 0]
-
-
-def test_unread_results_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hatchet_engine.transports.grpc.outbox.WAITING_CHARACTERS_MAX", 10_000)
-    outbox = Outbox()
-    outbox.put_results([result(number, output='"' + "x" * 100 + '"') for number in range(20)])
-    assert not outbox.overfull
-    outbox.put_results([result(21, output='"' + "x" * 10_000 + '"')])
-    assert outbox.overfull
-    outbox.take()
-    assert not outbox.overfull
 
 
 # ------------------------------------------------------------------ acknowledgements

@@ -52,7 +52,7 @@ class SessionStream:
         self._engine = caller.engine
         self._tenant_id = caller.tenant_id
         self._stream = stream
-        self._outbox = Outbox()
+        self._outbox = Outbox(self._subscribe)
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._closed = False
@@ -72,8 +72,6 @@ class SessionStream:
 
     def deliver_results(self, results: Sequence[RunResult]) -> None:
         self._outbox.put_results(results)
-        if self._outbox.overfull:
-            self._fail(Refused(Code.UNAVAILABLE, "too many results wait to be read: reconnect"))
         self._wake.set()
 
     def close(self, reason: str) -> None:
@@ -199,17 +197,20 @@ class SessionStream:
         for request in frame.triggers:
             self._trigger(request)
         if frame.subscribe:
-            ids = codec.ids(frame.subscribe, "subscribe")
-            self._engine.subscriptions.subscribe(self._tenant_id, self, ids)
+            self._subscribe(codec.ids(frame.subscribe, "subscribe"))
         if frame.unsubscribe:
             ids = codec.ids(frame.unsubscribe, "unsubscribe")
             self._engine.subscriptions.unsubscribe(self, ids)
+            self._outbox.forget_results(ids)
         if frame.logs:
             self._engine.logs.put(self._tenant_id, codec.log_lines(frame.logs))
         for task_request in frame.task_requests:
             self._task_request(task_request)
         if frame.HasField("worker_change"):
             self._change(frame.worker_change)
+
+    def _subscribe(self, ids: Sequence[UUID]) -> None:
+        self._engine.subscriptions.subscribe(self._tenant_id, self, ids)
 
     async def _chunks(self, frame: session.ClientFrame) -> None:
         """Hand chunks over. While their lane is full this stream is not read: the client waits."""
