@@ -416,12 +416,14 @@ class RunResult(Message):
     status: int  # RunStatus
     @property
     def tasks(self) -> RepeatedCompositeFieldContainer[TaskResult]: ...  # every task of the run that has ended
+    more: bool  # Set: this result is too large for one frame, and more of its tasks follow in the results of the next frames, with the same run id and before any other result. The last piece lacks it.
     def __init__(
         self,
         *,
         run_id: bytes = ...,
         status: int = ...,
         tasks: Iterable[TaskResult] | None = ...,
+        more: bool = ...,
     ) -> None: ...
 
 class TaskResult(Message):

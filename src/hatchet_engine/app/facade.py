@@ -12,6 +12,8 @@ import asyncpg
 
 from hatchet_engine.app.node import Node
 from hatchet_engine.observe.logs import LogLane
+from hatchet_engine.observe.stream_lane import StreamLane
+from hatchet_engine.observe.task_runs import TaskRuns
 from hatchet_engine.sessions.subscriptions import Subscriptions
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.turn.clock import Clock
@@ -66,6 +68,8 @@ class Facade:
         subscriptions: Subscriptions,
         watchers: RunWatchers,
         logs: LogLane,
+        streams: StreamLane,
+        task_runs: TaskRuns,
         version: str,
         database: str,
     ) -> None:
@@ -73,6 +77,8 @@ class Facade:
         self.subscriptions = subscriptions
         self.watchers = watchers
         self.logs = logs
+        self.streams = streams
+        self._task_runs = task_runs
         self._engine = engine
         self._node = node
         self._version = version
@@ -97,6 +103,11 @@ class Facade:
 
     def heartbeat(self, tenant_id: UUID, worker_id: UUID) -> None:
         self._engine.heartbeat(tenant_id, worker_id)
+
+    async def run_of(self, tenant_id: UUID, task_id: UUID) -> UUID | None:
+        """The run that a task belongs to; None for an unknown task."""
+        place = await self._task_runs.find(tenant_id, task_id)
+        return None if place is None else place.run_id
 
     def worker_live(self, worker_id: UUID) -> WorkerLive | None:
         worker = self._engine.hot.workers.get(worker_id)

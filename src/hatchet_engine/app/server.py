@@ -20,8 +20,11 @@ from hatchet_engine.app.http import HttpServer
 from hatchet_engine.app.node import Node
 from hatchet_engine.app.settings import Settings
 from hatchet_engine.observe import definitions
+from hatchet_engine.observe.chunk_store import ChunkStore
 from hatchet_engine.observe.logs import LogLane
 from hatchet_engine.observe.pool import open_read_pool
+from hatchet_engine.observe.stream_lane import StreamLane
+from hatchet_engine.observe.task_runs import TaskRuns
 from hatchet_engine.sessions.subscriptions import Subscriptions, TaskNames
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.shards.lease import database_now
@@ -34,6 +37,7 @@ from hatchet_engine.transports.rest.settings import RestSettings
 from hatchet_engine.turn.clock import SystemClock
 from hatchet_engine.turn.engine import Engine
 from hatchet_engine.turn.state import Limits
+from hatchet_engine.turn.workers import Running
 
 log = structlog.get_logger("hatchet.server")
 
@@ -110,6 +114,16 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         logs = LogLane(dsn, clock.now_ms)
         await logs.start()
         stack.push_async_callback(logs.stop)
+        task_runs = TaskRuns(_running(engine), pool)
+        streams = StreamLane(
+            ChunkStore(dsn),
+            task_runs,
+            watchers.deliver_chunks,
+            clock.now_ms,
+            owner=node.owner.is_set,
+        )
+        await streams.start()
+        stack.push_async_callback(streams.stop)
         _background(stack, subscriptions.run())
         _background(stack, node.run(), before=node.stop)
         await _first_owner(node)
@@ -120,6 +134,8 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
             subscriptions=subscriptions,
             watchers=watchers,
             logs=logs,
+            streams=streams,
+            task_runs=task_runs,
             version=own_version(),
             database=database,
         )
@@ -151,6 +167,13 @@ def _limits(settings: Settings) -> Limits:
         trigger_items_max=settings.bulk_trigger_runs_max,
         heartbeat_timeout_ms=int(settings.worker_heartbeat_timeout_s * 1_000),
     )
+
+
+def _running(engine: Engine) -> Callable[[UUID], Running | None]:
+    def running(task_id: UUID) -> Running | None:
+        return engine.hot.running.get(task_id)  # the hot state is another one after a recovery
+
+    return running
 
 
 def _task_name(pool: asyncpg.Pool) -> TaskNames:

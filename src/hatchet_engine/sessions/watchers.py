@@ -1,23 +1,33 @@
-"""Who watches runs live (B10): best effort, nothing is replayed for latecomers."""
+"""Who watches runs live (B10): events of runs and their tasks, and chunks of their streams.
+
+Events are best effort, nothing is replayed for latecomers; chunks are kept, and a reader finds in
+the table what it has missed (observe/stream_reader.py).
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
 
+from hatchet_engine.store.streams import Chunk
 from hatchet_engine.turn.deliveries import RunEvent
 
 ENDED_KEPT_MAX = 1_000  # ended runs that may still get chunks
 
 
 class Watcher(Protocol):
-    def deliver_events(self, events: Sequence[RunEvent]) -> None:
-        """Called from the engine's event loop; must not block."""
+    """Both are called from the engine's event loop and must not block."""
+
+    def deliver_events(self, events: Sequence[RunEvent]) -> None: ...
+
+    def deliver_chunks(self, chunks: Sequence[Chunk]) -> None:
+        """Chunks of one run, in order; they are stored."""
         ...
 
 
@@ -85,19 +95,22 @@ class RunWatchers:
             if watched is not None:
                 for watcher in list(watched.watchers):
                     watcher.deliver_events([event])
-                if event.task_id is None:
+                if event.task_id is None and event.kind.startswith("RUN_"):
                     self._note_end(event.run_id)
+
+    def deliver_chunks(self, chunks: Sequence[Chunk]) -> None:
+        """Chunks that were just stored, in order, of any runs."""
+        if not self._runs:
+            return
+        for run_id, of_run in groupby(chunks, key=lambda chunk: chunk.run_id):
+            watched = self._runs.get(run_id)
+            if watched is not None:
+                found = [chunk for chunk in of_run if chunk.tenant_id == watched.tenant_id]
+                for watcher in list(watched.watchers):
+                    watcher.deliver_chunks(found)
 
     def _note_end(self, run_id: UUID) -> None:
         """Chunks may still be on their way, so an ended run is watched a little longer."""
         self._ended.append(run_id)
         if len(self._ended) > ENDED_KEPT_MAX:
             self._runs.pop(self._ended.popleft(), None)
-
-    def put_stream(
-        self, tenant_id: UUID, task_id: UUID, chunk: str, index: int | None, at_ms: int
-    ) -> None:
-        """A chunk of a task's stream. A standalone task is its own run."""
-        watched = self._runs.get(task_id)
-        if watched is not None and watched.tenant_id == tenant_id:
-            self.deliver([RunEvent(task_id, task_id, "STREAM", chunk, 0, index, at_ms)])

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.observe.logs import LogLine
+from hatchet_engine.store.streams import Chunk
 from hatchet_engine.turn.commands import Command, RunSubscriber
 from hatchet_engine.turn.deliveries import RunEvent
 
@@ -40,6 +41,10 @@ class RunWatcher(Protocol):
         """Called from the event loop; must not block and must not raise."""
         ...
 
+    def deliver_chunks(self, chunks: Sequence[Chunk]) -> None:
+        """As above: chunks of one run, in order; they are stored."""
+        ...
+
 
 class Watchers(Protocol):
     def watch_run(self, tenant_id: UUID, run_id: UUID, watcher: RunWatcher) -> None: ...
@@ -50,10 +55,24 @@ class Watchers(Protocol):
 
     def unwatch(self, watcher: RunWatcher) -> None: ...
 
-    def put_stream(
-        self, tenant_id: UUID, task_id: UUID, chunk: str, index: int | None, at_ms: int
+
+class StreamLane(Protocol):
+    async def put(
+        self, tenant_id: UUID, task_id: UUID, data: bytes, index: int | None, attempt: int | None
     ) -> None:
-        """Hand a chunk of a task's output to those who watch its run; nothing is stored."""
+        """Take a chunk of a task's stream; waits while the lane is full. Raises ``Refused``."""
+        ...
+
+    def has_waiting(self, run_id: UUID) -> bool:
+        """Whether chunks of the run were taken and are not yet stored."""
+        ...
+
+    def has_gap(self, run_id: UUID) -> bool:
+        """Whether chunks of the run are held because others are missing."""
+        ...
+
+    async def settle(self, run_id: UUID, task_id: UUID | None = None) -> None:
+        """Returns when all chunks taken up to now, of the run or of a task, are delivered."""
         ...
 
 
@@ -78,6 +97,9 @@ class EngineApi(Protocol):
 
     @property
     def logs(self) -> LogLane: ...
+
+    @property
+    def streams(self) -> StreamLane: ...
 
     async def submit(self, command: Command[R]) -> R:
         """Carry out a command; returns after its commit. Raises ``domain.errors.Refused``."""

@@ -15,6 +15,7 @@ import grpc
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe.logs import LogLine
+from hatchet_engine.store.streams import Chunk
 from hatchet_engine.transports.grpc.server import GrpcServer
 from hatchet_engine.turn.commands import Command, RunSubscriber
 from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult, TaskResult
@@ -96,7 +97,6 @@ class FakeWatchers:
     def __init__(self) -> None:
         self.watching: list[tuple[Any, ...]] = []
         self.unwatched: list[Any] = []
-        self.chunks: list[tuple[UUID, UUID, str, int | None, int]] = []
 
     def watch_run(self, tenant_id: UUID, run_id: UUID, watcher: Any) -> None:
         self.watching.append((tenant_id, run_id, watcher))
@@ -107,10 +107,66 @@ class FakeWatchers:
     def unwatch(self, watcher: Any) -> None:
         self.unwatched.append(watcher)
 
-    def put_stream(
-        self, tenant_id: UUID, task_id: UUID, chunk: str, index: int | None, at_ms: int
+
+class FakeStreams:
+    """Stored chunks are in ``stored``, of all runs; ``settled`` are the calls of ``settle``."""
+
+    def __init__(self) -> None:
+        self.put_calls: list[tuple[UUID, UUID, bytes, int | None, int | None]] = []
+        self.refusal: Refused | None = None
+        self.room = asyncio.Event()
+        self.room.set()
+        self.stored: list[Chunk] = []
+        self.reads = 0
+        self.waiting: set[UUID] = set()
+        self.gaps: set[UUID] = set()
+        self.settled: list[tuple[UUID, UUID | None]] = []
+        self.on_settle: Callable[[], None] = lambda: None
+
+    async def put(
+        self, tenant_id: UUID, task_id: UUID, data: bytes, index: int | None, attempt: int | None
     ) -> None:
-        self.chunks.append((tenant_id, task_id, chunk, index, at_ms))
+        await self.room.wait()
+        if self.refusal is not None:
+            raise self.refusal
+        self.put_calls.append((tenant_id, task_id, data, index, attempt))
+
+    def has_waiting(self, run_id: UUID) -> bool:
+        return run_id in self.waiting
+
+    def has_gap(self, run_id: UUID) -> bool:
+        return run_id in self.gaps
+
+    async def settle(self, run_id: UUID, task_id: UUID | None = None) -> None:
+        self.settled.append((run_id, task_id))
+        self.on_settle()
+
+    def store(
+        self, *texts: str | bytes, run: UUID, first: int = 0, attempt: int = 0
+    ) -> list[Chunk]:
+        """Chunks of a standalone run, as the lane has stored them."""
+        added = []
+        for index, text in enumerate(texts, first):
+            data = text if isinstance(text, bytes) else text.encode()
+            id = UUID(int=(NOW_MS << 80) + len(self.stored))
+            added.append(Chunk(TENANT, run, run, 0, index, data, id))
+            self.stored.append(added[-1])
+        return added
+
+    async def page(
+        self, pool: Any, tenant_id: UUID, run_id: UUID, after: UUID, most: int, bytes_max: int
+    ) -> list[Chunk]:
+        """Stands in for ``store.streams.page``."""
+        self.reads += 1
+        found = [one for one in self.stored if one.run_id == run_id and one.id > after]
+        await asyncio.sleep(0)
+        return found[:most]
+
+    async def chunk_at(
+        self, pool: Any, tenant_id: UUID, run_id: UUID, position: int
+    ) -> UUID | None:
+        found = [one.id for one in self.stored if one.run_id == run_id]
+        return found[position] if position < len(found) else None
 
 
 class FakeLogs:
@@ -132,6 +188,7 @@ class FakeEngine:
         self.subscriptions = FakeSubscriptions()
         self.watchers = FakeWatchers()
         self.logs = FakeLogs()
+        self.streams = FakeStreams()
         self.script: dict[type, Any] = {}
         self.commands: list[Any] = []
         self.turn_sizes: list[int] = []

@@ -1,4 +1,4 @@
-"""The parts between codecs and streams: chunk order, outbox, acknowledgements, session codec."""
+"""The parts between codecs and streams: outbox, acknowledgements, session codec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
 from hatchet_engine.domain.states import Status
-from hatchet_engine.transports.grpc.chunk_order import HELD_MAX, HOLD_MS, ChunkOrder
 from hatchet_engine.transports.grpc.codecs import session as codec
 from hatchet_engine.transports.grpc.outbox import FRAME_CHARACTERS, Outbox
 from hatchet_engine.transports.grpc.servicers.methods import (
@@ -22,66 +21,9 @@ from hatchet_engine.transports.grpc.servicers.methods import (
 )
 from hatchet_engine.transports.grpc.session_reports import ReportAcks
 from hatchet_engine.turn.commands import Command, Report, ReportKind, ReportTasks, TriggerItem
-from hatchet_engine.turn.deliveries import RunEvent
 from hatchet_protocol import session as s
 from hatchet_protocol.services import METHODS
 from tests.unit.transports.fake_engine import TENANT, assigned, cancel, result, task_id
-
-# ------------------------------------------------------------------ order of chunks (B10.1)
-
-
-def chunk(index: int | None) -> RunEvent:
-    return RunEvent(task_id(1), task_id(1), "STREAM", str(index), 0, index, 0)
-
-
-def payloads(events: list[RunEvent]) -> list[str]:
-    return [event.payload for event in events]
-
-
-@pytest.mark.parametrize(
-    ("arrived", "passed"),
-    [
-        ([0, 1, 2], ["0", "1", "2"]),
-        ([1, 0, 2], ["0", "1", "2"]),
-        ([2, 1, 0], ["0", "1", "2"]),
-        ([None, 0, None], ["None", "0", "None"]),
-        ([0, 2, 3], ["0"]),  # 1 is missing: the rest is held
-        ([0, 1, 0, 1], ["0", "1", "0", "1"]),  # a new attempt counts from 0 again
-        ([0, 1, 2, 1], ["0", "1", "2", "1"]),  # late: better than nothing
-        ([0, 3, 0], ["0", "3", "0"]),  # a new attempt gives up the gap of the old one
-    ],
-)
-def test_b10_1_chunks_in_order(arrived: list[int | None], passed: list[str]) -> None:
-    order = ChunkOrder()
-    found: list[RunEvent] = []
-    for index in arrived:
-        found += order.push(chunk(index), 0)
-    assert payloads(found) == passed
-
-
-def test_b10_1_gap_is_held_for_five_seconds() -> None:
-    order = ChunkOrder()
-    assert order.push(chunk(2), 1_000) == []
-    assert order.push(chunk(1), 2_000) == []
-    assert order.due_ms == 1_000 + HOLD_MS
-    assert payloads(order.flush()) == ["1", "2"]
-    assert order.due_ms is None
-    assert payloads(order.push(chunk(3), 9_000)) == ["3"]
-
-
-def test_b10_1_the_end_of_the_task_flushes() -> None:
-    order = ChunkOrder()
-    order.push(chunk(5), 0)
-    assert payloads(order.restart()) == ["5"]
-    assert payloads(order.push(chunk(0), 0)) == ["0"]
-
-
-def test_held_chunks_are_bounded() -> None:
-    order = ChunkOrder()
-    for index in range(1, HELD_MAX + 1):
-        assert order.push(chunk(index), 0) == []
-    assert len(order.push(chunk(HELD_MAX + 1), 0)) == HELD_MAX + 1
-
 
 # ------------------------------------------------------------------ outbox
 
@@ -95,7 +37,7 @@ def registered() -> s.WorkerRegistered:
 
 
 def test_everything_waiting_goes_into_one_frame() -> None:
-    outbox = Outbox()
+    outbox = Outbox(lambda ids: None)
     outbox.put_registered(registered())
     outbox.put_deliveries([assigned(1), assigned(2)], [cancel(3)])
     outbox.put_results([result(4), result(5)])
@@ -111,7 +53,7 @@ def test_everything_waiting_goes_into_one_frame() -> None:
 
 
 def test_assignments_wait_until_the_worker_knows_its_id() -> None:
-    outbox = Outbox()
+    outbox = Outbox(lambda ids: None)
     outbox.put_deliveries([assigned(1)], [cancel(2)])
     assert outbox.take() == b""
     outbox.put_registered(s.WorkerRegistered(error=s.Error(code=3)))
@@ -121,7 +63,7 @@ def test_assignments_wait_until_the_worker_knows_its_id() -> None:
 
 
 def test_frames_are_cut() -> None:
-    outbox = Outbox()
+    outbox = Outbox(lambda ids: None)
     outbox.put_registered(registered())
     big = '{"x":"' + "x" * (FRAME_CHARACTERS // 2) + '"}'
     outbox.put_deliveries([assigned(number, input=big) for number in range(1, 6)], [cancel(1)])
@@ -134,17 +76,6 @@ def test_frames_are_cut() -> None:
     assert sum(len(frame.results) for frame in frames) == 5
     # A cancellation never overtakes the assignment it is about.
     assert [len(frame.cancellations) for frame in frames] == [0, 0, 1, 0, 0]
-
-
-def test_unread_results_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hatchet_engine.transports.grpc.outbox.WAITING_CHARACTERS_MAX", 10_000)
-    outbox = Outbox()
-    outbox.put_results([result(number, output='"' + "x" * 100 + '"') for number in range(20)])
-    assert not outbox.overfull
-    outbox.put_results([result(21, output='"' + "x" * 10_000 + '"')])
-    assert outbox.overfull
-    outbox.take()
-    assert not outbox.overfull
 
 
 # ------------------------------------------------------------------ acknowledgements

@@ -385,16 +385,56 @@ async def test_logs_and_chunks_go_to_their_lanes(line: Served) -> None:
     await call.write(
         s.ClientFrame(
             logs=[s.LogLine(task_id=RAW, attempt=1, at_ms=5, level="INFO", message="m")],
-            chunks=[s.StreamChunk(task_id=RAW, index=3, data=b"c\xff")],
+            chunks=[s.StreamChunk(task_id=RAW, index=3, attempt=2, data=b"c\xff")],
         )
     )
     async with asyncio.timeout(5):
-        while not line.engine.watchers.chunks:
+        while not line.engine.logs.lines:
             await asyncio.sleep(0.005)
-    assert line.engine.watchers.chunks == [(TENANT, task_id(1), "c\ufffd", 3, NOW_MS)]
+    assert line.engine.streams.put_calls == [(TENANT, task_id(1), b"c\xff", 3, 2)]
     (one,) = line.engine.logs.lines
     assert (one.task_id, one.attempt, one.at_ms, one.message) == (task_id(1), 1, 5, "m")
     assert line.engine.commands == []
+
+
+async def test_a_full_stream_lane_stops_the_reading_and_keeps_the_worker(
+    line: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_stream, "HEARTBEAT_INTERVAL_MS", 10)
+    line.engine.script[ReportTasks] = lambda command: [True] * len(command.reports)
+    call, _ = await joined(line)
+    line.engine.streams.room.clear()
+    frame = s.ClientFrame(
+        chunks=[s.StreamChunk(task_id=RAW, index=0, data=b"c")],
+        reports=[s.Report(task_id=RAW, kind=2)],
+        seq=1,
+    )
+    beats = len(line.engine.heartbeats)
+    await call.write(frame)
+    async with asyncio.timeout(5):
+        while len(line.engine.heartbeats) < beats + 3:
+            await asyncio.sleep(0.005)
+    # A task has ended only when all it said is there.
+    assert not [one for one in line.engine.commands if type(one) is ReportTasks]
+    line.engine.streams.room.set()
+    assert (await call.read()).acked_seq == 1
+    assert len(line.engine.streams.put_calls) == 1
+
+
+async def test_a_refused_chunk_does_not_break_the_stream(line: Served) -> None:
+    line.engine.streams.refusal = Refused(Code.NOT_FOUND, "no such task")
+    call = await connected(line)
+    await call.write(s.ClientFrame(chunks=[s.StreamChunk(task_id=RAW, data=b"c")]))
+    await call.write(s.ClientFrame(task_requests=[s.TaskRequest(request_id=7, task_id=RAW)]))
+    assert (await call.read()).task_replies[0].request_id == 7
+
+
+async def test_a_chunk_without_a_task_is_malformed(line: Served) -> None:
+    call = await connected(line)
+    await call.write(s.ClientFrame(chunks=[s.StreamChunk(task_id=b"x", data=b"c")]))
+    code, text = await ended(call)
+    assert code == "INVALID_ARGUMENT"
+    assert "chunks.task_id" in text
 
 
 async def test_task_requests(line: Served) -> None:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
-import grpc
 import pytest
 import structlog.testing
 
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
-from hatchet_engine.transports.grpc import event_stream
 from hatchet_engine.transports.grpc.servicers import dispatcher
 from hatchet_engine.turn.commands import CloseStream, OpenStream, ReportKind, ReportTasks
-from hatchet_engine.turn.deliveries import RunEvent
 from hatchet_protocol import dispatcher as d
 from tests.unit.transports.fake_engine import (
-    NOW_MS,
     TENANT,
     WORKER,
     Served,
@@ -211,127 +206,3 @@ async def test_b9_a_client_that_goes_is_forgotten(line: Served) -> None:
     async with asyncio.timeout(5):
         while (waiting, None) not in line.engine.subscriptions.unsubscribed:
             await asyncio.sleep(0.005)
-
-
-# ------------------------------------------------------------------ live events
-
-
-@pytest.fixture
-def status(monkeypatch: pytest.MonkeyPatch) -> dict[UUID, Status]:
-    """What the table says of runs."""
-    known = {RUN: Status.RUNNING}
-
-    async def run_status(pool: Any, tenant_id: UUID, run_id: UUID) -> Status | None:
-        assert tenant_id == TENANT
-        return known.get(run_id)
-
-    monkeypatch.setattr("hatchet_engine.observe.runs.run_status", run_status)
-    monkeypatch.setattr(event_stream, "APPEARS_POLL_S", 0.02)
-    monkeypatch.setattr(event_stream, "STRAGGLERS_S", 0.05)
-    return known
-
-
-def event(kind: str, index: int | None = None, payload: str = "", run: UUID = RUN) -> RunEvent:
-    about_run = kind.startswith("RUN_")
-    return RunEvent(run, None if about_run else run, kind, payload, 0, index, NOW_MS)
-
-
-async def watcher(line: Served) -> Any:
-    async with asyncio.timeout(5):
-        while not line.engine.watchers.watching:
-            await asyncio.sleep(0.005)
-    return line.engine.watchers.watching[-1][-1]
-
-
-async def rest(call: Any) -> list[tuple[int, str, bool]]:
-    """All messages until the end with OK: event type, payload, hang-up."""
-    seen = []
-    while (message := await call.read()) is not grpc.aio.EOF:
-        seen.append((message.event_type, message.event_payload, message.hangup))
-    assert await call.code() is grpc.StatusCode.OK
-    return seen
-
-
-async def test_b10_1_a_run_from_start_to_hang_up(line: Served, status: dict[UUID, Status]) -> None:
-    call = line.listen(EVENTS, d.SubscribeToWorkflowEventsRequest(workflow_run_id=ID))
-    watching = await watcher(line)
-    watching.deliver_events(
-        [
-            event("STARTED"),
-            event("STREAM", 1, "b"),
-            event("STREAM", 0, "a"),
-            event("STREAM", 3, "d"),
-            event("COMPLETED", payload="{}"),
-            event("RUN_COMPLETED"),
-        ]
-    )
-    # A straggler after the run's end still goes before the hang-up.
-    watching.deliver_events([event("STREAM", None, "late")])
-    started, completed, stream = 1, 2, 6
-    assert await rest(call) == [
-        (started, "", False),
-        (stream, "a", False),
-        (stream, "b", False),
-        (stream, "d", False),  # held for the gap, flushed by the task's end
-        (completed, "{}", False),
-        (stream, "late", False),
-        (completed, "", True),
-    ]
-    assert line.engine.watchers.unwatched == [watching]
-
-
-async def test_b10_1_a_run_that_has_ended_gives_nothing(
-    line: Served, status: dict[UUID, Status]
-) -> None:
-    status[RUN] = Status.COMPLETED
-    call = line.listen(EVENTS, d.SubscribeToWorkflowEventsRequest(workflow_run_id=ID))
-    assert await rest(call) == []
-
-
-async def test_b10_1_a_run_may_appear_late(line: Served, status: dict[UUID, Status]) -> None:
-    del status[RUN]
-    call = line.listen(EVENTS, d.SubscribeToWorkflowEventsRequest(workflow_run_id=ID))
-    await asyncio.sleep(0.03)
-    status[RUN] = Status.QUEUED
-    (await watcher(line)).deliver_events([event("RUN_CANCELLED")])
-    assert await rest(call) == [(d.ResourceEventType.CANCELLED, "", True)]
-
-
-async def test_b10_1_an_unknown_run_is_not_found(line: Served, status: dict[UUID, Status]) -> None:
-    request = d.SubscribeToWorkflowEventsRequest(workflow_run_id=str(task_id(9)))
-    assert (await ended(line.listen(EVENTS, request)))[0] == "NOT_FOUND"
-
-
-async def test_b10_1_a_gap_is_given_up_in_time(line: Served, status: dict[UUID, Status]) -> None:
-    call = line.listen(EVENTS, d.SubscribeToWorkflowEventsRequest(workflow_run_id=ID))
-    watching = await watcher(line)
-    watching.deliver_events([event("STREAM", 2, "c"), event("STREAM", 1, "b")])
-    await asyncio.sleep(0.02)
-    line.engine.clock.ms += 5_001
-    watching.deliver_events([event("STARTED")])  # wakes the stream; time would, in real life
-    assert [(await call.read()).event_payload for _ in range(3)] == ["b", "c", ""]
-
-
-async def test_b10_2_by_metadata_until_the_last_run_ends(line: Served) -> None:
-    call = line.listen(
-        EVENTS,
-        d.SubscribeToWorkflowEventsRequest(additional_meta_key="k", additional_meta_value="v"),
-    )
-    watching = await watcher(line)
-    assert line.engine.watchers.watching[0][:3] == (TENANT, "k", "v")
-    other = task_id(2)
-    watching.deliver_events(
-        [
-            event("STARTED"),
-            event("STARTED", run=other),
-            event("RUN_FAILED"),  # a failed run counts as ended too
-            event("RUN_COMPLETED", run=other),
-        ]
-    )
-    assert [hangup for _, _, hangup in await rest(call)] == [False, False, False, True]
-
-
-async def test_b10_neither_given(line: Served) -> None:
-    code, text = await ended(line.listen(EVENTS, d.SubscribeToWorkflowEventsRequest()))
-    assert code == "INVALID_ARGUMENT"
-    assert "workflow_run_id" in text

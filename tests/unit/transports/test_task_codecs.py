@@ -12,9 +12,10 @@ from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe.runs import RunDetails, RunTask
+from hatchet_engine.store.streams import Chunk
 from hatchet_engine.transports.grpc.codecs import details as detail_codec
 from hatchet_engine.transports.grpc.codecs.actions import cancel_action, start_action
-from hatchet_engine.transports.grpc.codecs.events import workflow_event
+from hatchet_engine.transports.grpc.codecs.events import chunk_event, stream_after, workflow_event
 from hatchet_engine.transports.grpc.codecs.logs import log_line
 from hatchet_engine.transports.grpc.codecs.reports import step_report
 from hatchet_engine.transports.grpc.codecs.results import RESULTS_BYTES_MAX, run_event
@@ -306,7 +307,6 @@ def test_b9_every_ended_task_of_a_dag() -> None:
     ("kind", "about_run", "event_type"),
     [
         ("STARTED", False, d.ResourceEventType.STARTED),
-        ("STREAM", False, d.ResourceEventType.STREAM),
         ("COMPLETED", False, d.ResourceEventType.COMPLETED),
         ("RUN_COMPLETED", True, d.ResourceEventType.COMPLETED),
         ("RUN_FAILED", True, d.ResourceEventType.FAILED),
@@ -314,7 +314,7 @@ def test_b9_every_ended_task_of_a_dag() -> None:
     ],
 )
 def test_b10_events(kind: str, about_run: bool, event_type: int) -> None:
-    event = RunEvent(task_id(1), None if about_run else task_id(2), kind, "p", 1, 4, NOW_MS)
+    event = RunEvent(task_id(1), None if about_run else task_id(2), kind, "p", 1, None, NOW_MS)
     message = workflow_event(event, hangup=about_run)
     assert message.workflow_run_id == ID
     assert message.event_type == event_type
@@ -322,8 +322,31 @@ def test_b10_events(kind: str, about_run: bool, event_type: int) -> None:
     assert message.resource_type == (2 if about_run else 1)
     assert message.hangup is about_run
     assert message.event_payload == "p"
-    assert message.event_index == 4
     assert message.HasField("retry_count") is not about_run
+
+
+def test_b10_1_chunks() -> None:
+    place = UUID(int=(NOW_MS << 80) + 5)
+    chunk = Chunk(TENANT, task_id(1), task_id(2), 3, 4, b"a\xff", place)
+    message = chunk_event(chunk)
+    assert (message.workflow_run_id, message.resource_id) == (ID, str(task_id(2)))
+    assert (message.event_type, message.resource_type) == (d.ResourceEventType.STREAM, 1)
+    assert message.event_payload == "a\ufffd"
+    assert (message.retry_count, message.event_index) == (3, 4)
+    assert message.event_timestamp.seconds == NOW_MS // 1_000
+    assert not message.hangup
+    chunk.index = None
+    assert not chunk_event(chunk).HasField("event_index")
+
+
+@pytest.mark.parametrize(("header", "after"), [(None, 0), ("0", 0), ("12", 12)])
+def test_position_of_a_reader(header: str | None, after: int) -> None:
+    assert stream_after(header) == after
+
+
+@pytest.mark.parametrize("header", ["", "-1", "x", "1.5", "\u0663", "1" * 19])
+def test_bad_positions_are_refused(header: str) -> None:
+    assert "hatchet-stream-after: must be the number" in refused(stream_after, header)
 
 
 # ------------------------------------------------------------------ details and selections

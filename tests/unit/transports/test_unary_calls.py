@@ -260,10 +260,24 @@ async def test_b15_3_put_stream_event(line: Served) -> None:
         path, PutStreamEventRequest(task_run_external_id=ID, message=b"a\xff", event_index=0)
     )
     await line.call(path, PutStreamEventRequest(task_run_external_id=ID, message=b"b"))
-    assert line.engine.watchers.chunks == [
-        (TENANT, task_id(1), "a\ufffd", 0, NOW_MS),
-        (TENANT, task_id(1), "b", None, NOW_MS),
+    assert line.engine.streams.put_calls == [
+        (TENANT, task_id(1), b"a\xff", 0, None),
+        (TENANT, task_id(1), b"b", None, None),
     ]
+    line.engine.streams.refusal = Refused(Code.NOT_FOUND, "no such task")
+    request = PutStreamEventRequest(task_run_external_id=ID, message=b"c")
+    assert await line.refusal(path, request) == ("NOT_FOUND", "no such task")
+
+
+async def test_b15_3_a_full_lane_makes_the_caller_wait(line: Served) -> None:
+    line.engine.streams.room.clear()
+    request = PutStreamEventRequest(task_run_external_id=ID, message=b"a", event_index=0)
+    call = asyncio.create_task(line.call("/EventsService/PutStreamEvent", request))
+    await line.call("/Dispatcher/GetVersion", d.GetVersionRequest())
+    assert not call.done()
+    line.engine.streams.room.set()
+    await call
+    assert len(line.engine.streams.put_calls) == 1
 
 
 # ------------------------------------------------------------------ what goes wrong

@@ -192,10 +192,11 @@ class Binding:
 class Line:
     """A :class:`Stream` over a call. Its ``ending`` also tells that the client has gone."""
 
-    __slots__ = ("ending", "receive", "send")
+    __slots__ = ("ending", "metadata", "receive", "send")
 
     def __init__(self, call: StreamCall, ending: Ending) -> None:
         self.ending = ending
+        self.metadata = call.metadata
         self.send = call.send
         self.receive = call.receive
 

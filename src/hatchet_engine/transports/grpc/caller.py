@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -58,6 +58,11 @@ class Stream(Protocol):
 
     @property
     def ending(self) -> Ending: ...
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the client sent beside its messages; names in lower case."""
+        ...
 
     async def send(self, message: bytes) -> None:
         """Returns when the message is on its way: the network's back-pressure ends here."""

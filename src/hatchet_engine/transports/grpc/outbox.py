@@ -7,40 +7,44 @@ one frame of them. Under load frames grow, under calm each holds one thing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from hatchet_engine.transports.grpc.codecs import session as codec
+from hatchet_engine.transports.grpc.result_backlog import (
+    ITEM_CHARACTERS,
+    ResultBacklog,
+    result_characters,
+    task_characters,
+)
 from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult
 from hatchet_protocol.session import EngineFrame, Error, TaskReply, Welcome, WorkerRegistered
 
 # A frame is cut once it holds about so much; a single larger item still goes as a whole.
 FRAME_CHARACTERS = 1024 * 1024
-# What may wait for a client that does not read, before its stream is ended. The client asks again
-# for results, and assignments are delivered again when it resumes.
-WAITING_CHARACTERS_MAX = 64 * 1024 * 1024
-ITEM_CHARACTERS = 160  # of ids and names beside the payload, roughly
+# But for results: what all tasks of a run have returned may be more than any client takes in one
+# frame (64 MiB; a character is at most 4 bytes). A larger one goes in pieces, by whole tasks.
+RESULT_CHARACTERS_MAX = 8 * 1024 * 1024
 ID_BYTES = 18  # of one id in a reply, with its tag
 
 
 class Outbox:
-    """Bounded by the worker's slots (assignments) and ``WAITING_CHARACTERS_MAX`` (results)."""
+    """Bounded by the worker's slots (assignments), and for results by their backlog.
 
-    def __init__(self) -> None:
+    ``ask_again(ids)`` subscribes once more to runs whose results were let go.
+    """
+
+    def __init__(self, ask_again: Callable[[Sequence[UUID]], None]) -> None:
         self._welcome: Welcome | None = None
         self._registered: WorkerRegistered | None = None
         self._may_assign = False
         self._assigned: deque[Assigned] = deque()
         self._cancels: deque[CancelNotice] = deque()
-        self._results: deque[RunResult] = deque()
+        self._results = ResultBacklog(ask_again)
+        self._rest: RunResult | None = None  # of a result that goes in pieces
         self._trigger_replies: deque[tuple[int, Sequence[UUID], Error | None]] = deque()
         self._task_replies: deque[TaskReply] = deque()
         self._acked_seq = 0
-        self._result_characters = 0
-
-    @property
-    def overfull(self) -> bool:
-        return self._result_characters > WAITING_CHARACTERS_MAX
 
     def put_welcome(self, welcome: Welcome) -> None:
         self._welcome = welcome
@@ -55,9 +59,10 @@ class Outbox:
         self._cancels.extend(cancels)
 
     def put_results(self, results: Sequence[RunResult]) -> None:
-        self._results.extend(results)
-        for result in results:
-            self._result_characters += _result_characters(result)
+        self._results.put(results)
+
+    def forget_results(self, run_ids: Sequence[UUID]) -> None:
+        self._results.forget(run_ids)
 
     def put_trigger_reply(
         self, request_id: int, run_ids: Sequence[UUID], error: Error | None = None
@@ -92,13 +97,7 @@ class Outbox:
         # After the assignments: an attempt is cancelled only once the worker knows of it.
         while self._may_assign and cancels and not assigned:
             codec.add_cancellation(frame, cancels.popleft())
-        results = self._results
-        while results and size < FRAME_CHARACTERS:
-            result = results.popleft()
-            codec.add_result(frame, result)
-            characters = _result_characters(result)
-            size += characters
-            self._result_characters -= characters
+        self._add_results(frame, size)
         return frame.SerializeToString()
 
     def _add_replies(self, frame: EngineFrame) -> int:
@@ -112,9 +111,29 @@ class Outbox:
             frame.task_replies.append(task_replies.popleft())
         return size
 
+    def _add_results(self, frame: EngineFrame, size: int) -> None:
+        results = self._results
+        while size < FRAME_CHARACTERS and (self._rest is not None or results):
+            result, self._rest = self._rest or results.take(), None
+            if result_characters(result) > RESULT_CHARACTERS_MAX:
+                result, self._rest = _split(result)
+            codec.add_result(frame, result, more=self._rest is not None)
+            size += result_characters(result)
+            if self._rest is not None:
+                break  # its next piece begins the next frame
+        results.refill()
 
-def _result_characters(result: RunResult) -> int:
-    size = ITEM_CHARACTERS
+
+def _split(result: RunResult) -> tuple[RunResult, RunResult | None]:
+    """A first piece that is not too large, of one task at least, and what is left."""
+    size, count = ITEM_CHARACTERS, 0
     for task in result.tasks:
-        size += len(task.output or "") + len(task.error or "") + ITEM_CHARACTERS
-    return size
+        size += task_characters(task)
+        if count and size > RESULT_CHARACTERS_MAX:
+            break
+        count += 1
+    first, rest = result.tasks[:count], result.tasks[count:]
+    head = RunResult(result.run_id, result.status, result.finished_ms, first)
+    if not rest:
+        return head, None
+    return head, RunResult(result.run_id, result.status, result.finished_ms, rest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -13,12 +12,9 @@ from hatchet_engine.domain.errors import Refused, invalid
 from hatchet_engine.transports.grpc.caller import Caller, Stream
 from hatchet_engine.transports.grpc.codecs.ids import id_or_none
 from hatchet_engine.transports.grpc.codecs.results import run_event
+from hatchet_engine.transports.grpc.result_backlog import ResultBacklog
 from hatchet_engine.turn.deliveries import RunResult
 from hatchet_protocol.dispatcher import SubscribeToWorkflowRunsRequest
-
-# Results that wait for a client that does not read. Beyond it the stream ends and the client asks
-# again for what it still misses.
-WAITING_MAX = 100_000
 
 
 class RunStream:
@@ -27,17 +23,14 @@ class RunStream:
     def __init__(self, caller: Caller, stream: Stream) -> None:
         self._caller = caller
         self._stream = stream
-        self._results: deque[RunResult] = deque()
+        self._results = ResultBacklog(self._subscribe)
         self._spelling: dict[UUID, str] = {}  # ids that were not written as we write them
         self._wake = asyncio.Event()
         self._closed = False
         self._error: Refused | None = None
 
     def deliver_results(self, results: Sequence[RunResult]) -> None:
-        self._results.extend(results)
-        if len(self._results) > WAITING_MAX:
-            self._results.clear()
-            self._close()
+        self._results.put(results)
         self._wake.set()
 
     async def serve(self) -> None:
@@ -52,13 +45,14 @@ class RunStream:
         if self._error is not None:
             raise self._error
 
+    def _subscribe(self, ids: Sequence[UUID]) -> None:
+        self._caller.engine.subscriptions.subscribe(self._caller.tenant_id, self, ids)
+
     def _close(self) -> None:
         self._closed = True
         self._wake.set()
 
     async def _read(self) -> None:
-        subscribe = self._caller.engine.subscriptions.subscribe
-        tenant_id = self._caller.tenant_id
         parse = SubscribeToWorkflowRunsRequest.FromString
         try:
             while (raw := await self._stream.receive()) is not None:
@@ -72,7 +66,7 @@ class RunStream:
                     continue  # ignored without a word (B9)
                 if str(id) != text:
                     self._spelling[id] = text
-                subscribe(tenant_id, self, (id,))
+                self._subscribe((id,))
         finally:
             self._close()
 
@@ -80,11 +74,12 @@ class RunStream:
         results, wake = self._results, self._wake
         while True:
             while results:
-                result = results.popleft()
+                result = results.take()
                 run_id = result.run_id
                 asked_id = self._spelling.pop(run_id, None) if self._spelling else None
                 event = run_event(result, asked_id or str(run_id))
                 await self._stream.send(event.SerializeToString())
+                results.refill()
             if self._closed:
                 return
             wake.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from hatchet_engine.transports.grpc.codecs.ids import id_of_bytes
 from hatchet_engine.transports.grpc.codecs.labels import session_labels
 from hatchet_engine.transports.grpc.codecs.texts import refuse_nul
 from hatchet_engine.transports.grpc.outbox import Outbox
+from hatchet_engine.transports.grpc.session_chunks import put_chunks
 from hatchet_engine.transports.grpc.session_reports import ReportAcks
 from hatchet_engine.transports.grpc.session_tasks import task_command, task_reply
 from hatchet_engine.transports.grpc.worker_stream import in_background
@@ -50,7 +52,7 @@ class SessionStream:
         self._engine = caller.engine
         self._tenant_id = caller.tenant_id
         self._stream = stream
-        self._outbox = Outbox()
+        self._outbox = Outbox(self._subscribe)
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._closed = False
@@ -70,8 +72,6 @@ class SessionStream:
 
     def deliver_results(self, results: Sequence[RunResult]) -> None:
         self._outbox.put_results(results)
-        if self._outbox.overfull:
-            self._fail(Refused(Code.UNAVAILABLE, "too many results wait to be read: reconnect"))
         self._wake.set()
 
     def close(self, reason: str) -> None:
@@ -171,6 +171,9 @@ class SessionStream:
             while frame is not None:
                 if frame.HasField("register_worker"):
                     await self._join(frame.register_worker)
+                if frame.chunks:
+                    # Before the reports: a task has ended only when all it said is there.
+                    await self._chunks(frame)
                 self._take(frame)
                 while self._in_flight > IN_FLIGHT_MAX:
                     self._room.clear()
@@ -194,26 +197,34 @@ class SessionStream:
         for request in frame.triggers:
             self._trigger(request)
         if frame.subscribe:
-            ids = codec.ids(frame.subscribe, "subscribe")
-            self._engine.subscriptions.subscribe(self._tenant_id, self, ids)
+            self._subscribe(codec.ids(frame.subscribe, "subscribe"))
         if frame.unsubscribe:
             ids = codec.ids(frame.unsubscribe, "unsubscribe")
             self._engine.subscriptions.unsubscribe(self, ids)
+            self._outbox.forget_results(ids)
         if frame.logs:
             self._engine.logs.put(self._tenant_id, codec.log_lines(frame.logs))
-        if frame.chunks:
-            self._chunks(frame)
         for task_request in frame.task_requests:
             self._task_request(task_request)
         if frame.HasField("worker_change"):
             self._change(frame.worker_change)
 
-    def _chunks(self, frame: session.ClientFrame) -> None:
-        now_ms = self._engine.clock.now_ms()
-        for chunk in frame.chunks:
-            task_id = id_of_bytes(chunk.task_id, "chunks.task_id")
-            text = chunk.data.decode("utf-8", "replace")
-            self._engine.watchers.put_stream(self._tenant_id, task_id, text, chunk.index, now_ms)
+    def _subscribe(self, ids: Sequence[UUID]) -> None:
+        self._engine.subscriptions.subscribe(self._tenant_id, self, ids)
+
+    async def _chunks(self, frame: session.ClientFrame) -> None:
+        """Hand chunks over. While their lane is full this stream is not read: the client waits."""
+        waiting = asyncio.ensure_future(put_chunks(self._engine.streams, self._tenant_id, frame))
+        try:
+            while not waiting.done():
+                await asyncio.wait({waiting}, timeout=HEARTBEAT_INTERVAL_MS / 1_000)
+                if not waiting.done() and self._worker_id is not None:
+                    # The client is alive, although what it sends is not looked at.
+                    with suppress(Refused):
+                        self._engine.heartbeat(self._tenant_id, self._worker_id)
+        finally:
+            waiting.cancel()
+        await waiting
 
     # ------------------------------------------------------------ commands
 

@@ -169,8 +169,9 @@ def add_cancellation(frame: session.EngineFrame, notice: CancelNotice) -> None:
     )
 
 
-def add_result(frame: session.EngineFrame, result: RunResult) -> None:
-    message = frame.results.add(run_id=result.run_id.bytes, status=int(result.status))
+def add_result(frame: session.EngineFrame, result: RunResult, *, more: bool = False) -> None:
+    """``more``: other tasks of the run follow in the next frame."""
+    message = frame.results.add(run_id=result.run_id.bytes, status=int(result.status), more=more)
     for task in result.tasks:
         message.tasks.add(
             task_id=task.task_id.bytes,

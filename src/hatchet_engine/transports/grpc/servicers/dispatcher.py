@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from hatchet_engine.domain.errors import Refused, invalid
 from hatchet_engine.transports.grpc.caller import Caller, Stream
+from hatchet_engine.transports.grpc.codecs.events import STREAM_AFTER, stream_after
 from hatchet_engine.transports.grpc.codecs.ids import parse_id
 from hatchet_engine.transports.grpc.codecs.labels import worker_labels
 from hatchet_engine.transports.grpc.codecs.registration import duration_ms
@@ -14,6 +15,7 @@ from hatchet_engine.transports.grpc.codecs.reports import step_report
 from hatchet_engine.transports.grpc.codecs.texts import refuse_nul
 from hatchet_engine.transports.grpc.codecs.workers import registered_worker
 from hatchet_engine.transports.grpc.event_stream import EventStream
+from hatchet_engine.transports.grpc.metadata_stream import MetadataStream
 from hatchet_engine.transports.grpc.run_stream import RunStream
 from hatchet_engine.transports.grpc.worker_stream import WorkerStream
 from hatchet_engine.turn.commands import (
@@ -150,11 +152,13 @@ async def subscribe_to_workflow_runs(caller: Caller, stream: Stream) -> None:
 async def subscribe_to_workflow_events(
     caller: Caller, request: SubscribeToWorkflowEventsRequest, stream: Stream
 ) -> None:
-    events = EventStream(caller, stream)
+    key = request.additional_meta_key
     if request.workflow_run_id:
-        await events.serve_run(parse_id(request.workflow_run_id, "workflow_run_id"))
-    elif request.additional_meta_key and request.HasField("additional_meta_value"):
-        await events.serve_metadata(request.additional_meta_key, request.additional_meta_value)
+        run_id = parse_id(request.workflow_run_id, "workflow_run_id")
+        after = stream_after(stream.metadata.get(STREAM_AFTER))
+        await EventStream(caller, stream, run_id, after).serve()
+    elif key and request.HasField("additional_meta_value"):
+        await MetadataStream(caller, stream, key, request.additional_meta_value).serve()
     else:
         raise invalid(
             "workflow_run_id: is required, or else additional_meta_key with additional_meta_value",

@@ -18,7 +18,6 @@ from hatchet_protocol.events import (
     PutStreamEventRequest,
     PutStreamEventResponse,
 )
-from hatchet_protocol.times import timestamp_ms
 
 _LOG_ANSWER = PutLogResponse()
 _STREAM_ANSWER = PutStreamEventResponse()
@@ -54,14 +53,13 @@ async def put_log(caller: Caller, request: PutLogRequest) -> PutLogResponse:
 async def put_stream_event(
     caller: Caller, request: PutStreamEventRequest
 ) -> PutStreamEventResponse:
-    """Hands the chunk to those who watch the run now; nothing is stored (B15.3)."""
-    task_id = parse_id(request.task_run_external_id, "task_run_external_id")
-    engine = caller.engine
-    engine.watchers.put_stream(
+    """Takes the chunk into its lane: it will be stored and shown to whoever reads the run's
+    stream, now or later. Waits while the lane is full."""
+    await caller.engine.streams.put(
         caller.tenant_id,
-        task_id,
-        request.message.decode("utf-8", "replace"),
+        parse_id(request.task_run_external_id, "task_run_external_id"),
+        request.message,
         request.event_index if request.HasField("event_index") else None,
-        timestamp_ms(request.created_at) or engine.clock.now_ms(),
+        None,
     )
     return _STREAM_ANSWER
