@@ -117,7 +117,7 @@ CHANGES: dict[str, Callable[[WorkflowDefinition], None]] = {
     "condition sleep": lambda w: setattr(w.tasks[1].conditions[0], "sleep", "6s"),
     "condition key": lambda w: setattr(w.tasks[1].conditions[0], "data_key", "later"),
     "condition group": lambda w: setattr(w.tasks[1].conditions[1], "or_group", "g2"),
-    "condition expression": lambda w: setattr(w.tasks[1].conditions[1], "expression", "true"),
+    "condition expression": lambda w: setattr(w.tasks[1].conditions[1], "expression", "input.x"),
     "batch": lambda w: setattr(w.tasks[1], "batch", None),
     "batch size": lambda w: setattr(w.tasks[1], "batch", BatchConfig(11)),
     "durable": lambda w: setattr(w.tasks[0], "durable", True),
@@ -163,8 +163,7 @@ def test_reg_4_order_of_tasks_does_not_count(shuffle: random.Random) -> None:
 
 def conditions(*groups: str) -> list[Condition]:
     return [
-        Condition("event", "QUEUE", f"k{n}", group, event_key=f"k{n}")
-        for n, group in enumerate(groups)
+        Condition("event", "QUEUE", f"k{n}", group, event_key="e") for n, group in enumerate(groups)
     ]
 
 
@@ -265,10 +264,26 @@ GOOD: dict[str, WorkflowDefinition] = {
     "action of three parts": workflow(task(action="ns:svc:step")),
     "batch least": workflow(task(batch=BatchConfig(1, 1, None, 1))),
     "batch most": workflow(task(batch=BatchConfig(100_000, 86_400_000, None, 10_000))),
-    "ttl 1": workflow(idempotency=IdempotencyConfig("x", 1)),
+    "ttl 1": workflow(idempotency=IdempotencyConfig("input.x", 1)),
     "most tasks": workflow(*[task(f"t{n}") for n in range(1_000)]),
     "sleep": workflow(task(conditions=[Condition("sleep", "QUEUE", "k", "g", sleep="1h")])),
     "units by expression": workflow(task(rate_limits=[RateLimitUse("k", units_expr="1")])),
+    "longest event key": workflow(
+        task(conditions=[Condition("event", "QUEUE", "k", "g", event_key="e" * 1_024)])
+    ),
+    "condition on a parent": workflow(
+        task("a"),
+        task("b", parents=["a"], conditions=[Condition("parent", "SKIP", "k", "g", parent="a")]),
+    ),
+    "data key used twice": workflow(
+        task(
+            conditions=[
+                Condition("event", "QUEUE", "k", "0", event_key="e"),
+                Condition("event", "QUEUE", "k", "1", event_key="f"),
+            ]
+        )
+    ),
+    "filter that lets nothing pass": workflow(default_filters=[EventFilter("", "s")]),
 }
 
 
@@ -279,7 +294,7 @@ def test_limits_themselves_are_taken(name: str) -> None:
 
 
 def rule(**fields: Any) -> ConcurrencyRule:
-    return ConcurrencyRule(**{"expression": "x", **fields})
+    return ConcurrencyRule(**{"expression": "'x'", **fields})
 
 
 BAD: dict[str, tuple[WorkflowDefinition, str]] = {
@@ -354,6 +369,25 @@ BAD: dict[str, tuple[WorkflowDefinition, str]] = {
     "sleep of nonsense": (
         workflow(task(conditions=[Condition("sleep", "QUEUE", "k", "g", sleep="soon")])),
         "duration",
+    ),
+    "event without key": (
+        workflow(task(conditions=[Condition("event", "QUEUE", "k", "g")])),
+        "a condition on an event needs its key",
+    ),
+    "event key too long": (
+        workflow(task(conditions=[Condition("event", "QUEUE", "k", "g", event_key="e" * 1_025)])),
+        "1025 characters long, the limit is 1024",
+    ),
+    "condition on a task that is no parent": (
+        workflow(
+            task("a"),
+            task("b", conditions=[Condition("parent", "SKIP", "k", "g", parent="a")]),
+        ),
+        "task 'b': condition on parent 'a': that is no parent of this task",
+    ),
+    "condition on no parent": (
+        workflow(task(conditions=[Condition("parent", "SKIP", "k", "g")])),
+        "that is no parent of this task",
     ),
     "null in description": (workflow(description="\x00"), "null character"),
     "null in expression": (workflow(concurrency=[rule(expression="\x00")]), "null character"),

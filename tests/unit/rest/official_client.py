@@ -56,5 +56,13 @@ assert hatchet.metrics.get_queue_metrics() == {}
 assert hatchet.metrics.get_task_stats() == {}
 assert "hatchet_tenant_worker_slots" in hatchet.metrics.scrape_tenant_prometheus_metrics()
 
+both = "input.n == 1 && additional_metadata.who == 'me' && payload.test == 'x'"
+given = {"input": {"n": 1}, "additional_metadata": {"who": "me"}, "filter_payload": {"test": "x"}}
+assert hatchet.cel.debug(both, **given).result.output is True
+assert hatchet.cel.debug(both, **(given | {"input": {"n": 2}})).result.output is False
+failure = hatchet.cel.debug("input.key", {"n": 1}).result
+assert failure.status == "failure"
+assert "no such key: key" in failure.error
+
 hatchet.workflows.delete(workflow)
 print("done")

@@ -80,7 +80,6 @@ async def test_things_of_other_tenants_are_not_found(api: Api, database: str) ->
         f"{TENANT}/workflows/name/scheduled",
         f"{TENANT}/rate-limits",
         f"{STABLE}/webhooks/some-name",
-        f"{STABLE}/cel/debug",
         f"{STABLE}/traces",
         f"{STABLE}/durable-tasks/branch",
         "/api/v1/users/current",

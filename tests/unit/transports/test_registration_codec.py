@@ -149,10 +149,10 @@ def test_b12_dag_with_everything() -> None:
                 ),
             ],
             on_failure_task=task(readable_id="sorry", action="w:sorry"),
-            concurrency=w.Concurrency(expression="first"),
+            concurrency=w.Concurrency(expression="'first'"),
             concurrency_arr=[
                 w.Concurrency(
-                    expression="second", limit_strategy=3, name="n", is_tenant_scoped=True
+                    expression="'second'", limit_strategy=3, name="n", is_tenant_scoped=True
                 )
             ],
             cron_triggers=["0 * * * *"],
@@ -176,7 +176,7 @@ def test_b12_dag_with_everything() -> None:
     assert b.parents == ["a"]
     assert b.durable
     assert b.slots == {"durable": 1}
-    assert [rule.expression for rule in definition.concurrency] == ["first", "second"]
+    assert [rule.expression for rule in definition.concurrency] == ["'first'", "'second'"]
     assert definition.concurrency[1].strategy == "GROUP_ROUND_ROBIN"
     assert definition.concurrency[1].tenant_scoped
     assert definition.concurrency[1].name == "n"

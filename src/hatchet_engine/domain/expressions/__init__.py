@@ -4,6 +4,11 @@
 are ValueErrors with messages for users.
 """
 
+from hatchet_engine.domain.expressions.compiling import (
+    compile,
+    evaluate_condition,
+    evaluate_filter,
+)
 from hatchet_engine.domain.expressions.environments import (
     BATCH_KEY,
     CONCURRENCY_KEY,
@@ -19,12 +24,7 @@ from hatchet_engine.domain.expressions.environments import (
     Environment,
 )
 from hatchet_engine.domain.expressions.errors import EvaluationError, ExpressionError
-from hatchet_engine.domain.expressions.program import (
-    Program,
-    compile,
-    evaluate_condition,
-    evaluate_filter,
-)
+from hatchet_engine.domain.expressions.program import Program
 
 __all__ = [
     "BATCH_KEY",

@@ -1,44 +1,34 @@
-"""Compiled expressions: :func:`compile`, :class:`Program` and short forms for bool results."""
+"""A compiled expression: checks what goes in, what it may cost, and what comes out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from hatchet_engine.domain.expressions import library, messages
 from hatchet_engine.domain.expressions.cost import COST_MAX_NS, affordable_bytes, cost_ns
-from hatchet_engine.domain.expressions.environments import (
-    CONDITION,
-    FILTER,
-    Environment,
-    Kind,
-)
+from hatchet_engine.domain.expressions.environments import Environment, Kind
 from hatchet_engine.domain.expressions.errors import EvaluationError, ExpressionError
 from hatchet_engine.domain.expressions.sizes import json_bytes, measure
 from hatchet_engine.domain.expressions.syntax import count, parts_used, tree
 
-EXPRESSION_CHARACTERS_MAX = 10_000
-PROGRAMS_CACHED_MAX = 10_000  # the least recently used one goes first
-
+CHARACTERS_PER_NODE = 50  # of text, for the weight
 NODES_MAX = 2_000  # of the syntax tree, macros expanded
 # Keys are indexed, and an entry of an index has to fit on a third of a page.
 RESULT_BYTES_MAX = 2_000
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
-_NAME_OF_RESULT = {Kind.BOOL: "a bool", Kind.STRING: "a string", Kind.INT: "a number"}
-_TYPES_OF_RESULT = {
-    Kind.BOOL: ("BOOL", "DYN"),
-    Kind.STRING: ("STRING", "DYN"),
-    Kind.INT: ("INT", "UINT", "DOUBLE", "DYN"),
-}
+NAME_OF_RESULT = {Kind.BOOL: "a bool", Kind.STRING: "a string", Kind.INT: "a number"}
 
 
 class Program:
-    """An expression that compiled; immutable, may be kept and shared."""
+    """An expression that compiled; immutable, may be kept and shared.
 
-    __slots__ = ("_affordable", "_compiled", "_parts", "_tree", "environment", "text")
+    ``weight``: the memory it takes, in units of about a kilobyte.
+    """
+
+    __slots__ = ("_affordable", "_compiled", "_parts", "_tree", "environment", "text", "weight")
 
     def __init__(self, text: str, environment: Environment, compiled: library.Compiled) -> None:
         self.text = text
@@ -46,6 +36,7 @@ class Program:
         self._compiled = compiled
         self._tree = tree(compiled.serialize())
         nodes = count(self._tree)
+        self.weight = nodes + len(text) // CHARACTERS_PER_NODE
         if nodes > NODES_MAX:
             raise ExpressionError(text, f"has {nodes} parts, the limit is {NODES_MAX}")
         self._affordable = affordable_bytes(self._tree)
@@ -128,14 +119,14 @@ class Program:
             return False
         raise self._failed(
             f"gives {messages.type_of(value)}, but {environment.name} "
-            f"must be {_NAME_OF_RESULT[environment.result]}"
+            f"must be {NAME_OF_RESULT[environment.result]}"
         )
 
     def _failed(self, reason: str) -> EvaluationError:
         return EvaluationError(self.text, reason)
 
 
-class _Empty(Program):
+class Empty(Program):
     """An empty expression, where that means something."""
 
     __slots__ = ()
@@ -143,59 +134,7 @@ class _Empty(Program):
     def __init__(self, text: str, environment: Environment) -> None:
         self.text = text
         self.environment = environment
+        self.weight = 1 + len(text) // CHARACTERS_PER_NODE
 
     def evaluate(self, variables: Mapping[str, Any]) -> bool:
         return bool(self.environment.empty)
-
-
-@lru_cache(maxsize=PROGRAMS_CACHED_MAX)
-def compile(text: str, environment: Environment) -> Program:
-    """Compile an expression for a place; equal calls share it. Raises ``ExpressionError``."""
-    if len(text) > EXPRESSION_CHARACTERS_MAX:
-        raise ExpressionError(
-            text,
-            f"is {len(text)} characters long, the limit is {EXPRESSION_CHARACTERS_MAX}",
-        )
-    if not text.strip():
-        if environment.empty is None:
-            raise ExpressionError(text, f"is empty, but {environment.name} is required")
-        return _Empty(text, environment)
-    try:
-        compiled = library.compiler(environment).compile(text)
-    except (RuntimeError, TypeError) as error:  # TypeError: text that is not Unicode
-        raise messages.of_compilation(text, environment, str(error)) from None
-    result = compiled.return_type().name()
-    if result not in _TYPES_OF_RESULT[environment.result]:
-        raise ExpressionError(
-            text,
-            f"gives {result.lower()}, but {environment.name} "
-            f"must be {_NAME_OF_RESULT[environment.result]}",
-        )
-    return Program(text, environment, compiled)
-
-
-def evaluate_condition(
-    text: str, *, input: Mapping[str, Any] | None = None, output: Mapping[str, Any] | None = None
-) -> bool:
-    """Whether a condition holds; raises ``ExpressionError`` and ``EvaluationError``."""
-    return bool(compile(text, CONDITION).evaluate({"input": input, "output": output}))
-
-
-def evaluate_filter(
-    text: str,
-    *,
-    input: Mapping[str, Any],
-    additional_metadata: Mapping[str, Any] | None = None,
-    payload: Mapping[str, Any] | None = None,
-    event_id: str | None = None,
-    event_key: str | None = None,
-) -> bool:
-    """Whether an event passes a filter; raises ``ExpressionError`` and ``EvaluationError``."""
-    variables = {
-        "input": input,
-        "additional_metadata": additional_metadata,
-        "payload": payload,
-        "event_id": event_id,
-        "event_key": event_key,
-    }
-    return bool(compile(text, FILTER).evaluate(variables))

@@ -14,14 +14,13 @@ from hatchet_engine.domain.expressions import (
     EvaluationError,
     ExpressionError,
     compile,
+    compiling,
     evaluate_condition,
-    program,
 )
+from hatchet_engine.domain.expressions.compiling import CACHED_WEIGHT_MAX, EXPRESSION_CHARACTERS_MAX
 from hatchet_engine.domain.expressions.library import NESTING_MAX, STEPS_MAX
 from hatchet_engine.domain.expressions.program import (
-    EXPRESSION_CHARACTERS_MAX,
     NODES_MAX,
-    PROGRAMS_CACHED_MAX,
     RESULT_BYTES_MAX,
 )
 from hatchet_engine.domain.expressions.sizes import VALUES_NESTING_MAX
@@ -82,12 +81,35 @@ def test_result() -> None:
         key.evaluate({"input": {"x": longest + "a"}})
 
 
-def test_cache() -> None:
-    compile.cache_clear()
-    for number in range(PROGRAMS_CACHED_MAX + 1):
-        compile(f"input.x == {number}", CONDITION)
-    assert compile.cache_info().currsize == PROGRAMS_CACHED_MAX
-    compile.cache_clear()
+@pytest.fixture
+def empty_cache(monkeypatch: pytest.MonkeyPatch) -> compiling._Cache:
+    cache = compiling._Cache()
+    monkeypatch.setattr(compiling, "_cache", cache)
+    return cache
+
+
+def test_cache(empty_cache: compiling._Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = compile("input.x == 0", CONDITION).weight
+    monkeypatch.setattr(compiling, "CACHED_WEIGHT_MAX", 3 * weight)
+    first, second, third = (compile(f"input.x == {n}", CONDITION) for n in range(3))
+    assert empty_cache.weight == 3 * weight == sum(one.weight for one in (first, second, third))
+    assert compile("input.x == 0", CONDITION) is first
+    compile("input.x == 3", CONDITION)  # the second is the least recently used one
+    assert [key[0] for key in empty_cache.programs] == [
+        "input.x == 2",
+        "input.x == 0",
+        "input.x == 3",
+    ]
+    assert empty_cache.weight == 3 * weight
+    assert compile("input.x == 1", CONDITION) is not second
+
+
+def test_weight_counts_nodes_and_text() -> None:
+    short = compile("input.x == 'a'", CONDITION).weight
+    assert compile("input.x == 'a'" + " || input.x == 'a'" * 100, CONDITION).weight > 100 * short
+    assert compile("input.x == '" + "a" * 9_900 + "'", CONDITION).weight == short + 198
+    assert compile(" " * 10_000, CONDITION).weight == 201
+    assert 5_000 * short <= CACHED_WEIGHT_MAX
 
 
 def deep(levels: int) -> list[Any]:
@@ -225,4 +247,3 @@ def test_noise_never_raises_anything_else() -> None:
             evaluate_condition(text, input={"x": ["a", 1, {"x": None}]})
         except (ExpressionError, EvaluationError) as error:
             str(error).encode()
-    program.compile.cache_clear()
