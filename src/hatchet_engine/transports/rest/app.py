@@ -14,6 +14,7 @@ from hatchet_engine.transports.rest.routes import (
     metrics,
     pages,
     runs,
+    streams,
     tasks,
     workers,
     workflows,
@@ -25,7 +26,7 @@ from hatchet_engine.transports.rest.versions import package_version
 
 # The first route that fits is taken: what isn't offered yet names fixed paths, so it stands before
 # paths with variables.
-_ROUTERS = (pages, instance, absent, runs, tasks, logs, metrics, workflows, workers)
+_ROUTERS = (pages, instance, absent, runs, tasks, streams, logs, metrics, workflows, workers)
 
 
 def create_app(engine: EngineApi, settings: RestSettings, authenticator: Authenticator) -> FastAPI:

@@ -42,7 +42,7 @@ _ABSENT = {
     "durable tasks": [f"{_S}/durable-tasks/{{rest:path}}"],
     "DAG runs": ["/api/v1/stable/dags/tasks"],
     "task timings": ["/api/v1/stable/workflow-runs/{run}/task-timings"],
-    "streams": [f"{_S}/streams/{{rest:path}}"],
+    "stream topics": [f"{_S}/streams/topics", f"{_S}/streams/payloads"],
     "serverless endpoints": [
         f"{_S}/serverless/{{rest:path}}",
         "/api/v1/stable/serverless/{rest:path}",
