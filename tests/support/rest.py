@@ -16,6 +16,7 @@ import pytest
 
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.observe.pool import open_read_pool
+from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.transports.rest.app import create_app
 from hatchet_engine.transports.rest.settings import RestSettings
 from tests.support.rows import NOW_MS, Rows
@@ -69,6 +70,28 @@ class FakeLogs:
     waiting: int = 0
 
 
+class FakeStreams:
+    """A lane in which nothing waits; ``settled`` are the runs somebody wanted complete."""
+
+    def __init__(self) -> None:
+        self.settled: list[UUID] = []
+        self.waiting: set[UUID] = set()
+
+    async def put(
+        self, tenant_id: UUID, task_id: UUID, data: bytes, index: int | None, attempt: int | None
+    ) -> None:
+        raise AssertionError("REST puts no chunks")
+
+    def has_waiting(self, run_id: UUID) -> bool:
+        return run_id in self.waiting
+
+    def has_gap(self, run_id: UUID) -> bool:
+        return False
+
+    async def settle(self, run_id: UUID, task_id: UUID | None = None) -> None:
+        self.settled.append(run_id)
+
+
 class FakeEngine:
     """``answers``: what submit returns or raises, by the command's class."""
 
@@ -76,6 +99,8 @@ class FakeEngine:
         self.read_pool = pool
         self.logs = FakeLogs()
         self.clock = FakeClock()
+        self.watchers = RunWatchers()
+        self.streams = FakeStreams()
         self.commands: list[Any] = []
         self.answers: dict[type, Any] = {}
         self.ready = True

@@ -18,6 +18,7 @@ from hatchet_engine.transports.rest.routes import (
     metrics,
     pages,
     runs,
+    streams,
     tasks,
     workers,
     workflows,
@@ -43,6 +44,7 @@ _ROUTERS = (
     workflows,
     workers,
     cel,
+    streams,
 )
 
 

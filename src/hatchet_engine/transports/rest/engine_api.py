@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.transports.engine_api import StreamLane, Watchers
 from hatchet_engine.turn.commands import Command
 
 R = TypeVar("R")
@@ -112,6 +113,12 @@ class EngineApi(Protocol):
 
     @property
     def logs(self) -> LogCounters: ...
+
+    @property
+    def watchers(self) -> Watchers: ...
+
+    @property
+    def streams(self) -> StreamLane: ...
 
     @property
     def clock(self) -> Clock: ...

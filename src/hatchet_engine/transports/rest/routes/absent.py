@@ -32,7 +32,7 @@ _ABSENT = {
     "webhooks": [f"{_S}/webhooks", f"{_S}/webhooks/{{rest:path}}"],
     "traces": [f"{_S}/traces"],
     "durable tasks": [f"{_S}/durable-tasks/{{rest:path}}"],
-    "streams": [f"{_S}/streams/{{rest:path}}"],
+    "stream topics": [f"{_S}/streams/topics", f"{_S}/streams/payloads"],
     "serverless endpoints": [
         f"{_S}/serverless/{{rest:path}}",
         "/api/v1/stable/serverless/{rest:path}",
