@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.wire.core", "tests.wire.sdks")
+pytest.register_assert_rewrite("tests.wire.core", "tests.wire.graphs", "tests.wire.sdks")

@@ -11,35 +11,15 @@ from typing import ClassVar
 
 import pytest
 
+from tests.wire.base import SdkTests
 from tests.wire.conftest import Bench
-from tests.wire.sdks import Client, Sdk, SdkError, Worker, new_key
+from tests.wire.sdks import Client, SdkError, Worker, new_key
 
 
-class CoreTests:
+class CoreTests(SdkTests):
     """Each test asks the client program for something and sees what comes of it."""
 
-    sdk: ClassVar[Sdk]
     draining_statuses: ClassVar[tuple[str, ...]]  # of a worker that finishes its last tasks
-
-    @pytest.fixture(autouse=True)
-    def prepared(self, bench: Bench) -> None:
-        bench.prepare(self.sdk)
-
-    @pytest.fixture
-    def client(self, bench: Bench) -> Client:
-        return bench.client(self.sdk)
-
-    @pytest.fixture
-    def worker(self, bench: Bench) -> Worker:
-        return bench.worker(self.sdk)
-
-    @pytest.fixture
-    def narrow_worker(self, bench: Bench) -> Worker:
-        return bench.narrow_worker(self.sdk)
-
-    @pytest.fixture
-    def key(self) -> str:
-        return new_key()
 
     # --- triggering -------------------------------------------------------------------------
 

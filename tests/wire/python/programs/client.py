@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
-from hatchet_sdk import TriggerWorkflowOptions
+from hatchet_sdk import PushEventOptions, TriggerWorkflowOptions
 from hatchet_sdk.clients.rest.models.v1_task_status import V1TaskStatus
 from hatchet_sdk.features.runs import BulkCancelReplayOpts
 from pydantic import BaseModel
-from tasks import TASKS, Job, hatchet
+from sets import TASKS
+from tasks import Job, hatchet
 
 OLD = int(version("hatchet-sdk").split(".")[1]) < 30
 
@@ -94,6 +95,28 @@ async def create(workflow: str, input: Any, metadata: Any = None) -> str:
     """Trigger over REST, by name."""
     details = await hatchet.runs.aio_create(workflow, input, additional_metadata=metadata)
     return details.run.metadata.id
+
+
+# --- events and streams -------------------------------------------------------------------------
+
+
+@call
+async def push(
+    event: str, payload: Any, scope: str | None = None, metadata: dict[str, str] | None = None
+) -> str:
+    options = PushEventOptions(scope=scope, additional_metadata=metadata or {})
+    pushed = await hatchet.event.aio_push(event, payload, options=options)
+    return pushed.eventId if OLD else pushed.event_id
+
+
+@call
+async def subscribe(run_id: str) -> list[str]:
+    """All pieces of a run's stream, each of which is also printed when it comes."""
+    pieces = []
+    async for piece in hatchet.runs.subscribe_to_stream(run_id):
+        say("piece", {"run_id": run_id, "piece": piece})
+        pieces.append(piece)
+    return pieces
 
 
 # --- runs ---------------------------------------------------------------------------------------
@@ -252,14 +275,18 @@ async def queue_metrics() -> Any:
 # --- talking with the tests -----------------------------------------------------------------------
 
 
+def say(kind: str, content: Any) -> None:
+    # In one piece: the SDK writes from other threads.
+    sys.stdout.write(f"{kind} {json.dumps(content)}\n")
+    sys.stdout.flush()
+
+
 async def answer(request: Any) -> None:
     try:
         reply = {"result": await calls[request["call"]](**request["arguments"])}
     except Exception as error:
         reply = {"error": {"kind": type(error).__name__, "text": str(error)}}
-    # In one piece: the SDK writes from other threads.
-    sys.stdout.write("reply " + json.dumps({"id": request["id"], **reply}) + "\n")
-    sys.stdout.flush()
+    say("reply", {"id": request["id"], **reply})
 
 
 async def main() -> None:

@@ -40,11 +40,14 @@ def tell(kind: str, job: Job, ctx: Context, **fields: Any) -> None:
     sys.stdout.flush()
 
 
+def gate_is_open(job: Job, ctx: Context) -> bool:
+    """Whether the test has said go on, to all attempts or to this one."""
+    return (GATES / job.key).exists() or (GATES / f"{job.key}.{ctx.retry_count}").exists()
+
+
 async def wait_for_gate(job: Job, ctx: Context) -> None:
-    """Go on when the test says so, to all attempts or to this one."""
-    gates = (GATES / job.key, GATES / f"{job.key}.{ctx.retry_count}")
     try:
-        while not any(gate.exists() for gate in gates):
+        while not gate_is_open(job, ctx):
             await asyncio.sleep(0.02)
     except asyncio.CancelledError:
         tell("cancelled", job, ctx)
@@ -170,5 +173,3 @@ ALL = {
     "telling": telling,
 }
 NARROW = {"narrow-hold": narrow_hold, "narrow": narrow}
-SETS = {"all": ALL, "narrow": NARROW}
-TASKS = {**ALL, **NARROW}

@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 
-from tasks import SETS, hatchet
+from sets import SETS
+from tasks import hatchet
 
 
 def end_with_the_tests() -> None:

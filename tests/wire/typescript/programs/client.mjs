@@ -2,7 +2,8 @@
 
 import { createInterface } from 'node:readline';
 
-import { hatchet, tasks } from './tasks.mjs';
+import { tasks } from './sets.mjs';
+import { hatchet } from './tasks.mjs';
 
 function options({ metadata, priority }) {
   return { additionalMetadata: metadata ?? undefined, priority: priority ?? undefined };
@@ -22,6 +23,23 @@ const calls = {
     tasks[task].runMany(inputs.map((input) => ({ input, opts: options({ metadata }) }))),
 
   result: ({ run_id }) => hatchet.runs.runRef(run_id).output,
+
+  // --- events and streams ---
+
+  push: async ({ event, payload, scope, metadata }) => {
+    const options = { scope: scope ?? undefined, additionalMetadata: metadata };
+    return (await hatchet.events.push(event, payload, options)).eventId;
+  },
+
+  // All pieces of a run's stream, each of which is also printed when it comes.
+  subscribe: async ({ run_id }) => {
+    const pieces = [];
+    for await (const piece of hatchet.runs.subscribeToStream(run_id)) {
+      console.log(`piece ${JSON.stringify({ run_id, piece })}`);
+      pieces.push(piece);
+    }
+    return pieces;
+  },
 
   // --- runs ---
 

@@ -11,15 +11,19 @@ export const hatchet = HatchetClient.init();
 const GATES = process.env.WIRE_GATES ?? '.';
 
 /** Print a line that the tests read. */
-function tell(kind, input, ctx, fields = {}) {
+export function tell(kind, input, ctx, fields = {}) {
   const event = { kind, key: input.key, retry_count: ctx.retryCount(), at: Date.now() / 1000 };
   console.log(`event ${JSON.stringify({ ...event, ...fields })}`);
 }
 
-/** Go on when the test says so, to all attempts or to this one. */
+/** Whether the test has said go on, to all attempts or to this one. */
+export function gateIsOpen(input, ctx) {
+  const gates = [input.key, `${input.key}.${ctx.retryCount()}`];
+  return gates.some((name) => existsSync(join(GATES, name)));
+}
+
 async function waitForGate(input, ctx) {
-  const gates = [input.key, `${input.key}.${ctx.retryCount()}`].map((name) => join(GATES, name));
-  while (!gates.some((gate) => existsSync(gate))) {
+  while (!gateIsOpen(input, ctx)) {
     if (ctx.cancelled) {
       tell('cancelled', input, ctx);
       throw new Error('cancelled');
@@ -28,7 +32,7 @@ async function waitForGate(input, ctx) {
   }
 }
 
-function done(input, ctx) {
+export function done(input, ctx) {
   return { key: input.key, number: input.number ?? 0, retry_count: ctx.retryCount() };
 }
 
@@ -152,7 +156,7 @@ const narrowHold = hatchet.task({
   },
 });
 
-const narrow = hatchet.task({
+const narrowTask = hatchet.task({
   name: 'narrow',
   fn: async (input, ctx) => {
     tell('start', input, ctx);
@@ -160,7 +164,7 @@ const narrow = hatchet.task({
   },
 });
 
-const all = {
+export const all = {
   echo,
   flaky,
   hopeless,
@@ -171,7 +175,4 @@ const all = {
   talkative,
   telling,
 };
-const narrowSet = { 'narrow-hold': narrowHold, narrow };
-
-export const sets = { all, narrow: narrowSet };
-export const tasks = { ...all, ...narrowSet };
+export const narrow = { 'narrow-hold': narrowHold, narrow: narrowTask };

@@ -1,6 +1,7 @@
 // A worker: worker.mjs NAME SET SLOTS.
 
-import { hatchet, sets } from './tasks.mjs';
+import { sets } from './sets.mjs';
+import { hatchet } from './tasks.mjs';
 
 // Our standard input ends when the tests do, however they end.
 process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume();
