@@ -27,19 +27,32 @@ def run(scale: Scale) -> Outcome:
         our_client(server) as client,
     ):
         programs = (server, worker, client)
+        single_ms, _ = _measure(*programs, "bench-noop", scale.pick(200, 100), 1)
         count = scale.pick(500, 150)
         diamond_ms, diamond = _measure(*programs, "bench-diamond", count, DIAMOND_TASKS)
         count = scale.pick(30, 8)
         chain_ms, chain = _measure(*programs, "bench-chain", count, CHAIN_TASKS)
+    single = summary(single_ms)
     whole, steps = summary(diamond_ms), summary([each / CHAIN_TASKS for each in chain_ms])
     return Outcome(
         rows=[
-            Row("diamond of 4 tasks, idle: p50", whole["p50"], "ms", DIAMOND_BAR_MS),
+            Row(
+                "diamond of 4 tasks, idle: p50",
+                whole["p50"],
+                "ms",
+                DIAMOND_BAR_MS,
+                f"{single['p50']:.2f} ms for a single task",
+            ),
             Row("diamond of 4 tasks, idle: p99", whole["p99"], "ms"),
             Row("chain of 100 tasks, idle: p50 per task", steps["p50"], "ms", STEP_BAR_MS),
         ],
         splits=[diamond, chain],
-        details={"diamond_ms": whole, "chain_step_ms": steps, "pause_s": PAUSE_S},
+        details={
+            "single_ms": single,
+            "diamond_ms": whole,
+            "chain_step_ms": steps,
+            "pause_s": PAUSE_S,
+        },
     )
 
 
