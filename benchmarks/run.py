@@ -34,6 +34,11 @@ SCENARIOS = (
     "idle_engine",
     "import_cost",
     "idle_worker",
+    "dag_latency",
+    "dag_drain",
+    "fan_out",
+    "event_runs",
+    "event_waits",
     "celery",
     "procrastinate",
 )

@@ -2,10 +2,15 @@
 
 import asyncio
 import time
+from typing import Any
 
 from calls import serve
-from our_tasks import TASKS
+from our_flows import FLOWS, TRIGGER_KEY, WAKE_KEY
+from our_tasks import TASKS, hatchet
 
+from hatchet import BulkPushEventWithMetadata
+
+RUNNABLES: dict[str, Any] = {**TASKS, **FLOWS}
 FILL_BATCH = 10_000
 WARM_UP_TIMEOUT_S = 30
 WARM_UP_PAUSE_S = 0.1
@@ -16,7 +21,7 @@ async def warm_up(task: str) -> None:
     deadline = time.monotonic() + WARM_UP_TIMEOUT_S
     while True:
         try:
-            await TASKS[task].aio_run()
+            await RUNNABLES[task].aio_run()
             return
         except Exception:
             if time.monotonic() > deadline:
@@ -26,18 +31,24 @@ async def warm_up(task: str) -> None:
 
 async def bulk(task: str, count: int) -> float:
     """Trigger `count` runs in bulk and wait for all results."""
-    runnable = TASKS[task]
+    runnable = RUNNABLES[task]
     began = time.perf_counter()
     results = await runnable.aio_run_many([runnable.create_bulk_run_item() for _ in range(count)])
     took_s = time.perf_counter() - began
     assert len(results) == count
-    assert all(result["done"] for result in results)
+    assert all(_done(result) for result in results)
     return took_s
+
+
+def _done(result: dict[str, Any]) -> bool:
+    """Whether a task, or each task of a workflow, has given the result of a no-op."""
+    outputs = list(result.values())
+    return outputs == [True] or (outputs != [] and all(output["done"] for output in outputs))
 
 
 async def fill(task: str, count: int) -> float:
     """Trigger `count` runs in bulk and wait for none."""
-    runnable = TASKS[task]
+    runnable = RUNNABLES[task]
     items = [runnable.create_bulk_run_item() for _ in range(min(count, FILL_BATCH))]
     began = time.perf_counter()
     for start in range(0, count, FILL_BATCH):
@@ -47,7 +58,7 @@ async def fill(task: str, count: int) -> float:
 
 async def one_by_one(task: str, count: int, callers: int) -> float:
     """`callers` callers share `count` runs; each triggers one, waits for it, then the next."""
-    runnable = TASKS[task]
+    runnable = RUNNABLES[task]
     numbers = iter(range(count))
 
     async def call() -> None:
@@ -61,16 +72,43 @@ async def one_by_one(task: str, count: int, callers: int) -> float:
 
 async def latency(task: str, samples: int, pause_s: float) -> list[float]:
     """Milliseconds from trigger to result, one run at a time, with a pause before each."""
-    runnable = TASKS[task]
+    runnable = RUNNABLES[task]
     times_ms = []
     for _ in range(samples):
         await asyncio.sleep(pause_s)
         began = time.perf_counter()
-        await runnable.aio_run()
+        result = await runnable.aio_run()
+        times_ms.append((time.perf_counter() - began) * 1_000)
+        assert _done(result)
+    return times_ms
+
+
+async def push_events(count: int) -> tuple[float, float]:
+    """Push events that trigger one run each, in bulk.
+
+    The clock at the first push (on Linux the same for all processes), and the seconds until the
+    engine has stored all events and runs.
+    """
+    events = [BulkPushEventWithMetadata(key=TRIGGER_KEY) for _ in range(count)]
+    began = time.perf_counter()
+    await hatchet.event.aio_bulk_push(events)
+    return began, time.perf_counter() - began
+
+
+async def wake_latency(samples: int, pause_s: float) -> list[float]:
+    """Milliseconds from pushing an event to the result of the one run that waits for it."""
+    runnable = RUNNABLES["bench-woken"]
+    times_ms = []
+    for _ in range(samples):
+        run = await runnable.aio_run_no_wait()
+        await asyncio.sleep(pause_s)
+        began = time.perf_counter()
+        await hatchet.event.aio_push(WAKE_KEY, {})
+        await run.aio_result()
         times_ms.append((time.perf_counter() - began) * 1_000)
     return times_ms
 
 
 if __name__ == "__main__":
-    operations = (warm_up, bulk, fill, one_by_one, latency)
+    operations = (warm_up, bulk, fill, one_by_one, latency, push_events, wake_latency)
     serve({operation.__name__: operation for operation in operations})

@@ -2,17 +2,18 @@
 
 import argparse
 import asyncio
+from typing import Any
 
 from our_tasks import counter, hatchet, noop, queued
 
 CHECK_INTERVAL_S = 0.002
 
 
-async def work(count: int, slots: int) -> None:
-    """Run `count` workers until the process is told to stop."""
+async def work(count: int, slots: int, workflows: list[Any]) -> None:
+    """Run `count` workers of these workflows until the process is told to stop."""
     workers, running = [], []
     for number in range(count):
-        worker = hatchet.worker(f"bench-{number}", slots=slots, workflows=[noop, queued])
+        worker = hatchet.worker(f"bench-{number}", slots=slots, workflows=workflows)
         task = asyncio.create_task(worker.aio_start())
         while not worker.registered.is_set():
             if task.done():
@@ -33,9 +34,16 @@ def main() -> None:
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--count-to", type=int, default=0)
+    parser.add_argument("--flows", action="store_true")
     options = parser.parse_args()
     counter.wanted = options.count_to
-    asyncio.run(work(options.workers, options.slots))
+    workflows: list[Any] = [noop, queued]
+    if options.flows:
+        # Only here: they must not weigh on the scenarios that measure the start and the memory.
+        from our_flows import FLOWS
+
+        workflows += FLOWS.values()
+    asyncio.run(work(options.workers, options.slots, workflows))
 
 
 if __name__ == "__main__":

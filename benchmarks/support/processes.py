@@ -155,10 +155,13 @@ class Program:
 
 
 def clean_environ() -> dict[str, str]:
-    """Our environment without settings of another server or of a shell's Python."""
+    """Our environment without settings of another server or of a shell's Python.
+
+    Programs import the code of this checkout, wherever the environment's own install points.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("HATCHET_", "CELERY_", "PG", "PYTHON"))
     }
-    return kept | {"PYTHONUNBUFFERED": "1"}
+    return kept | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
