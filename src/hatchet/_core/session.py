@@ -48,6 +48,7 @@ class RunOutcome(NamedTuple):
 
     status: int
     tasks: tuple[TaskOutcome, ...]
+    more: bool = False  # a piece: further tasks follow
 
 
 class Assigned:

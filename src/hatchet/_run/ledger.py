@@ -8,7 +8,7 @@ from hatchet._run.outbox import TaskCall, Trigger, Unwatch, Watch
 from hatchet._run.reply import Gathering, Wakeups
 
 if TYPE_CHECKING:
-    from hatchet._core.session import Received, RunOutcome
+    from hatchet._core.session import Received, RunOutcome, TaskOutcome
 
 Waiting = Trigger | TaskCall | Watch
 
@@ -20,6 +20,7 @@ class Ledger:
         self._wakeups = wakeups
         self._triggers: dict[int, Trigger] = {}  # written, unanswered
         self._calls: dict[int, TaskCall] = {}
+        self._pieces: dict[bytes, list[TaskOutcome]] = {}  # of results that are not whole yet
         self._watches: dict[bytes, list[tuple[Gathering[RunOutcome], int]]] = {}
 
     @property
@@ -81,7 +82,10 @@ class Ledger:
                     self._watches.setdefault(run_id, []).append((trigger.gathering, index))
             trigger.ids.settle(wakeups, answer.run_ids)
         watches = self._watches
-        for run_id, outcome in received.results:
+        for run_id, piece in received.results:
+            outcome = self._whole(run_id, piece)
+            if outcome is None:
+                continue
             for gathering, index in watches.pop(run_id, ()):
                 gathering.put(index, outcome, wakeups)
         for task_answer in received.task_answers:
@@ -92,6 +96,14 @@ class Ledger:
                 self.fail(call, call_error(task_answer.error.code, task_answer.error.message))
             else:
                 call.reply.settle(wakeups, task_answer.timeout_at_ms)
+
+    def _whole(self, run_id: bytes, piece: "RunOutcome") -> "RunOutcome | None":
+        """A result too large for one frame comes in pieces; None until the last one is there."""
+        if piece.more:
+            self._pieces.setdefault(run_id, []).extend(piece.tasks)
+            return None
+        before = self._pieces.pop(run_id, None)
+        return piece if before is None else piece._replace(tasks=(*before, *piece.tasks))
 
     # ------------------------------------------------------------------ failures
 
@@ -112,6 +124,7 @@ class Ledger:
             self.fail(call, of_call)
         self._triggers.clear()
         self._calls.clear()
+        self._pieces.clear()  # results are sent anew on the next stream
 
     def fail_watches(self, error: Exception) -> None:
         for waiting in self._watches.values():

@@ -245,6 +245,7 @@ def decode(data: bytes) -> Received:
                         for t in r.tasks
                     ]
                 ),
+                r.more,
             ),
         )
         for r in frame.results
