@@ -89,7 +89,7 @@ class _Judged:
     """The parent conditions of a task, evaluated."""
 
     def __init__(self, turn: Turn, dag: Dag, step: Step) -> None:
-        self.errors: list[str] = []
+        self.errors: list[str] = []  # of wait_for
         self.data: dict[int, str] = {}  # outputs of parents that met a wait_for
         self.standings = [
             self._standing(turn, dag, step, at, condition)
@@ -105,7 +105,8 @@ class _Judged:
         try:
             met = holds(condition.expression, lambda: orjson.loads(text), output=True)
         except (EvaluationError, ExpressionError) as error:
-            self.errors.append(str(error))
+            if condition.action == QUEUE:
+                self.errors.append(str(error))
             turn.plan.event(
                 EventKind.CONDITION_FAILED,
                 dag.tenant_id,

@@ -92,7 +92,7 @@ def _take_in(
     for version, filter_ in _triggered(turn, tenant_id, event, event_id):
         run_ids.append(create(turn, tenant_id, _run(version, event, event_id, filter_)))
     for row in waits:
-        _meet(turn, row, event)
+        _meet(turn, row, event, event_id)
     return PushedEvent(event_id, turn.now_ms, run_ids)
 
 
@@ -151,7 +151,7 @@ def _run(version: Version, event: NewEvent, event_id: UUID, filter_: Filter | No
     )
 
 
-def _meet(turn: Turn, row: asyncpg.Record, event: NewEvent) -> None:
+def _meet(turn: Turn, row: asyncpg.Record, event: NewEvent, event_id: UUID) -> None:
     """An event and one condition that waits for its key (E-26 to E-28)."""
     if row["event_scope"] is not None and row["event_scope"] != event.scope:
         return
@@ -170,5 +170,12 @@ def _meet(turn: Turn, row: asyncpg.Record, event: NewEvent) -> None:
         )
     if met:
         turn.hits.append(
-            Hit(row["task_id"], row["run_id"], row["tenant_id"], row["position"], event.payload)
+            Hit(
+                row["task_id"],
+                row["run_id"],
+                row["tenant_id"],
+                row["position"],
+                event.payload,
+                event_id,
+            )
         )

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
 
 from hatchet_engine.domain import dag as rules
-from hatchet_engine.domain.conditions import QUEUE, Verdict, resume, waits_to_start
+from hatchet_engine.domain.conditions import CANCEL, QUEUE, Verdict, resume, waits_to_start
 from hatchet_engine.domain.dag import SKIPPED_OUTPUT, Member
 from hatchet_engine.domain.definition import Condition
 from hatchet_engine.domain.states import Status
@@ -57,6 +58,7 @@ def settle(turn: Turn, waits: Waits) -> None:
         ended = work.setdefault(dag, deque())
         for position in positions:
             begin(turn, dag, position, ended, chosen=True)
+        _follow_old_failures(turn, dag, positions, ended)
     for dag, positions in _taken(turn.postponed):
         ended = work.setdefault(dag, deque())
         for position in positions:
@@ -93,6 +95,20 @@ def propagate(turn: Turn, dag: Dag, ended: deque[int]) -> None:
             break
     if dag.unended == 0:
         end_run(turn, dag)
+
+
+def _follow_old_failures(turn: Turn, dag: Dag, chosen: list[int], ended: deque[int]) -> None:
+    """After a replay of a part: tasks outside of it that failed or were cancelled still cancel what
+    follows from them, save what was ``chosen``, and a failure lets the on-failure task run."""
+    for step in dag.version.steps:  # parents stand before their children
+        at = step.index
+        if dag.states[at] is not Member.PENDING or at in chosen:
+            continue
+        if rules.doomed(dag.parents(step)) is not None:
+            end_member(turn, dag, at, Member.CANCELLED, None)
+            ended.append(at)
+        elif step.on_failure and any(state is Member.FAILED for state in dag.states):
+            begin(turn, dag, at, ended)
 
 
 def _arm_on_failure(turn: Turn, dag: Dag, ended: deque[int], failed: bool) -> bool:
@@ -159,17 +175,22 @@ def _apply_hits(
     met = {row["position"]: row["met"] for row in rows}
     data: dict[int, str] = {row["position"]: row["data"] for row in rows if row["met"]}
     held = waits_to_start(conditions, met)
-    for hit in hits:
-        if met.get(hit.position, True):
-            continue  # a repeat, or a condition that was dropped
-        met[hit.position] = True
-        data[hit.position] = hit.data
-        turn.plan.waits_met[task_id, hit.position] = hit.data
+    for _, of_moment in groupby(hits, key=lambda hit: hit.moment):
+        for hit in of_moment:
+            if met.get(hit.position, True):
+                continue  # a repeat, or a condition that was dropped
+            met[hit.position] = True
+            data[hit.position] = hit.data
+            turn.plan.waits_met[task_id, hit.position] = hit.data
         verdict = resume(conditions, met)
         if verdict is not Verdict.WAIT:
             ended = work.setdefault(dag, deque())
             _fire(turn, dag, position, verdict, data, list(met), held, waits, ended)
-            return
+            if verdict is not Verdict.READY:
+                return
+            # It stands in its queue; what came later in this turn may still cancel it.
+            met = {at: one for at, one in met.items() if conditions[at].action == CANCEL}
+            held = False
 
 
 def _fire(
@@ -186,10 +207,13 @@ def _fire(
     """The conditions of a task have decided."""
     step = dag.version.steps[position]
     task_id = dag.task_ids[position]
-    for at in watched:
-        turn.plan.waits_met.pop((task_id, at), None)
+    keep: set[int] = set()
     if verdict is Verdict.READY:
-        keep = {at for at in watched if step.conditions[at].action == "CANCEL"}
+        keep = {at for at in watched if step.conditions[at].action == CANCEL}
+    for at in watched:
+        if at not in keep:
+            turn.plan.waits_met.pop((task_id, at), None)
+    if verdict is Verdict.READY:
         if keep:
             turn.plan.waits_dropped += [(task_id, at) for at in watched if at not in keep]
         else:

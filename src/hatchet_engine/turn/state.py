@@ -150,6 +150,7 @@ class Hit:
     tenant_id: UUID
     position: int
     data: str  # JSON object text
+    moment: UUID | int  # the event, or when the sleep was due; hits of one moment count together
 
 
 class Turn:

@@ -66,7 +66,14 @@ def end_sleeps(turn: Turn, rows: list[asyncpg.Record]) -> None:
         condition = step_of(turn.hot, row).conditions[row["position"]]
         data = orjson.dumps({"sleep_duration": condition.sleep}).decode()
         turn.hits.append(
-            Hit(row["task_id"], row["run_id"], row["tenant_id"], row["position"], data)
+            Hit(
+                row["task_id"],
+                row["run_id"],
+                row["tenant_id"],
+                row["position"],
+                data,
+                row["due_ms"],
+            )
         )
 
 

@@ -23,7 +23,7 @@ from task_wait where task_id = any ($1::uuid[])
 order by task_id, position;
 
 -- name: task_wait_due
-select task_id, position, tenant_id, run_id, version_id, step
+select task_id, position, tenant_id, run_id, version_id, step, due_ms
 from task_wait
 where due_ms is not null and not met and due_ms <= $1
 order by due_ms
