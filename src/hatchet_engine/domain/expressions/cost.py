@@ -44,7 +44,7 @@ _REPEAT_MAX = 1_000  # what regular expressions of the library allow, nested one
 _UNICODE_CLASS = 300  # a class like \pL is that much bigger than a letter
 _PATTERN_NS = 300  # to compile, per state
 _PATTERN_MAX_NS = 200_000_000  # to compile: the library limits the memory
-_STATE_NS = 4  # to match, per state and byte
+_STATE_NS = 8  # to match, per state and byte
 
 
 class Value(NamedTuple):
