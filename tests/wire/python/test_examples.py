@@ -31,6 +31,14 @@ CONDITIONS = [
 STORY = """Once upon a time there was a queue. It was long, and nobody knew who came next.
 Then somebody wrote the order down, and everyone waited happily ever after."""
 
+EVENTS = [
+    r"\{.*\}: 1 runs",
+    r"order 1: 120 is 100 or more \(order:created\)",
+    r"\{.*\}: 0 runs",
+    r"\{.*\}: 0 runs",
+    r"10 events of a bulk started 5 runs",
+]
+
 RunExample = Callable[[str], tuple[Program, Program]]
 
 
@@ -93,3 +101,10 @@ def test_streaming(run_example: RunExample) -> None:
     # What was sent before the program listened is not sent again.
     assert story
     assert STORY.endswith("\n".join(story))
+
+
+# `triggering_event_key` is asked of our SDK alone: the official one reads it from another place.
+@pytest.mark.parametrize("run_example", ["ours"], indirect=True)
+def test_events(run_example: RunExample) -> None:
+    _, run = run_example("events")
+    assert_lines(run, EVENTS)
