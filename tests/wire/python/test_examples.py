@@ -1,0 +1,110 @@
+"""The examples as they are, and with the official SDK: nothing but the import is another."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import Program
+from tests.support.server import ROOT
+from tests.wire.conftest import Bench
+from tests.wire.examples import assert_lines, printed, start_worker
+from tests.wire.sdks import PYTHON
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+
+EXAMPLES = ROOT / "examples" / "python"
+IMPORT = re.compile(r"^from hatchet import", re.MULTILINE)
+
+DAG = [r"Ada pays 18\.00", "failed as expected: ValueError: nothing was ordered"]
+DAG_WORKER = ["an order of Ada is through", "sorry, Bob: nothing was ordered"]
+FANOUT = ["24,950 words on 100 pages"]
+CONDITIONS = [
+    r"sent: Dear Ada \(decided by Bob\)",
+    r"shredded: Dear nobody \(decided by nobody\) after 1\d s",
+]
+STORY = """Once upon a time there was a queue. It was long, and nobody knew who came next.
+Then somebody wrote the order down, and everyone waited happily ever after."""
+
+EVENTS = [
+    r"\{.*\}: 1 runs",
+    r"order 1: 120 is 100 or more \(order:created\)",
+    r"\{.*\}: 0 runs",
+    r"\{.*\}: 0 runs",
+    r"10 events of a bulk started 5 runs",
+]
+
+RunExample = Callable[[str], tuple[Program, Program]]
+
+
+@pytest.fixture(params=["ours", "official"])
+def run_example(
+    request: pytest.FixtureRequest,
+    bench: Bench,
+    tmp_path: Path,
+    start_program: Callable[..., Program],
+) -> RunExample:
+    """Starts worker and program of an example, with either SDK."""
+    official = request.param == "official"
+    python = PYTHON.worker_command[0] if official else sys.executable
+    # The official SDK warns of names that both have.
+    environ = {**bench.server.client_environ(), "PYTHONWARNINGS": "ignore::DeprecationWarning"}
+
+    def run(name: str) -> tuple[Program, Program]:
+        shutil.copytree(EXAMPLES / name, tmp_path, dirs_exist_ok=True)
+        if official:
+            for file in tmp_path.glob("*.py"):
+                file.write_text(IMPORT.sub("from hatchet_sdk import", file.read_text()))
+        worker = start_worker(
+            start_program,
+            bench.client(PYTHON),
+            [python, "worker.py"],
+            f"{name}-worker",
+            environ,
+            tmp_path,
+        )
+        return worker, start_program(
+            f"{name} run", [python, "run.py"], environ=environ, cwd=tmp_path
+        )
+
+    return run
+
+
+def test_dag(run_example: RunExample) -> None:
+    worker, run = run_example("dag")
+    assert_lines(run, DAG)
+    for line in DAG_WORKER:
+        worker.wait_for_line(line)
+
+
+def test_fanout(run_example: RunExample) -> None:
+    _, run = run_example("fanout")
+    assert_lines(run, FANOUT)
+
+
+# `triggers` is a name of ours.
+@pytest.mark.parametrize("run_example", ["ours"], indirect=True)
+def test_conditions(run_example: RunExample) -> None:
+    _, run = run_example("conditions")
+    assert_lines(run, CONDITIONS)
+
+
+def test_streaming(run_example: RunExample) -> None:
+    _, run = run_example("streaming")
+    *story, length = printed(run)
+    assert length == "(156 characters)"
+    # What was sent before the program listened is not sent again.
+    assert story
+    assert STORY.endswith("\n".join(story))
+
+
+# `triggering_event_key` is asked of our SDK alone: the official one reads it from another place.
+@pytest.mark.parametrize("run_example", ["ours"], indirect=True)
+def test_events(run_example: RunExample) -> None:
+    _, run = run_example("events")
+    assert_lines(run, EVENTS)

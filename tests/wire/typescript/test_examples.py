@@ -1,0 +1,80 @@
+"""The examples in TypeScript, with the official SDK: they are run as they are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import Program
+from tests.support.server import ROOT
+from tests.wire.conftest import Bench
+from tests.wire.examples import assert_lines, start_worker
+from tests.wire.sdks import TYPESCRIPT
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+
+EXAMPLES = ROOT / "examples" / "typescript"
+MODULES = TYPESCRIPT.needs.parent
+
+DAG = [r"Ada pays 18\.00", "failed as expected: nothing was ordered"]
+FANOUT = ["24,950 words on 100 pages"]
+CONDITIONS = [
+    r"sent: Dear Ada \(decided by Bob\)",
+    r"shredded: Dear nobody \(decided by nobody\) after 1\d s",
+]
+EVENTS = [
+    "order 1: 1 runs",
+    "order 1: 120 is 100 or more",
+    "order 2: 0 runs",
+    "order 3: 0 runs",
+    "10 events of a bulk started 5 runs",
+]
+
+RunExample = Callable[[str], tuple[Program, Program]]
+
+
+@pytest.fixture
+def run_example(bench: Bench, tmp_path: Path, start_program: Callable[..., Program]) -> RunExample:
+    """Starts worker and program of an example."""
+    environ = {**bench.server.client_environ(), **TYPESCRIPT.environ}
+
+    def run(name: str) -> tuple[Program, Program]:
+        shutil.copytree(EXAMPLES / name, tmp_path, dirs_exist_ok=True)
+        (tmp_path / "node_modules").symlink_to(MODULES)
+        worker = start_worker(
+            start_program,
+            bench.client(TYPESCRIPT),
+            ["node", "worker.mjs"],
+            TYPESCRIPT.namespaced(f"{name}-worker"),
+            environ,
+            tmp_path,
+        )
+        return worker, start_program(
+            f"{name} run", ["node", "run.mjs"], environ=environ, cwd=tmp_path
+        )
+
+    return run
+
+
+def test_dag(run_example: RunExample) -> None:
+    worker, run = run_example("dag")
+    assert_lines(run, DAG)
+    worker.wait_for_line("^sorry, Bob: write-invoice failed$")
+
+
+def test_fanout(run_example: RunExample) -> None:
+    _, run = run_example("fanout")
+    assert_lines(run, FANOUT)
+
+
+def test_conditions(run_example: RunExample) -> None:
+    _, run = run_example("conditions")
+    assert_lines(run, CONDITIONS)
+
+
+def test_events(run_example: RunExample) -> None:
+    _, run = run_example("events")
+    assert_lines(run, EVENTS)
