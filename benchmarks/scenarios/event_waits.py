@@ -61,7 +61,7 @@ class Side:
 
 
 def run(scale: Scale) -> Outcome:
-    waits, turns = scale.pick(10_000, 10_000), scale.pick(30, 8)
+    waits, turns = 10_000, scale.pick(30, 8)
     with ExitStack() as stack:
         alone, among = Side(stack), Side(stack)
         for side in (alone, among):
