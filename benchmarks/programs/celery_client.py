@@ -6,7 +6,8 @@ from typing import Any
 
 import redis
 from calls import serve
-from celery_tasks import noop
+from celery import chain, chord
+from celery_tasks import gather, noop, step
 
 POLL_S = 0.005
 WARM_UP_TIMEOUT_S = 30
@@ -68,6 +69,27 @@ def latency(samples: int, pause_s: float) -> list[float]:
     return times_ms
 
 
+def chord_of(count: int, samples: int) -> list[float]:
+    """Seconds from sending `count` tasks until the result of the one that gathers theirs."""
+    times_s = []
+    for _ in range(samples):
+        began = time.perf_counter()
+        gathered = chord([noop.s() for _ in range(count)])(gather.s()).get()
+        times_s.append(time.perf_counter() - began)
+        assert gathered == count
+    return times_s
+
+
+def chain_of(count: int, samples: int) -> list[float]:
+    """Milliseconds per task of a chain of `count` tasks, one chain at a time."""
+    times_ms = []
+    for _ in range(samples):
+        began = time.perf_counter()
+        chain(noop.s(), *(step.s() for _ in range(count - 1)))().get()
+        times_ms.append((time.perf_counter() - began) * 1_000 / count)
+    return times_ms
+
+
 if __name__ == "__main__":
     serve(
         {
@@ -77,5 +99,7 @@ if __name__ == "__main__":
             "drain": drain,
             "end_to_end": end_to_end,
             "latency": latency,
+            "chord_of": chord_of,
+            "chain_of": chain_of,
         }
     )
