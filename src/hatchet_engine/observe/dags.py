@@ -44,8 +44,9 @@ def ready_times(members: Sequence[TaskRow]) -> Mapping[UUID, datetime]:
     """Since when each member waits for a worker or for conditions, as far as that is known: roots
     since their creation, others since the last of their parents ended."""
     ready = {}
+    ended = {task.task_name: task.finished_at for task in members}
     for task in members:
-        ends = [parent.finished_at for parent in parents_of(task, members)]
+        ends = [ended.get(name) for name in task.parents]
         known = [end for end in ends if end is not None]
         if task.begun and len(known) == len(ends):
             ready[task.id] = max([task.created_at, *known])

@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from hatchet_engine.domain import ids
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import run_query
 from hatchet_engine.observe.pieces import statements
 from hatchet_engine.observe.run_query import Roles, RunQuery, Statement, containments
-from hatchet_engine.observe.times import LATEST_MS, MICROSECOND, SAME_TURN_MS, from_ms, to_ms
+from hatchet_engine.observe.times import SAME_TURN_MS, exact_bounds, from_ms, to_ms
 
 _SQL = statements("read_events")
 
@@ -62,7 +61,7 @@ def page_by_runs(
 ) -> Statement:
     """Ids of one page and the count among the newest ``most`` runs (of each status)."""
     text = _SQL["event_ids_of_runs"]
-    lowest, after = _bounds(query)
+    lowest, after = exact_bounds(query.since, query.until)
     values: list[Any] = [lowest, after, offset, limit]
     conditions, more = _conditions(query, len(values))
     until = None if query.until is None else from_ms(to_ms(query.until) + SAME_TURN_MS)
@@ -76,13 +75,6 @@ def page_by_runs(
     )
     text = text.replace("{filters}", conditions)
     return run_query.within(runs, text, most, roles, *values, *more)
-
-
-def _bounds(query: EventQuery) -> tuple[UUID, UUID]:
-    """The lowest id and the first id after the window: an id's time is the event's, exactly."""
-    first_ms = to_ms(query.since - MICROSECOND) + 1 if to_ms(query.since) > 0 else 0
-    after_ms = LATEST_MS if query.until is None else min(to_ms(query.until) + 1, LATEST_MS)
-    return ids.lowest(max(first_ms, 0)), ids.lowest(max(after_ms, 0))
 
 
 def _conditions(query: EventQuery, first: int) -> tuple[str, list[Any]]:
@@ -112,7 +104,7 @@ class _Builder:
 
     def __init__(self, query: EventQuery) -> None:
         self._query = query
-        self.arguments: list[Any] = [query.tenant_id, *_bounds(query)]
+        self.arguments: list[Any] = [query.tenant_id, *exact_bounds(query.since, query.until)]
         conditions, values = _conditions(query, 0)
         for number, value in enumerate(values):
             conditions = conditions.replace(f"{{{number}}}", self.bind(value))

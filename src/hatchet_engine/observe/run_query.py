@@ -6,6 +6,7 @@ combination is prepared once with a plan made for it. Values are always bound, n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +17,11 @@ import orjson
 
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe.pieces import statements
-from hatchet_engine.observe.times import LATEST_MS, from_ms, id_bounds
+from hatchet_engine.observe.times import LATEST_MS, exact_bounds, from_ms, id_bounds
 
 _SQL = statements("read_runs")
+WAITING_TASKS_COUNTED_MAX = 5_000  # per queue: what waits for parents is costly to find
+_RUN_OF = re.compile(r"\{run of ([^}]+)\}")
 _NUMBER_LENGTH_MAX = 40  # longer ones are no counters, and Postgres refuses the absurd ones
 _ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -45,14 +48,23 @@ class RunQuery:
     metadata: Sequence[tuple[str, str]] = ()
     metadata_all: bool = False
 
+    @property
+    def any_run(self) -> bool:
+        """Whether nothing but time and status selects."""
+        chosen = self.workflow_ids or self.worker_id or self.parent_task_id or self.event_id
+        return not (self.only_tasks or chosen or self.triggered or self.metadata)
+
 
 @dataclass(slots=True, frozen=True)
 class Roles:
-    """In which queues a search for DAG runs can find anything: actions of tasks that may be the
-    first of their run, and of tasks that may wait in a run that has begun."""
+    """What spares a search for DAG runs: in which queues it can find anything, by actions of tasks
+    that may be the first of their run and of tasks that may wait in a run that has begun; and
+    whether a waiting task tells by itself that its run has begun, by pairs of version and step."""
 
     first: Sequence[str]
     later: Sequence[str]
+    roots: Sequence[tuple[UUID, int]]  # of DAGs
+    open: Sequence[tuple[UUID, int]]  # roots that are not the only one of their DAG
 
 
 @dataclass(slots=True, frozen=True)
@@ -71,7 +83,7 @@ def page(query: RunQuery, offset: int, limit: int, roles: Roles | None = None) -
 
 def count(query: RunQuery, most: int, roles: Roles | None = None) -> Statement:
     """How many there are; each status counts up to ``most``."""
-    builder = _Builder(query, roles)
+    builder = _Builder(query, roles, counting=True)
     text = _SQL["run_count"].replace("{branches}", builder.branches(most))
     return Statement(text, builder.arguments)
 
@@ -107,13 +119,17 @@ def grouped(query: RunQuery, text: str) -> Statement:
 class _Builder:
     """Collects the text of a query's conditions together with their arguments."""
 
-    def __init__(self, query: RunQuery, roles: Roles | None = None) -> None:
+    def __init__(
+        self, query: RunQuery, roles: Roles | None = None, *, counting: bool = False
+    ) -> None:
         lowest, after = id_bounds(query.since, query.until)
         since = query.since or from_ms(0)
         until = query.until or from_ms(LATEST_MS)
         self.arguments: list[Any] = [query.tenant_id, lowest, after, since, until]
         self._query = query
         self._roles = roles
+        self._counting = counting
+        self._by_id = counting and query.any_run
         self.conditions = self._conditions()
 
     def bind(self, value: Any, type_name: str = "") -> str:
@@ -141,7 +157,10 @@ class _Builder:
         if status is Status.QUEUED:
             if worker_id is not None:
                 return [self._fill("run_page_any", _SQL["run_filter_none"])]  # no worker yet
-            return [self._fill("run_page_queued_tasks" if query.only_tasks else "run_page_queued")]
+            if not query.only_tasks:
+                return [self._fill("run_page_queued")]
+            most = f"least({{most}}, {WAITING_TASKS_COUNTED_MAX})" if self._counting else "{most}"
+            return [self._fill("run_page_queued_tasks").replace("{most}", most)]
         if status is Status.RUNNING:
             more = self._piece("run_filter_worker_running", worker_id) if worker_id else ""
             running = [self._fill("run_page_running", more)]
@@ -165,17 +184,39 @@ class _Builder:
         ]
 
     def _fill(self, name: str, more: str = "") -> str:
-        text = _SQL[name]
-        roles = self._roles
-        for mark in ("first", "later"):
-            # Bound where it is used only: Postgres can't tell the type of a value nobody reads.
-            if f"{{{mark}}}" in text:
-                piece = "true"
-                if roles is not None:
-                    actions = list(roles.first if mark == "first" else roles.later)
-                    piece = self._piece("run_filter_action", actions)
-                text = text.replace(f"{{{mark}}}", piece)
+        text = self._fill_roles(_SQL[name])
+        if "{run of " in text:
+            piece = _SQL["run_task"]
+            if self._by_id:
+                piece = _SQL["run_by_id"]
+                lower, upper = exact_bounds(self._query.since, self._query.until)
+                piece = piece.replace("{lower}", self.bind(lower))
+                piece = piece.replace("{upper}", self.bind(upper))
+            text = _RUN_OF.sub(lambda mark: piece.replace("{value}", mark[1]), text)
         return text.replace("{filters}", f"{self.conditions} {more}")
+
+    def _fill_roles(self, text: str) -> str:
+        """Values are bound where they are used only: Postgres can't tell the type of others."""
+        roles = self._roles
+        if roles is None:
+            text = text.replace("{first}", "true").replace("{later}", "true")
+            text = text.replace("{item of a running run}", _SQL["run_begun_member"])
+            return text.replace("{item of a queued run}", f"not {_SQL['run_begun_member']}")
+        for mark, actions in (("{first}", roles.first), ("{later}", roles.later)):
+            if mark in text:
+                text = text.replace(mark, self._piece("run_filter_action", list(actions)))
+        for mark, name in (
+            ("{item of a running run}", "run_item_running"),
+            ("{item of a queued run}", "run_item_queued"),
+        ):
+            if mark in text:
+                piece = _SQL[name]
+                for pairs, kind in ((roles.roots, ""), (roles.open, "open ")):
+                    versions, steps = [one[0] for one in pairs], [one[1] for one in pairs]
+                    piece = piece.replace(f"{{{kind}versions}}", self.bind(versions))
+                    piece = piece.replace(f"{{{kind}steps}}", self.bind(steps))
+                text = text.replace(mark, piece)
+        return text
 
     def _piece(self, name: str, value: Any) -> str:
         return _SQL[name].replace("{value}", self.bind(value))

@@ -39,6 +39,14 @@ def id_bounds(since: datetime | None, until: datetime | None) -> tuple[UUID, UUI
     return ids.lowest(lower), ids.lowest(upper)
 
 
+def exact_bounds(since: datetime | None, until: datetime | None) -> tuple[UUID, UUID]:
+    """The lowest id and the first id after a window (inclusive on both sides), to the millisecond:
+    right for whatever has the time of its id."""
+    lower = 0 if since is None else -((_EPOCH - since) // _MILLISECOND)
+    upper = LATEST_MS if until is None else to_ms(until) + 1
+    return ids.lowest(min(max(lower, 0), LATEST_MS)), ids.lowest(min(max(upper, 0), LATEST_MS))
+
+
 def ids_from(id: UUID) -> UUID:
     """Not larger than the id of the run that a task with this id belongs to, or than ids of what
     happened in the same turn."""

@@ -40,12 +40,7 @@ from unnest({workflows}::uuid[]) as f (id)
 cross join lateral (
     select t.id
     from task r
-    cross join lateral (
-        select t.id from task t
-        where t.tenant_id = $1 and t.run_id = r.id and t.kind = 2 and t.id > r.id and t.id < $3
-          and t.created_at >= $4 and t.created_at <= $5
-          {filters}
-    ) t
+    cross join lateral {members of r.id} t
     where r.tenant_id = $1 and r.workflow_id = f.id and r.kind = 1
       and r.id >= $2 and r.id < $3
     order by r.id desc
@@ -93,12 +88,9 @@ union all
  cross join lateral (
     select t.id
     from queue_item i
-    join task t on t.tenant_id = $1 and t.id = i.run_id
+    cross join lateral {run of i.run_id} t
     where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.run_id is not null
-      and t.id >= $2 and t.id < $3
-      and t.created_at >= $4 and t.created_at <= $5
-      {filters}
-      and (i.app_retries + i.internal_retries > 0 or {begun})
+      and (i.app_retries + i.internal_retries > 0 or {item of a running run})
     order by i.task_id desc
     limit {most}
  ) newest
@@ -106,24 +98,15 @@ union all
 union all
 (select t.id
  from delayed_item d
- join task t on t.tenant_id = $1 and t.id = d.run_id
+ cross join lateral {task of d.run_id} t
  where d.tenant_id = $1 and d.task_id >= $2 and d.run_id is not null
-   and t.id >= $2 and t.id < $3
-   and t.created_at >= $4 and t.created_at <= $5
-   {filters}
  order by d.task_id desc
  limit {most})
 union all
 (select t.id
  from task_wait x
- join task t on t.tenant_id = $1 and t.id = x.run_id
- where x.tenant_id = $1 and x.task_id >= $2
-   and t.id >= $2 and t.id < $3
-   and t.created_at >= $4 and t.created_at <= $5
-   {filters}
-   and t.kind = 1 and {begun}
-   and not exists (select from task_wait y
-                   where y.task_id = x.task_id and y.position < x.position)
+ cross join lateral {task of x.run_id} t
+ where x.tenant_id = $1 and x.task_id >= $2 and t.kind = 1 and {begun} and {first wait}
  order by x.task_id desc
  limit {most});
 
@@ -137,12 +120,10 @@ union all
  cross join lateral (
     select t.id
     from queue_item i
-    join task t on t.tenant_id = $1 and t.id = coalesce(i.run_id, i.task_id)
+    cross join lateral {run of coalesce(i.run_id, i.task_id)} t
     where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2
-      and t.id >= $2 and t.id < $3
-      and t.created_at >= $4 and t.created_at <= $5
-      {filters}
-      and (i.run_id is null or i.app_retries + i.internal_retries = 0 and not {begun})
+      and (i.run_id is null
+           or i.app_retries + i.internal_retries = 0 and {item of a queued run})
     order by i.task_id desc
     limit {most}
  ) newest
@@ -150,24 +131,15 @@ union all
 union all
 (select t.id
  from delayed_item d
- join task t on t.tenant_id = d.tenant_id and t.id = d.task_id
+ cross join lateral {task of d.task_id} t
  where d.tenant_id = $1 and d.run_id is null and d.task_id >= $2 and d.task_id < $3
-   and t.id >= $2 and t.id < $3
-   and t.created_at >= $4 and t.created_at <= $5
-   {filters}
- order by t.id desc
+ order by d.task_id desc
  limit {most})
 union all
 (select t.id
  from task_wait x
- join task t on t.tenant_id = $1 and t.id = x.run_id
- where x.tenant_id = $1 and x.task_id >= $2
-   and t.id >= $2 and t.id < $3
-   and t.created_at >= $4 and t.created_at <= $5
-   {filters}
-   and not {begun}
-   and not exists (select from task_wait y
-                   where y.task_id = x.task_id and y.position < x.position)
+ cross join lateral {task of x.run_id} t
+ where x.tenant_id = $1 and x.task_id >= $2 and not {begun} and {first wait}
  order by x.task_id desc
  limit {most});
 
@@ -180,11 +152,8 @@ union all
  cross join lateral (
     select t.id
     from queue_item i
-    join task t on t.tenant_id = $1 and t.id = i.task_id
+    cross join lateral {task of i.task_id} t
     where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.task_id < $3
-      and t.id >= $2 and t.id < $3
-      and t.created_at >= $4 and t.created_at <= $5
-      {filters}
     order by i.task_id desc
     limit {most}
  ) newest
@@ -194,9 +163,9 @@ union all
  from queue q
  cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
  cross join lateral (
-    select m.id
+    select t.id
     from queue_item i
-    cross join lateral {waiting of i.run_id} m
+    cross join lateral {waiting of i.run_id} t
     where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.run_id is not null
     order by i.task_id desc
     limit {most}
@@ -205,67 +174,109 @@ union all
 union all
 (select t.id
  from delayed_item d
- join task t on t.tenant_id = d.tenant_id and t.id = d.task_id
+ cross join lateral {task of d.task_id} t
  where d.tenant_id = $1 and d.task_id >= $2 and d.task_id < $3
-   and t.id >= $2 and t.id < $3
-   and t.created_at >= $4 and t.created_at <= $5
-   {filters}
- order by t.id desc
+ order by d.task_id desc
  limit {most})
 union all
-(select m.id
+(select t.id
  from delayed_item d
- cross join lateral {waiting of d.run_id} m
+ cross join lateral {waiting of d.run_id} t
  where d.tenant_id = $1 and d.task_id >= $2 and d.run_id is not null
  order by d.task_id desc
  limit {most})
 union all
-(select m.id
+(select t.id
  from task_wait x
- cross join lateral {waiting of x.run_id} m
- where x.tenant_id = $1 and x.task_id >= $2
-   and not exists (select from task_wait y
-                   where y.task_id = x.task_id and y.position < x.position)
+ cross join lateral {waiting of x.run_id} t
+ where x.tenant_id = $1 and x.task_id >= $2 and {first wait}
  order by x.task_id desc
  limit {most})
 union all
-(select m.id
+(select t.id
  from assignment a
  join task w on w.tenant_id = $1 and w.id = a.task_id and w.kind = 2
- cross join lateral {waiting of w.run_id} m
+ cross join lateral {waiting of w.run_id} t
  where a.tenant_id = $1 and a.task_id >= $2
- order by m.id desc
+ order by t.id desc
  limit {most});
+
+-- name: run_task
+-- One task, if it fits. The planner knows too little of queues to see that looking up each row is
+-- the only way that stops early; "offset 0" leaves it no other.
+(select t.id, t.kind
+ from task t
+ where t.tenant_id = $1 and t.id = {value}
+   and t.id >= $2 and t.id < $3
+   and t.created_at >= $4 and t.created_at <= $5
+   {filters}
+ offset 0)
+
+-- name: run_members
+-- Tasks of a DAG run, the newest first.
+(select t.id
+ from task t
+ where t.tenant_id = $1 and t.run_id = {value} and t.kind = 2 and t.id > {value} and t.id < $3
+   and t.created_at >= $4 and t.created_at <= $5
+   {filters}
+ order by t.id desc
+ offset 0)
+
+-- name: run_by_id
+-- As run_task, when the time is all that matters: the id tells it.
+(select {value} as id where {value} >= {lower}::uuid and {value} < {upper}::uuid offset 0)
+
+-- name: run_item_running
+-- Whether a waiting task without retries belongs to a run that has begun. What is no root does;
+-- the only root of its version does not; with several roots it has to be looked up.
+((i.version_id, i.step) not in (select * from unnest({versions}::uuid[], {steps}::smallint[]))
+ or ((i.version_id, i.step) in
+     (select * from unnest({open versions}::uuid[], {open steps}::smallint[]))
+     and {begun}))
+
+-- name: run_item_queued
+((i.version_id, i.step) in (select * from unnest({versions}::uuid[], {steps}::smallint[]))
+ and ((i.version_id, i.step) not in
+      (select * from unnest({open versions}::uuid[], {open steps}::smallint[]))
+      or not {begun}))
 
 -- name: run_waiting
 -- Tasks of a run that neither ended nor are on a worker.
 (select t.id
  from task t
- where t.tenant_id = $1 and t.run_id = {run} and t.id >= {run}
-   and (t.kind = 2 or t.id = {run})
+ where t.tenant_id = $1 and t.run_id = {value} and t.id >= {value}
+   and (t.kind = 2 or t.id = {value})
    and t.id >= $2 and t.id < $3
    and t.created_at >= $4 and t.created_at <= $5
    {filters}
-   and not exists (select from outcome wo where wo.tenant_id = $1 and wo.id = t.id)
-   and not exists (select from assignment wa where wa.task_id = t.id))
+   and not exists (select from outcome wo where wo.tenant_id = $1 and wo.id = t.id offset 0)
+   and not exists (select from assignment wa where wa.task_id = t.id offset 0)
+ offset 0)
+
+-- name: run_first_wait
+-- A task waits for several conditions: take it once.
+not exists (select from task_wait y
+            where y.task_id = x.task_id and y.position < x.position offset 0)
 
 -- name: run_begun_member
 -- Whether a member of DAG run t was given out: it runs, it ended, or it waits for another attempt.
--- Retries wait in rank -4, as replays do, but those have no retries yet.
-exists (
+-- Retries wait in rank -4, as replays do, but those have no retries yet. Each "offset 0" keeps a
+-- look-up a look-up, where the planner may think of reading and hashing the whole table.
+(exists (
     select from task c
-    left join assignment ca on ca.task_id = c.id
-    left join outcome co on co.tenant_id = $1 and co.id = c.id
-    left join delayed_item cd on cd.task_id = c.id
     where c.tenant_id = $1 and c.run_id = t.id and c.kind = 2 and c.id > t.id
-      and (ca.task_id is not null or co.id is not null or cd.task_id is not null
+      and (exists (select from outcome co where co.tenant_id = $1 and co.id = c.id offset 0)
+           or exists (select from assignment ca where ca.task_id = c.id offset 0)
+           or exists (select from delayed_item cd where cd.task_id = c.id offset 0)
            or exists (
                select from workflow_version cv
                join queue cq on cq.tenant_id = $1
                  and cq.action = cv.definition #>> array['tasks', c.step::text, 'action']
                join queue_item ci on ci.queue_id = cq.id and ci.rank = -4 and ci.task_id = c.id
-               where cv.id = c.version_id and ci.app_retries + ci.internal_retries > 0))
-)
+               where cv.id = c.version_id and ci.app_retries + ci.internal_retries > 0
+               offset 0))
+    offset 0
+))
 
 -- name: run_ids
 -- One page of ids, newest first, from joined branches; {offset} rows are skipped. A DAG run with
@@ -435,11 +446,12 @@ order by e.id
 limit $4;
 
 -- name: version_actions
--- Versions newer than $2, oldest first: all tasks with what they wait for.
-select v.id, task ->> 'action' as action,
+-- Versions newer than $2, oldest first: all tasks, and whether they begin a run.
+select v.id, t.position - 1 as step, task ->> 'action' as action,
        jsonb_array_length(task -> 'parents') = 0
          and not coalesce((task ->> 'on_failure')::boolean, false) as root
 from workflow_version v
-cross join lateral jsonb_array_elements(v.definition -> 'tasks') as task
+cross join lateral jsonb_array_elements(v.definition -> 'tasks')
+     with ordinality as t (task, position)
 where v.tenant_id = $1 and v.id > $2
-order by v.id;
+order by v.id, t.position;
