@@ -48,8 +48,8 @@ async def write(input: Letter, ctx: Context) -> Letter:
     ],
 )
 async def decide(input: Letter, ctx: Context) -> Decision:
-    # `ctx.triggers` holds the data of what was met: here the payload of the event.
-    event = ctx.triggers.get("letter:decided")
+    # `ctx.trigger_data` holds the data of what was met: here the payload of the event.
+    event = ctx.trigger_data.get("letter:decided")
     if event is None:
         return Decision(approved=False, by="nobody")
     return Decision.model_validate(event)

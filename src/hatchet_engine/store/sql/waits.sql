@@ -10,12 +10,12 @@ delete from task_wait where task_id = any ($1::uuid[]);
 -- name: task_wait_delete_many
 delete from task_wait w
 using unnest($1::uuid[], $2::smallint[]) as k (task_id, position)
-where w.task_id = k.task_id and w.position = k.position;
+where w.task_id = any ($1) and w.task_id = k.task_id and w.position = k.position;
 
 -- name: task_wait_set_met
 update task_wait w set met = true, data = k.data
 from unnest($1::uuid[], $2::smallint[], $3::text[]) as k (task_id, position, data)
-where w.task_id = k.task_id and w.position = k.position;
+where w.task_id = any ($1) and w.task_id = k.task_id and w.position = k.position;
 
 -- name: task_wait_find_many
 select task_id, position, tenant_id, run_id, version_id, step, met, data
@@ -33,10 +33,14 @@ limit $2;
 select min(due_ms) from task_wait where due_ms is not null and not met and due_ms > $1;
 
 -- name: task_wait_by_event
--- Waits for these keys, oldest tasks first.
+-- Waits for these keys, oldest tasks first. "offset 0" keeps the look-up by key apart, so that a
+-- plan made while the table was empty still uses the index when it has grown.
 select w.task_id, w.position, w.tenant_id, w.run_id, w.version_id, w.step, w.event_key,
        w.event_scope
 from unnest($2::text[]) as k (key)
-join task_wait w on w.tenant_id = $1 and w.event_key = k.key
-where w.event_key is not null and not w.met
+cross join lateral (
+    select * from task_wait
+    where tenant_id = $1 and event_key = k.key and event_key is not null and not met
+    offset 0
+) as w
 order by w.task_id, w.position;

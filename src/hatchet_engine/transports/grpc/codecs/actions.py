@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from uuid import UUID
 
+import orjson
+
 from hatchet_engine.transports.grpc.codecs.context import NO_CONTEXT, context_members
 from hatchet_engine.turn.deliveries import Assigned, CancelNotice
 from hatchet_protocol.dispatcher import ActionType, AssignedAction
@@ -34,6 +36,9 @@ def start_payload(assigned: Assigned) -> str:
         + (context_members(context) if context else NO_CONTEXT)
         + _END
     )
+
+
+EVENT_ID, EVENT_KEY = "hatchet__event_id", "hatchet__event_key"
 
 
 def start_action(assigned: Assigned) -> AssignedAction:
@@ -63,9 +68,18 @@ def start_action(assigned: Assigned) -> AssignedAction:
     # Anything but an object here turns Python workers deaf (E2, hazard 1).
     if metadata and (metadata[0] == "{" or metadata.lstrip()[:1] == "{"):
         action.additional_metadata = metadata
+        if EVENT_ID in metadata:
+            _set_event(action, metadata)
     if assigned.parent_task_id is not None:
         _set_parent(action, assigned.parent_task_id, assigned.child_index, assigned.child_key)
     return action
+
+
+def _set_event(action: AssignedAction, metadata: str) -> None:
+    """The event that caused the run stands in its metadata."""
+    values = orjson.loads(metadata)
+    action.triggering_event_external_id = str(values.get(EVENT_ID, ""))
+    action.triggering_event_key = str(values.get(EVENT_KEY, ""))
 
 
 def cancel_action(notice: CancelNotice) -> AssignedAction:
