@@ -11,16 +11,22 @@ import pytest
 
 from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.states import Status
-from hatchet_engine.observe import run_query, runs
+from hatchet_engine.observe import event_query, events, run_query, runs
+from hatchet_engine.observe.event_query import EventQuery
 from hatchet_engine.observe.pieces import statements
 from hatchet_engine.observe.pool import open_read_pool
+from hatchet_engine.observe.roles import roles_of
 from hatchet_engine.observe.run_query import RunQuery, Statement
+from hatchet_engine.observe.times import ids_after, ids_from
 from tests.support.rows import NOW_MS, Rows, at
 
 RUNS = 60_000
 HOUR_MS = 3_600_000
 PAGES_8_KIB_MAX = 1_500  # read for one page of 50 rows; the history here has about 4,000
-HISTORY = ("task_p", "outcome_p", "task_event_p", "task_log_p")
+HISTORY = ("task_p", "outcome_p", "task_event_p", "task_log_p", "event_p")
+
+# Whether a run has begun is looked up in its members: some 50 pages for each run in each queue.
+DAG_PAGES_8_KIB_MAX = 8_000  # the history here and its indexes have about 15,000
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -72,6 +78,11 @@ async def test_pages_of_runs_use_indexes(database: str) -> None:
         "both workflows": {"workflow_ids": [usual.id, rare.id]},
         "metadata": {"metadata": [("user", "77")]},
         "children": {"parent_task_id": rows.ids.new(NOW_MS)},
+        "runs of an event": {"event_id": rows.ids.new(NOW_MS)},
+        "tasks of an event": {"event_id": rows.ids.new(NOW_MS), "only_tasks": True},
+        "tasks": {"only_tasks": True},
+        "tasks, queued": {"only_tasks": True, "statuses": [Status.QUEUED]},
+        "tasks of a rare workflow": {"only_tasks": True, "workflow_ids": [rare.id]},
     }
     for name, selection in selections.items():
         query = RunQuery(tenant, **{"since": since, **selection})
@@ -115,6 +126,91 @@ async def test_a_backlog_does_not_slow_down_the_list_of_what_waits(database: str
     scans, pages = await explain(rows.connection, run_query.page(query, 0, 50))
     assert scans == []
     assert pages <= PAGES_8_KIB_MAX
+    await rows.close()
+
+
+DAGS = 12_000
+STEPS = [
+    TaskDefinition(name="load", action="dag:load"),
+    TaskDefinition(name="beside", action="dag:beside"),
+    TaskDefinition(name="store", action="dag:store", parents=["load"]),
+    TaskDefinition(name="mail", action="dag:mail", parents=["store"]),
+]
+
+
+async def test_a_backlog_of_dag_runs_does_not_slow_down_lists(database: str) -> None:
+    rows = await Rows.open(database)
+    workflow = await rows.workflow("dag", STEPS)
+    await rows.many_dags(workflow, DAGS, span_ms=6 * HOUR_MS)
+    running, [member, *_] = await rows.dag(workflow, {0: {"status": Status.RUNNING}})
+    tenant, event = rows.tenant_id, rows.ids.new(NOW_MS)
+    async with await open_read_pool(database, connections_max=2) as pool:
+        roles = await roles_of(pool, tenant)
+        newest = await runs.run_ids(pool, RunQuery(tenant), 50)
+    selections: dict[str, dict[str, Any]] = {
+        "newest": {},
+        "queued": {"statuses": [Status.QUEUED]},
+        "failed": {"statuses": [Status.FAILED]},
+        "by workflow": {"workflow_ids": [workflow.id]},
+        "tasks": {"only_tasks": True},
+        "tasks by workflow": {"workflow_ids": [workflow.id], "only_tasks": True},
+        "queued tasks": {"statuses": [Status.QUEUED], "only_tasks": True},
+        "runs of an event": {"event_id": event},
+        "tasks of an event": {"event_id": event, "only_tasks": True},
+        "children": {"parent_task_id": member},
+    }
+    for name, selection in selections.items():
+        query = RunQuery(tenant, **selection)
+        scans, pages = await explain(rows.connection, run_query.page(query, 0, 50, roles))
+        assert scans == [], name
+        assert pages <= DAG_PAGES_8_KIB_MAX, f"{name}: {pages} pages"
+    assert running in newest
+    pieces = statements("read_runs")
+    after = [ids_after(run) for run in newest]
+    members = Statement(
+        pieces["run_rows"].replace("{keys}", pieces["run_keys_members"]),
+        [tenant, newest, ids_from(min(newest)), max(after), True, after],
+    )
+    scans, pages = await explain(rows.connection, members)
+    assert scans == []
+    assert pages <= DAG_PAGES_8_KIB_MAX
+    await rows.close()
+
+
+async def test_pages_of_events_use_indexes(database: str) -> None:
+    rows = await Rows.open(database)
+    await rows.many_events(RUNS, span_ms=6 * HOUR_MS)
+    workflow = await rows.workflow("dag", STEPS)
+    await rows.many_dags(workflow, DAGS, span_ms=6 * HOUR_MS)
+    tenant, since = rows.tenant_id, at(NOW_MS - 24 * HOUR_MS)
+    selections: dict[str, dict[str, Any]] = {
+        "newest": {},
+        "last minute": {"since": at(NOW_MS - 60_000)},
+        "key": {"keys": ["key:7"]},
+        "keys": {"keys": ["key:7", "key:8", "nothing"]},
+        "scope": {"scopes": ["scope:9"]},
+        "scopes": {"scopes": ["scope:9", "scope:12"]},
+        "key and scope": {"keys": ["key:9"], "scopes": ["scope:9", "scope:12"]},
+        "metadata": {"metadata": [("user", "77")]},
+        "key and metadata": {"keys": ["key:27"], "metadata": [("user", "77")]},
+    }
+    for name, selection in selections.items():
+        query = EventQuery(tenant, **{"since": since, **selection})
+        scans, pages = await explain(rows.connection, event_query.page(query, 0, 50))
+        assert scans == [], name
+        assert pages <= PAGES_8_KIB_MAX, f"{name}: {pages} pages"
+    async with await open_read_pool(database, connections_max=2) as pool:
+        query = EventQuery(tenant, since)
+        newest = [row.id for row in (await events.event_list(pool, query, offset=0, limit=50)).rows]
+    pieces = statements("read_events")
+    for statement in (
+        Statement(pieces["event_rows"], [tenant, newest, min(newest), max(newest)]),
+        Statement(pieces["event_runs"], [tenant, newest, [ids_after(id) for id in newest], 1_000]),
+        Statement(pieces["event_keys"], [tenant, ids_from(min(newest)), 1_000]),
+    ):
+        scans, pages = await explain(rows.connection, statement)
+        assert scans == []
+        assert pages <= PAGES_8_KIB_MAX
     await rows.close()
 
 
