@@ -53,11 +53,17 @@ class Cluster:
 
     # ------------------------------------------------------------ parts
 
-    def start_worker(self, name: str, slots: int, address: str | None = None) -> Program:
+    def start_worker(
+        self,
+        name: str,
+        slots: int,
+        address: str | None = None,
+        program_name: str = "worker_program",
+    ) -> Program:
         """Start a worker process and wait until it has joined."""
         environ = self.server.client_environ()
         environ["HATCHET_CLIENT_HOST_PORT"] = address or self.server.grpc_address
-        command = [executable, "-m", "tests.chaos.worker_program", name, str(slots)]
+        command = [executable, "-m", f"tests.chaos.{program_name}", name, str(slots)]
         files = [self.journal.path, self.gates]
         program = Program(name, [*command, *map(str, files)], environ=environ, cwd=ROOT)
         self.workers[name] = program
@@ -66,12 +72,16 @@ class Cluster:
 
     def client(self, address: str | None = None, **settings: Any) -> Any:
         """The task for callers, over a connection of its own."""
+        return declare(self.hatchet(address, **settings))
+
+    def hatchet(self, address: str | None = None, **settings: Any) -> Hatchet:
+        """A connection for callers."""
         config = ClientConfig(
             token=self.server.token, host_port=address or self.server.grpc_address, **settings
         )
         hatchet = Hatchet(config=config)
         self._clients.append(hatchet)
-        return declare(hatchet)
+        return hatchet
 
     def open_gate(self, worker: str) -> None:
         (self.gates / worker).touch()
@@ -128,7 +138,7 @@ class Cluster:
         """Wait until nothing waits or runs any more."""
         query = (
             "select (select count(*) from queue_item) + (select count(*) from delayed_item)"
-            " + (select count(*) from assignment) as work"
+            " + (select count(*) from assignment) + (select count(*) from task_wait) as work"
         )
         deadline = time.monotonic() + REST_TIMEOUT_S
         async with self.database() as connection:

@@ -116,7 +116,7 @@ RULES: dict[str, str] = {
 
 AT_REST: dict[str, str] = {
     f"{table} is empty at rest": f"select * from {table}"
-    for table in ("queue_item", "delayed_item", "assignment")
+    for table in ("queue_item", "delayed_item", "assignment", "task_wait")
 }
 
 SHOWN_MAX = 5
