@@ -124,6 +124,7 @@ async def test_young_runs_tell_waiters_of_begun_tasks_only(rows: Rows, pool: asy
     assert details is not None
     assert (details.status, details.done, details.input) == (RUNNING, False, '{"n": 1}')
     assert [task.task_id for task in details.tasks] == [members[0], members[2]]
+    assert await runs.run_details(pool, rows.tenant_id, members[1]) == details
     view = await runs.run_get(pool, rows.tenant_id, run)
     assert view is not None
     assert [task.id for task in view.tasks] == members

@@ -97,9 +97,12 @@ async def run_get(
 
 
 async def run_details(pool: asyncpg.Pool, tenant_id: UUID, id: UUID) -> RunDetails | None:
-    """What GetRunDetails answers; None for an unknown run. Tasks that still wait for their parents
-    are left out (RS-6)."""
+    """What GetRunDetails answers, by the id of a run or of one of its tasks; None for an unknown
+    one. Tasks that still wait for their parents are left out (RS-6)."""
     view = await run_get(pool, tenant_id, id)
+    if view is None:
+        found = await task_rows(pool, tenant_id, [id], payloads=False)
+        view = await run_get(pool, tenant_id, found[0].run_id) if found else None
     if view is None:
         return None
     return RunDetails(
