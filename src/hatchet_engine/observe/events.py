@@ -19,6 +19,7 @@ from hatchet_engine.observe.times import from_ms, ids_after
 
 COUNT_MAX = 20_000  # totals stop here
 RUNS_LOOKED_AT_MAX = 20_000  # of each status, when events are selected by their runs
+RUNS_LOOKED_AT_USUAL = 5_000  # by pages that need no more
 RUNS_PER_EVENT_MAX = 1_000  # shown and counted of one event
 KEYS_MAX = 10_000
 
@@ -51,7 +52,7 @@ class EventRow:
 @dataclass(slots=True, frozen=True)
 class EventPage:
     rows: list[EventRow]
-    total: int  # at most COUNT_MAX
+    total: int  # at most COUNT_MAX; of events selected by runs, fewer are looked at
 
 
 async def event_list(
@@ -104,7 +105,8 @@ async def _ids_by_runs(
     """A page of ids and the count, from the newest runs that events have caused."""
     live = {Status.QUEUED, Status.RUNNING} & set(query.statuses)
     roles = await roles_of(pool, query.tenant_id) if live else None
-    statement = event_query.page_by_runs(query, offset, limit, RUNS_LOOKED_AT_MAX, roles)
+    most = min(max(2 * (offset + limit), RUNS_LOOKED_AT_USUAL), RUNS_LOOKED_AT_MAX)
+    statement = event_query.page_by_runs(query, offset, limit, most, roles)
     record = await pool.fetchrow(statement.text, *statement.arguments)
     assert record is not None
     return record["ids"], record["events"]

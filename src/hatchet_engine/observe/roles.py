@@ -38,8 +38,9 @@ async def roles_of(pool: asyncpg.Pool, tenant_id: UUID) -> Roles:
     for record in records:
         versions.setdefault(record["id"], []).append(record)
     for version_id, tasks in versions.items():
-        _add(seen, tasks)
-        seen.last = max(seen.last, version_id)
+        if version_id > seen.last:  # another look may have added it meanwhile
+            _add(seen, tasks)
+            seen.last = version_id
     _cache[tenant_id] = seen
     _cache.move_to_end(tenant_id)
     if len(_cache) > TENANTS_CACHED_MAX:

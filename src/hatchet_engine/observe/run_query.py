@@ -20,7 +20,7 @@ from hatchet_engine.observe.pieces import statements
 from hatchet_engine.observe.times import LATEST_MS, exact_bounds, from_ms, id_bounds
 
 _SQL = statements("read_runs")
-WAITING_TASKS_COUNTED_MAX = 5_000  # per queue: what waits for parents is costly to find
+MEMBERS_COUNTED_MAX = 5_000  # where tasks can be counted only run by run
 _RUN_OF = re.compile(r"\{run of ([^}]+)\}")
 _NUMBER_LENGTH_MAX = 40  # longer ones are no counters, and Postgres refuses the absurd ones
 _ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -159,8 +159,7 @@ class _Builder:
                 return [self._fill("run_page_any", _SQL["run_filter_none"])]  # no worker yet
             if not query.only_tasks:
                 return [self._fill("run_page_queued")]
-            most = f"least({{most}}, {WAITING_TASKS_COUNTED_MAX})" if self._counting else "{most}"
-            return [self._fill("run_page_queued_tasks").replace("{most}", most)]
+            return [self._by_run(self._fill("run_page_queued_tasks"))]
         if status is Status.RUNNING:
             more = self._piece("run_filter_worker_running", worker_id) if worker_id else ""
             running = [self._fill("run_page_running", more)]
@@ -179,9 +178,15 @@ class _Builder:
         names = {"run_page_workflows": ""}
         if query.only_tasks:
             names = {"run_page_workflows": _SQL["run_filter_standalone"], "run_page_members": ""}
-        return [
+        parts = [
             self._fill(name, more).replace("{workflows}", workflows) for name, more in names.items()
         ]
+        return [*parts[:1], *map(self._by_run, parts[1:])]
+
+    def _by_run(self, text: str) -> str:
+        if not self._counting:
+            return text
+        return text.replace("{most}", f"least({{most}}, {MEMBERS_COUNTED_MAX})")
 
     def _fill(self, name: str, more: str = "") -> str:
         text = self._fill_roles(_SQL[name])

@@ -1,19 +1,42 @@
 -- Counts. Queues and assignments are counted in the hot tables, which hold live work only.
 
 -- name: status_counts
--- Runs of a time window per status; filters as for run lists.
-select case when o.status is not null then o.status
-            when a.task_id is not null then 1
-            when t.kind = 1 and {begun} then 1
-            else 0 end as status,
-       count(*) as runs
-from task t
-left join outcome o on o.tenant_id = t.tenant_id and o.id = t.id
-     and o.tenant_id = $1 and o.id >= $2 and o.id < $3
-left join assignment a on a.task_id = t.id and a.tenant_id = $1
-where t.tenant_id = $1 and t.id >= $2 and t.id < $3
-  and t.created_at >= $4 and t.created_at <= $5
-  {filters}
+-- Runs of a time window per status; filters as for run lists. What lives is running when something
+-- of it was given out, as run_begun_member of read_runs.sql says; but here all are looked up at
+-- once.
+with runs as materialized (
+    select t.id, t.kind, o.status
+    from task t
+    left join outcome o on o.tenant_id = t.tenant_id and o.id = t.id
+         and o.tenant_id = $1 and o.id >= $2 and o.id < $3
+    where t.tenant_id = $1 and t.id >= $2 and t.id < $3
+      and t.created_at >= $4 and t.created_at <= $5
+      {filters}
+),
+begun as (
+    select a.task_id as id from assignment a where a.tenant_id = $1
+    union
+    select m.run_id
+    from assignment a
+    join task m on m.tenant_id = $1 and m.id = a.task_id and m.kind = 2
+    where a.tenant_id = $1
+    union
+    select c.run_id
+    from runs r
+    join task c on c.tenant_id = $1 and c.run_id = r.id and c.kind = 2 and c.id >= $2
+    join outcome co on co.tenant_id = $1 and co.id = c.id and co.id >= $2
+    where r.kind = 1 and r.status is null
+    union
+    select d.run_id from delayed_item d where d.tenant_id = $1 and d.run_id is not null
+    union
+    select i.run_id
+    from queue q
+    join queue_item i on i.queue_id = q.id and i.rank = -4
+    where q.tenant_id = $1 and i.run_id is not null and i.app_retries + i.internal_retries > 0
+)
+select coalesce(r.status, case when b.id is null then 0 else 1 end) as status, count(*) as runs
+from runs r
+left join begun b on b.id = r.id and r.status is null
 group by 1;
 
 -- name: queue_depths
