@@ -22,8 +22,6 @@ __all__ = ["Managed"]
 class RunListOptions(TypedDict, total=False):
     """Keywords of `list_runs`."""
 
-    limit: int | None
-    offset: int | None
     statuses: "Iterable[V1TaskStatus] | None"
     additional_metadata: dict[str, str] | None
     worker_id: str | None
@@ -51,23 +49,32 @@ class Managed(BaseWorkflow[TInput]):
         self,
         since: datetime | None = None,
         until: datetime | None = None,
+        limit: int | None = 100,
+        offset: int | None = None,
         **more: "Unpack[RunListOptions]",
     ) -> "list[V1TaskSummary]":
-        """Runs of this workflow, newest first; default: of the last day. `limit` (100) is for
-        each day of the range."""
-        more.setdefault("limit", 100)
-        return self._runs().list_with_pagination(since, until, workflow_ids=[self.id], **more)
+        """Runs of this workflow, newest first; default: of the last day.
+
+        `limit` and `offset` are for each day of the range. Further keywords as for
+        `hatchet.runs.list`.
+        """
+        return self._runs().list_with_pagination(
+            since, until=until, limit=limit, offset=offset, workflow_ids=[self.id], **more
+        )
 
     async def aio_list_runs(
         self,
         since: datetime | None = None,
         until: datetime | None = None,
+        limit: int | None = 100,
+        offset: int | None = None,
         **more: "Unpack[RunListOptions]",
     ) -> "list[V1TaskSummary]":
         """Like `list_runs`, from async code."""
-        more.setdefault("limit", 100)
         ids = [await self._aio_id()]
-        return await self._runs().aio_list_with_pagination(since, until, workflow_ids=ids, **more)
+        return await self._runs().aio_list_with_pagination(
+            since, until=until, limit=limit, offset=offset, workflow_ids=ids, **more
+        )
 
     def delete(self) -> None:
         """Remove this workflow and its versions from the engine."""
