@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -13,6 +12,7 @@ import orjson
 
 from hatchet._core.chunks import pieces
 from hatchet._core.durations import Duration, to_ms
+from hatchet._core.old_names import warn_of
 from hatchet._core.session import Assigned, LabelValue
 from hatchet.context.current import current
 from hatchet.exceptions import TaskRunError
@@ -127,6 +127,7 @@ class Context:
     @property
     def worker(self) -> "WorkerContext":
         """The worker, in the older form: `ctx.worker.labels()`."""
+        warn_of("ctx.worker", "ctx.worker_id and ctx.worker_labels")
         return WorkerContext(self._port)
 
     @property
@@ -436,11 +437,6 @@ class WorkerContext:
     """The worker of a task, in the older form of the official SDK."""
 
     def __init__(self, port: TaskPort) -> None:
-        warnings.warn(
-            "ctx.worker goes away in v2.0.0: use ctx.worker_id and ctx.worker_labels",
-            DeprecationWarning,
-            stacklevel=3,
-        )
         self._port = port
 
     def id(self) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from hatchet._core.codec import Codec, write_input
 from hatchet._core.naming import action_id, apply_namespace
+from hatchet._core.old_names import warn_of
 from hatchet.runnables.task import Task, TaskOptions, TInput
 from hatchet.runnables.types import StepType
 
@@ -46,6 +47,12 @@ class BaseWorkflow(Generic[TInput]):
         """All tasks, those for failure and success last."""
         extra = [task for task in (self._on_failure, self._on_success) if task is not None]
         return [*self._tasks, *extra]
+
+    @property
+    def config(self) -> "WorkflowConfig":
+        """What the declaration said. Deprecated."""
+        warn_of("workflow.config", "the properties of the workflow")
+        return self._config
 
     @property
     def input_validator(self) -> "TypeAdapter[TInput]":

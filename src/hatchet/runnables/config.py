@@ -36,6 +36,10 @@ class WorkflowConfig:
     idempotency: "TTLBasedIdempotencyConfig | StatusBasedIdempotencyConfig | None" = None
 
     def __post_init__(self) -> None:
+        self.on_events = as_keys("on_events", self.on_events)
+        self.on_crons = as_keys("on_crons", self.on_crons)
+        self.default_filters = list(self.default_filters)
+        self.default_additional_metadata = dict(self.default_additional_metadata)
         if not self.name:
             raise ValueError("a workflow needs a name")
         if not 1 <= int(self.default_priority) <= 3:
@@ -44,8 +48,8 @@ class WorkflowConfig:
             raise ValueError(f"workflow {self.name!r}: on_events has an empty key")
 
 
-def as_keys(option: str, value: Sequence[str] | None) -> list[str]:
+def as_keys(option: str, value: Sequence[str]) -> list[str]:
     """A list option; a single text, of which each letter would count, is a mistake."""
     if isinstance(value, str):
         raise TypeError(f"{option} takes a list: {option}=[{value!r}]")
-    return list(value or ())
+    return list(value)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from hatchet._core.annotations import decorating_scope, read_annotations
 from hatchet._core.codec import Codec, EmptyModel
 from hatchet._core.durations import Duration, as_timedelta, timedelta_to_expr
+from hatchet._core.old_names import warn_of
 from hatchet.runnables.dependencies import Depends, aio_call, call, find_dependencies
 from hatchet.runnables.types import BatchConfig, StepType
 
@@ -140,6 +141,24 @@ class Task(Generic[TInput, R]):
     def action(self) -> str:
         """The id under which workers offer this task."""
         return self._workflow._action_of(self.name)
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """The decorated function. Deprecated: `mock_run` calls it."""
+        warn_of("task.fn", "task.mock_run or task.aio_mock_run")
+        return self._fn
+
+    @property
+    def workflow(self) -> "BaseWorkflow[TInput]":
+        """Where the task belongs. Deprecated."""
+        warn_of("task.workflow", "the workflow itself")
+        return self._workflow
+
+    @property
+    def is_async_function(self) -> bool:
+        """Deprecated: the same as `is_async`."""
+        warn_of("task.is_async_function", "task.is_async")
+        return self.is_async
 
     @property
     def slot_requests(self) -> dict[str, int]:
