@@ -20,6 +20,7 @@ RUN_COLUMNS = ("run", "workflow", "status", "began", "took", "error")
 
 REFRESH_INTERVAL_S = 1.0
 LIST_LIMIT_MAX = 1_000
+IDS_PER_REQUEST = 100  # in an address
 ALL_STATUSES = ("QUEUED", "RUNNING", "COMPLETED", "CANCELLED", "FAILED")
 
 app = typer.Typer(help="List, show, follow, cancel and replay runs.", no_args_is_help=True)
@@ -248,6 +249,7 @@ def _act(
             code=output.EXIT_USAGE,
         )
     with Api() as api:
+        _check_known(api, runs or [])
         body: dict[str, Any] = {"externalIds": runs}
         if not runs:
             chosen = {
@@ -274,7 +276,22 @@ def _act(
         return
     for run_id in ids:
         output.print_plain(run_id)
-    output.note(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} asked to {verb}")
+    what = "run" if verb == "cancel" else "task"  # replays are answered with tasks
+    output.note(f"{len(ids)} {what if len(ids) == 1 else what + 's'} asked to {verb}")
+
+
+def _check_known(api: Any, runs: list[str]) -> None:
+    """The API takes ids of what it does not know for ended runs; here they are mistakes."""
+    for start in range(0, len(runs), IDS_PER_REQUEST):
+        asked = runs[start : start + IDS_PER_REQUEST]
+        path = f"{api.stable_tenant}/workflow-runs/display-names"
+        found = api.get(path, {"external_ids": asked}).get("rows") or []
+        known = {row["metadata"]["id"] for row in found}
+        unknown = [run for run in asked if run.lower() not in known]
+        if unknown:
+            raise output.CommandError(
+                f"there is no run {', '.join(unknown)}", hint="hatchet runs list"
+            )
 
 
 def _watch_latest(api: Any, timeout_s: float | None, *, as_json: bool) -> None:
