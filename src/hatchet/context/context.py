@@ -164,6 +164,8 @@ class Context:
     @property
     def parent_workflow_run_id(self) -> str | None:
         """Id of the run that spawned this one; None for a run that is no child."""
+        if not self._assigned.parent_task_id:
+            return None
         return self._metadata_id("hatchet__parent_workflow_run_id") or self.parent_task_run_id
 
     @property

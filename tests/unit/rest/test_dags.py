@@ -164,6 +164,9 @@ async def test_rerun_takes_from_the_run_what_is_not_given(api: Api) -> None:
     assert edited.metadata == f'{{"a":"b","c":2,"hatchet__rerun_of":"{run}"}}'
     status, _, field = await api.refused("POST", path, json={"priority": 4})
     assert (status, field) == (400, "priority")
+    api.engine.answers[TriggerRuns] = Refused(Code.NOT_FOUND, "workflow names not found: simple")
+    status, text, _ = await api.refused("POST", path, json={})
+    assert (status, text) == (400, "workflow names not found: simple")
     assert (await api.refused("POST", f"{RUNS}/{uuid4()}/rerun", json={}))[0] == 404
 
 
