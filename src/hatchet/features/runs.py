@@ -22,7 +22,7 @@ from hatchet.features.models import (
     WorkflowRunDetail,
 )
 from hatchet.runnables.started import raw, text
-from hatchet.workflow_run import WorkflowRunRef
+from hatchet.workflow_run import DETAILS_PATH, WorkflowRunRef
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["RunsClient"]
 
 LONG_RANGE = timedelta(days=7)
-DETAILS_PATH = "/v1.AdminService/GetRunDetails"
 UNFINISHED = (V1TaskStatus.RUNNING, V1TaskStatus.QUEUED)
 UNSUCCESSFUL = (V1TaskStatus.FAILED, V1TaskStatus.CANCELLED)
 JSONMapping = dict[str, Any]
@@ -400,7 +399,7 @@ class RunsClient:
 
     def get_run_ref(self, workflow_run_id: str) -> WorkflowRunRef:
         """A reference to a run, to wait for it."""
-        return WorkflowRunRef(workflow_run_id, self._client)
+        return WorkflowRunRef(workflow_run_id, self._client, known=False)
 
 
 def _chunks(ids: list[str], size: int) -> Iterator[list[str]]:

@@ -290,15 +290,15 @@ class Standalone(Runnable[TInput, R, TaskRunRef[TInput, R]], Generic[TInput, R])
 
     def get_run_ref(self, run_id: str) -> TaskRunRef[TInput, R]:
         """A reference to an earlier run of this task."""
-        return self._ref(run_id)
+        return TaskRunRef(run_id, self._client, self, known=False)
 
     def get_result(self, run_id: str) -> R:
         """Wait for an earlier run of this task."""
-        return self._ref(run_id).result()
+        return self.get_run_ref(run_id).result()
 
     async def aio_get_result(self, run_id: str) -> R:
         """Like `get_result`, from async code."""
-        return await self._ref(run_id).aio_result()
+        return await self.get_run_ref(run_id).aio_result()
 
     @property
     def is_async_function(self) -> bool:

@@ -197,6 +197,9 @@ def test_errors_and_retries(
     rest.answers = [(503, None), (500, None), (200, "QUEUED")]
     assert hatchet.runs.get_status("r1") is V1TaskStatus.QUEUED
     assert [1 <= pauses[0] < 2, 2 <= pauses[1] < 3, len(pauses)] == [True, True, 2]
+    rest.answers = [(501, {"errors": [{"description": "not offered yet"}]})]
+    with pytest.raises(ServiceException, match="not offered yet"):
+        hatchet.runs.get_status("r1")
     rest.answers = [(404, {"message": "not found"})]
     with pytest.raises(NotFoundException, match="not found") as caught:
         hatchet.runs.get("r1")
