@@ -142,13 +142,16 @@ def make_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Tabl
 
 def print_fields(fields: Sequence[tuple[str, object]]) -> None:
     """The result as lines of name and value; those without a value are left out."""
+    rows = [(name, value) for name, value in fields if value not in (None, "", {}, [])]
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in fields:
-        if value not in (None, "", {}, []):
-            table.add_row(name, cell(value))
-    Console(highlight=False).print(table)
+    for name, value in rows:
+        table.add_row(name, cell(value))
+    console = Console(highlight=False)
+    if not console.is_terminal:  # what is piped is not broken into lines
+        console.width = max(console.width, _width(("", ""), rows, cut=False))
+    console.print(table)
 
 
 def ago(timestamp: str | None) -> str:

@@ -27,8 +27,8 @@ from hatchet._core.token import read_claims
 from hatchet_cli import output
 
 app = typer.Typer(
-    help="Show, export or remove the profiles that local servers leave, so that `Hatchet()` and this "
-    "command find them without a token.",
+    help="Show, export or remove the profiles that local servers leave, so that `Hatchet()` and "
+    "this command find them without a token.",
     no_args_is_help=True,
 )
 

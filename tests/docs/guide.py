@@ -1,6 +1,6 @@
 """Guides of `docs/guides` as programs: their blocks are written and run from top to bottom.
 
-- a `python` block begins with `# name.py`: it is that file, or goes on with it
+- a `python` block begins with `# name.py`: it is that file
 - a `console` block holds commands (`$ ...`) and what they print. `…` in a line stands for any
   text, a line `...` for any lines. A command that ends with `&` goes on in the background; a
   worker started again takes the place of the one before
@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ GUIDES = ROOT / "docs" / "guides"
 SHOWN_URL = "http://127.0.0.1:8080"  # where a server listens when nothing else is said
 LISTENING = r"worker \S+ joined as"
 COMMAND_TIMEOUT_S = 40.0
+TOOLS = ("curl", "jq")
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\w+\.py)\n")
@@ -50,9 +52,17 @@ def commands(text: str) -> list[Command]:
     for line in re.sub(r"\\\n\s*", "", text).splitlines():
         if line.startswith("$ "):
             found.append(Command(line.removeprefix("$ "), []))
+        elif found[-1].line.count("'") % 2:  # goes on: a quote is open
+            found[-1].line += line.strip()
         else:
             found[-1].expected.append(line)
     return found
+
+
+def missing_tools(guide: Path) -> list[str]:
+    """What a guide uses and this machine lacks."""
+    used = "\n".join(block.text for block in blocks(guide) if block.kind == "console")
+    return [tool for tool in TOOLS if f"{tool} " in used and shutil.which(tool) is None]
 
 
 class Reader:
@@ -82,9 +92,7 @@ class Reader:
     def _write(self, text: str) -> None:
         match = _FILE.match(text)
         assert match, f"a block says no file: {text.splitlines()[0]}"
-        file = self._directory / match[1]
-        before = file.read_text() + "\n\n" if file.exists() else ""
-        file.write_text(before + text[match.end() :])
+        (self._directory / match[1]).write_text(text[match.end() :])
 
     def _do(self, command: Command) -> None:
         line = command.line.replace(SHOWN_URL, self._url)
@@ -114,9 +122,7 @@ class Reader:
 
     def _run(self, line: str) -> Program:
         script = "\n".join([*self._settings, line])
-        return self._start(
-            line, ["bash", "-c", script], environ=self._environ, cwd=self._directory
-        )
+        return self._start(line, ["bash", "-c", script], environ=self._environ, cwd=self._directory)
 
 
 def matches(printed: list[str], expected: list[str]) -> bool:

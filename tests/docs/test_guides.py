@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.guide import GUIDES, Reader, blocks, matches
+from tests.docs.guide import GUIDES, Reader, blocks, matches, missing_tools
 from tests.support.processes import Program
 from tests.support.server import ROOT, Server, bare_environ
 
@@ -19,6 +19,8 @@ LENGTH_MAX = 200  # lines: a guide is read at one go
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", NAMES)
 def test_guide(name: str, server: Server, tmp_path: Path) -> None:
+    if missing := missing_tools(GUIDES / name):
+        pytest.skip(f"needs {', '.join(missing)}")
     environ = {
         **bare_environ(),
         "HATCHET_CONFIG_DIR": str(server.directory / "config"),
