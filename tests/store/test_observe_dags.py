@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -21,19 +20,6 @@ from tests.support.rows import NOW_MS, Rows, Workflow, at
 QUEUED, RUNNING, COMPLETED = Status.QUEUED, Status.RUNNING, Status.COMPLETED
 FAILED, CANCELLED = Status.FAILED, Status.CANCELLED
 BLOCKED = {"blocked": True}
-
-
-@pytest.fixture
-async def rows(database: str) -> AsyncIterator[Rows]:
-    rows = await Rows.open(database)
-    yield rows
-    await rows.close()
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool:
-        yield pool
 
 
 class OneConnection:

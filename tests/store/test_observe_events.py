@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import pytest
 
 from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.states import Status
@@ -18,19 +16,6 @@ from hatchet_engine.observe.events import EventRun
 from tests.support.rows import NOW_MS, Rows, at
 
 SINCE = at(NOW_MS - 86_400_000)
-
-
-@pytest.fixture
-async def rows(database: str) -> AsyncIterator[Rows]:
-    rows = await Rows.open(database)
-    yield rows
-    await rows.close()
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool:
-        yield pool
 
 
 async def found(pool: asyncpg.Pool, rows: Rows, **selection: Any) -> list[UUID]:

@@ -108,12 +108,11 @@ class WorkflowsClient:
         paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
     ) -> Workflow:
         """Start no runs of a workflow for now. What is queued waits for at most `queue_ttl`."""
-        body = _pause_body(
-            queue_ttl,
+        behaviors = (
             paused_workflow_cron_run_queue_behavior,
             paused_workflow_scheduled_run_queue_behavior,
         )
-        return self._update(workflow_id, body).send()
+        return self._update(workflow_id, _pause_body(queue_ttl, *behaviors)).send()
 
     async def aio_pause(
         self,
@@ -122,12 +121,11 @@ class WorkflowsClient:
         paused_workflow_cron_run_queue_behavior: WhilePaused = "QUEUE",
         paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
     ) -> Workflow:
-        body = _pause_body(
-            queue_ttl,
+        behaviors = (
             paused_workflow_cron_run_queue_behavior,
             paused_workflow_scheduled_run_queue_behavior,
         )
-        return await self._update(workflow_id, body).aio()
+        return await self._update(workflow_id, _pause_body(queue_ttl, *behaviors)).aio()
 
     def unpause(self, workflow_id: str) -> Workflow:
         """Let a paused workflow run again."""
