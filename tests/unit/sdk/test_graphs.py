@@ -143,9 +143,8 @@ def test_conditions_that_cannot_work(hatchet: Hatchet) -> None:
     twice = [UserEventCondition("a"), or_(UserEventCondition("a", "input.b"))]
     with pytest.raises(ValueError, match="two conditions have the readable_data_key 'a'"):
         flow.task(name="b", wait_for=twice)(nothing)
-    back = UserEventCondition(
-        "a", scope="s", consider_events_since=datetime(2026, 1, 1, tzinfo=UTC)
-    )
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    back = UserEventCondition("a", scope="s", consider_events_since=since)
     with pytest.warns(UserWarning, match="only durable waits look back"):
         flow.task(name="b", wait_for=[or_(back)])(nothing)
     [_, sent] = flow.to_proto().tasks
