@@ -9,7 +9,7 @@ import typer
 
 from hatchet_cli import output
 from hatchet_cli.durations import read_duration
-from hatchet_cli.run import read_input, read_metadata
+from hatchet_cli.run import NewMetadata, read_input, read_metadata
 
 LIST_LIMIT_MAX = 1_000
 
@@ -28,10 +28,7 @@ def push(
             help="A JSON object; @FILE reads a file, - reads stdin.",
         ),
     ] = "{}",
-    metadata: Annotated[
-        list[str] | None,
-        typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Additional metadata; repeat."),
-    ] = None,
+    metadata: NewMetadata = None,
     scope: Annotated[
         str | None, typer.Option(help="Which filters and scoped waits see it.")
     ] = None,

@@ -19,6 +19,11 @@ WATCH_INTERVAL_S_MIN = 0.05
 WATCH_INTERVAL_S_MAX = 1.0
 INTERVAL_GROWTH = 1.5
 
+NewMetadata = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Additional metadata; repeat."),
+]
+
 
 def run(
     workflow: Annotated[str, typer.Argument(help="Name of the workflow or task.")],
@@ -31,10 +36,7 @@ def run(
             help="A JSON object; @FILE reads a file, - reads stdin.",
         ),
     ] = "{}",
-    metadata: Annotated[
-        list[str] | None,
-        typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Additional metadata; repeat."),
-    ] = None,
+    metadata: NewMetadata = None,
     priority: Annotated[
         int | None, typer.Option(min=1, max=3, help="1 (low), 2 (medium) or 3 (high).")
     ] = None,
