@@ -161,7 +161,15 @@ async def test_pages_for_people(api: Api) -> None:
     assert 'http-equiv="refresh"' in page.text
     docs = await api.client.get("/api/docs")
     assert "/api/v1/stable/tenants/{tenant}/workflow-runs" in docs.text
-    assert "V1TaskSummaryList" in docs.text
+    assert '<a href="#V1TaskSummaryList">V1TaskSummaryList</a>' in docs.text
+    # What a body takes stands on the page too.
+    _, found, cancel = docs.text.partition('id="V1CancelTaskRequest"')
+    assert found
+    fields = cancel.partition("</details>")[0]
+    assert "<td>externalIds</td><td>uuid[]</td>" in fields
+    assert "<td>filter</td><td>V1TaskFilter</td>" in fields
+    assert "<td>since (required)</td><td>date-time</td>" in docs.text
+    assert "QUEUED, RUNNING, COMPLETED, CANCELLED, FAILED" in docs.text
     description = (await api.client.get("/api/openapi.json")).json()
     assert "V1WorkflowRunDetails" in description["components"]["schemas"]
 
