@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from hatchet_engine.domain.definition import TaskDefinition
+from hatchet_engine.domain.errors import Refused
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import events, filters
 from hatchet_engine.observe.event_query import EventQuery
@@ -140,3 +142,22 @@ async def test_filters(rows: Rows, pool: asyncpg.Pool) -> None:
     assert stored is not None
     assert (stored.expression, stored.payload) == ("input.a == 1", '{"b": 2}')
     assert (stored.created_ms, stored.declarative) == (NOW_MS, False)
+
+
+async def test_a_page_of_large_events(
+    rows: Rows, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read in pieces, in the same order; more than the server may hold is refused."""
+    workflow = await rows.workflow()
+    pushed = [await rows.pushed("a", metadata={"k": "v"}) for _ in range(5)]
+    for _ in range(2):
+        await rows.run(workflow, Status.COMPLETED, trigger={"event_id": str(pushed[0])})
+    whole = await events.event_rows(pool, rows.tenant_id, pushed)
+    assert [row.id for row in whole] == pushed[::-1]
+    monkeypatch.setattr(events, "ROWS_PER_READ", 2)
+    size = sum(len(row.payload) + len(row.metadata or "") for row in whole) + 2 * events.RUN_CHARS
+    monkeypatch.setattr(events, "PAGE_CHARS_MAX", size)
+    assert await events.event_rows(pool, rows.tenant_id, [*pushed, pushed[0]]) == whole
+    monkeypatch.setattr(events, "PAGE_CHARS_MAX", size - 1)
+    with pytest.raises(Refused, match=f"larger than {size - 1} characters; ask for fewer"):
+        await found(pool, rows)
