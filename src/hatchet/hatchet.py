@@ -8,6 +8,7 @@ from hatchet._core.codec import Codec, EmptyModel
 from hatchet._core.old_names import warn_of
 from hatchet.config import ClientConfig
 from hatchet.context.current import current
+from hatchet.runnables.base import own_name
 from hatchet.runnables.decorators import (
     AnyDurableStandaloneDecorator,
     AnyStandaloneDecorator,
@@ -19,6 +20,7 @@ from hatchet.runnables.options import (
     TaskKeywords,
     WorkflowKeywords,
     check_keywords,
+    check_positional,
     split,
     workflow_config,
 )
@@ -235,7 +237,7 @@ class Hatchet:
     ) -> StandaloneDecorator[TInput]: ...
     def task(
         self,
-        *,
+        *fn: Any,
         name: str | None = None,
         input_validator: Any = None,
         **options: "Unpack[TaskKeywords]",
@@ -254,6 +256,7 @@ class Hatchet:
             async def greet(input: Name, ctx: Context) -> Greeting:
                 return Greeting(text=f"Hello, {input.name}")
         """
+        check_positional("hatchet.task", fn)
         check_keywords("hatchet.task", TaskKeywords, options)
         return StandaloneDecorator(lambda fn: self._standalone(fn, name, input_validator, options))
 
@@ -275,12 +278,13 @@ class Hatchet:
     ) -> DurableStandaloneDecorator[TInput]: ...
     def durable_task(
         self,
-        *,
+        *fn: Any,
         name: str | None = None,
         input_validator: Any = None,
         **options: "Unpack[DurableTaskKeywords]",
     ) -> Any:
         """Declare a standalone durable task. Options as for `task`, but no `slot_cost`."""
+        check_positional("hatchet.durable_task", fn)
         check_keywords("hatchet.durable_task", DurableTaskKeywords, options)
         return DurableStandaloneDecorator(
             lambda fn: self._standalone(fn, name, input_validator, options, is_durable=True)
@@ -296,6 +300,6 @@ class Hatchet:
     ) -> Standalone[Any, Any]:
         rest, options = split(given)
         options.is_durable = is_durable
-        config = workflow_config(name or fn.__name__, input_validator, rest)
+        config = workflow_config(name or own_name(fn), input_validator, rest)
         declared = signature_hints(fn).input if input_validator is None else input_validator
         return Standalone(fn, config, self._client, Codec(declared), options)

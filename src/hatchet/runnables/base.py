@@ -109,7 +109,7 @@ class BaseWorkflow(Generic[TInput]):
         type: StepType = StepType.DEFAULT,
         codec: Codec[Any] | None = None,
     ) -> Task[TInput, Any]:
-        task_name = (name or fn.__name__).lower()
+        task_name = (name or own_name(fn)).lower()
         if type is not StepType.DEFAULT:
             task_name = f"{task_name}-{type.value.replace('_', '-')}"
         if any(task.name == task_name for task in self.tasks):
@@ -118,3 +118,11 @@ class BaseWorkflow(Generic[TInput]):
         if type is StepType.DEFAULT:
             self._tasks.append(task)
         return task
+
+
+def own_name(fn: Callable[..., Any]) -> str:
+    """The name of a function. Raises `ValueError` for what has none, such as a `partial`."""
+    name: str | None = getattr(fn, "__name__", None)
+    if name is None:
+        raise ValueError(f"{fn!r} has no name of its own: give it one with name=...")
+    return name

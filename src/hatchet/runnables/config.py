@@ -1,8 +1,8 @@
 """What a workflow's declaration says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hatchet.runnables.types import DefaultFilter, TaskDefaults
 from hatchet.types.priority import Priority
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hatchet.types.sticky import StickyStrategy
 
 __all__ = ["WorkflowConfig"]
+
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -53,3 +55,18 @@ def as_keys(option: str, value: Sequence[str]) -> list[str]:
     if isinstance(value, str):
         raise TypeError(f"{option} takes a list: {option}=[{value!r}]")
     return list(value)
+
+
+def as_list(option: str, value: Sequence[T] | None) -> list[T]:
+    """A list option; a single thing that should stand in a list is a mistake."""
+    if value is None:
+        return []
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{option} takes a list: {option}=[...]")
+    return list(value)
+
+
+def check_call(decorator: str, name: object) -> None:
+    """Refuse a decorator without parentheses, which gets the function where a name belongs."""
+    if callable(name):
+        raise TypeError(f"write @{decorator}(), with parentheses")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from hatchet.runnables.config import WorkflowConfig
+from hatchet.runnables.config import WorkflowConfig, check_call
 from hatchet.runnables.task import TaskOptions, as_concurrency, as_labels
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ def check_keywords(what: str, kind: Any, given: Mapping[str, Any]) -> None:
     for key in given:
         if key not in kind.__optional_keys__:
             raise TypeError(f"{what}() got an unexpected keyword argument {key!r}")
+
+
+def check_positional(what: str, given: Sequence[Any]) -> None:
+    """Raise `TypeError` for anything given without its keyword, such as the function itself."""
+    for value in given:
+        check_call(what, value)
+        raise TypeError(f"{what}() takes keywords only, such as name={value!r}")
 
 
 def split(given: Mapping[str, Any]) -> tuple[dict[str, Any], TaskOptions]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import pytest
 
-from hatchet import Context, DefaultFilter, EmptyModel, Hatchet
+from hatchet import Context, DefaultFilter, EmptyModel, Hatchet, SleepCondition
 
 
 async def nothing(input: EmptyModel, ctx: Context) -> None: ...
@@ -60,3 +63,58 @@ def test_old_names(hatchet: Hatchet) -> None:
     with pytest.warns(DeprecationWarning, match="current_context") as caught:
         assert hatchet.get_current_context() is None
     assert caught[0].filename == __file__
+
+
+def test_common_mistakes_are_told_at_once(hatchet: Hatchet) -> None:
+    flow: Any = hatchet.workflow(name="flow")
+    untyped: Any = hatchet
+    first = flow.task(name="first")(nothing)
+
+    async def no_context(input: EmptyModel) -> None: ...
+
+    for declare in (hatchet.task(), hatchet.durable_task(), flow.task()):
+        with pytest.raises(TypeError, match=r"task 'no_context' must take \(input, ctx\)"):
+            declare(no_context)
+    for decorate, shown in (
+        (untyped.task, r"hatchet\.task"),
+        (untyped.durable_task, r"hatchet\.durable_task"),
+        (flow.task, r"workflow\.task"),
+        (flow.durable_task, r"workflow\.durable_task"),
+        (flow.on_failure_task, r"workflow\.on_failure_task"),
+        (flow.on_success_task, r"workflow\.on_success_task"),
+    ):
+        with pytest.raises(TypeError, match=rf"write @{shown}\(\), with parentheses"):
+            decorate(nothing)
+    with pytest.raises(TypeError, match=r"hatchet\.task\(\) takes keywords only, such as name='a'"):
+        untyped.task("a")
+    with pytest.raises(ValueError, match="has no name of its own: give it one with name="):
+        hatchet.task()(functools.partial(nothing))
+    assert hatchet.task(name="part")(functools.partial(nothing)).name == "part"
+    condition = SleepCondition("1s")
+    with pytest.raises(TypeError, match=r"parents takes a list: parents=\[\.\.\.\]"):
+        flow.task(parents=first)
+    for option in ("wait_for", "skip_if", "cancel_if"):
+        with pytest.raises(TypeError, match=rf"{option} takes a list: {option}=\[\.\.\.\]"):
+            flow.task(**{option: condition})
+    with pytest.raises(
+        TypeError, match="a duration is a timedelta or a text such as '10s', not int"
+    ):
+        SleepCondition(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="task 'nothing': execution_timeout: a duration is"):
+        hatchet.task(execution_timeout=30)(nothing)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="task 'nothing': retries must be a number, not '3'"):
+        hatchet.task(retries="3")(nothing)  # type: ignore[call-overload]
+
+
+class Counter:
+    """Objects that can be called, and functions of any arguments, are fine."""
+
+    async def __call__(self, input: EmptyModel, ctx: Context) -> None: ...
+
+
+async def anything(*arguments: Any, **more: Any) -> None: ...
+
+
+def test_other_things_than_functions(hatchet: Hatchet) -> None:
+    for fn in (Counter(), anything, functools.partial(anything, "more")):
+        assert hatchet.task(name="ok")(fn).is_async_function in (True, False)
