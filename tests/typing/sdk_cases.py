@@ -127,6 +127,7 @@ def second(input: Name, ctx: Context) -> dict[str, str]:
 
 
 assert_type(first, Task[Name, Greeting])
+assert_type(flow.add_task(greet), Task[Name, Greeting])
 assert_type(second, Task[Name, dict[str, str]])
 assert_type(flow.run(Name(name="a")), dict[str, Any])
 assert_type(flow.run_no_wait(Name(name="a")), WorkflowRunRef)

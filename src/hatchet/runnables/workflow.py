@@ -221,10 +221,13 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
 
         return TaskDecorator(build)
 
-    def add_task(self, standalone: "Standalone[Any, Any]") -> None:
-        """Put the task of a standalone into this workflow. It keeps its own input type."""
+    def add_task(self, standalone: "Standalone[Any, R]") -> "Task[TInput, R]":
+        """Put the task of a standalone into this workflow. It keeps its own input type.
+
+        Returns the task, to be a parent of others and for `ctx.task_output`.
+        """
         task = standalone._task
-        self._add(task._fn, task.name, task._options, codec=standalone._input_codec)
+        return self._add(task._fn, task.name, task._options, codec=standalone._input_codec)
 
     def _task_options(
         self,

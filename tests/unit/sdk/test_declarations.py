@@ -118,3 +118,12 @@ async def anything(*arguments: Any, **more: Any) -> None: ...
 def test_other_things_than_functions(hatchet: Hatchet) -> None:
     for fn in (Counter(), anything, functools.partial(anything, "more")):
         assert hatchet.task(name="ok")(fn).is_async_function in (True, False)
+
+
+def test_an_added_task_may_be_a_parent(hatchet: Hatchet) -> None:
+    standalone = hatchet.task(name="Alone", retries=2)(nothing)
+    flow = hatchet.workflow(name="flow")
+    added = flow.add_task(standalone)
+    after = flow.task(name="after", parents=[added])(nothing)
+    assert (added.name, added.retries, after.parents) == ("alone", 2, [added])
+    assert [list(task.parents) for task in flow.to_proto().tasks] == [[], ["alone"]]
