@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -189,6 +190,9 @@ def cancel(
     workflow: Workflows = None,
     since: Since = "24h",
     metadata: Metadata = None,
+    children: Annotated[
+        bool, typer.Option("--children", help="Also the runs that they have spawned, and theirs.")
+    ] = False,
     yes: Yes = False,
     as_json: output.JsonOption = False,
 ) -> None:
@@ -196,11 +200,12 @@ def cancel(
 
     Examples:
 
-        hatchet runs cancel 019a7c5e-…
+        hatchet runs cancel 019a7c5e-… --children
 
         hatchet runs cancel --workflow greet --status QUEUED --since 1h
     """
-    _act("cancel", run, status, workflow, since, metadata, yes=yes, as_json=as_json)
+    more = {"includeChildren": True} if children else {}
+    _act("cancel", run, status, workflow, since, metadata, yes=yes, as_json=as_json, more=more)
 
 
 @app.command("replay")
@@ -234,7 +239,9 @@ def _act(
     *,
     yes: bool,
     as_json: bool,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
+    """``more``: further fields of the request."""
     from hatchet_cli.api import Api
 
     if not runs and not (status or workflow or metadata):
@@ -263,7 +270,7 @@ def _act(
                 typer.confirm(
                     f"{verb} all matching runs of the last {since}?", abort=True, err=True
                 )
-        answer = api.post(f"{api.stable_tenant}/tasks/{verb}", body)
+        answer = api.post(f"{api.stable_tenant}/tasks/{verb}", {**body, **(more or {})})
     ids = (answer or {}).get("ids") or []
     operation = (answer or {}).get("bulkOperation")
     if as_json:

@@ -230,6 +230,14 @@ def test_cancel_and_replay_by_id(verb: str, api: FakeApi, hatchet: Hatchet) -> N
     assert api.calls[-1].body == {"externalIds": [RUN]}
 
 
+def test_cancel_with_children(api: FakeApi, hatchet: Hatchet) -> None:
+    known = {"rows": [{"metadata": {"id": RUN}}]}
+    api.answers["GET", f"{STABLE}/workflow-runs/display-names"] = known
+    api.answers["POST", f"{STABLE}/tasks/cancel"] = {"ids": [RUN]}
+    assert hatchet("runs", "cancel", RUN, "--children").out == f"{RUN}\n"
+    assert api.calls[-1].body == {"externalIds": [RUN], "includeChildren": True}
+
+
 def test_an_id_that_nobody_knows(api: FakeApi, hatchet: Hatchet) -> None:
     api.answers["GET", f"{STABLE}/workflow-runs/display-names"] = {
         "rows": [{"metadata": {"id": RUN}}]
