@@ -47,6 +47,11 @@ class TaskRow:
     begun: bool = True  # False: a member that still waits for its parents
 
     @property
+    def payload_chars(self) -> int:
+        """How much of its input and output was read."""
+        return len(self.input or "") + len(self.output or "")
+
+    @property
     def workflow_name(self) -> str:
         return self.version.definition.name if self.version else ""
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import grpc
 import grpc.aio
@@ -27,6 +28,8 @@ from hatchet_protocol.session import ClientFrame, EngineFrame
 from hatchet_protocol.v1_workflows import (
     CreateWorkflowVersionRequest,
     CreateWorkflowVersionResponse,
+    GetRunDetailsRequest,
+    GetRunDetailsResponse,
 )
 
 TENANT = bytes(range(16))
@@ -343,6 +346,12 @@ class _Handlers(grpc.GenericRpcHandler):
                 request_deserializer=CreateWorkflowVersionRequest.FromString,
                 response_serializer=CreateWorkflowVersionResponse.SerializeToString,
             )
+        if details.method == "/v1.AdminService/GetRunDetails":
+            return grpc.unary_unary_rpc_method_handler(
+                self._get_run_details,
+                request_deserializer=GetRunDetailsRequest.FromString,
+                response_serializer=GetRunDetailsResponse.SerializeToString,
+            )
         if details.method == "/Dispatcher/GetVersion":
             return grpc.unary_unary_rpc_method_handler(
                 self._get_version,
@@ -374,6 +383,11 @@ class _Handlers(grpc.GenericRpcHandler):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "bad workflow")
         self._engine.registrations.append(request)
         return CreateWorkflowVersionResponse(id="v", workflow_id="w")
+
+    async def _get_run_details(self, request: Any, context: Any) -> GetRunDetailsResponse:
+        if UUID(request.external_id).bytes not in self._engine.runs:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such run")
+        return GetRunDetailsResponse(done=False)
 
     async def _get_version(self, request: Any, context: Any) -> GetVersionResponse:
         return GetVersionResponse(version="v0.114.2")

@@ -46,6 +46,7 @@ _AWAY = (
 _NOT_AN_OBJECT = {"model_attributes_type", "model_type", "dict_type", "missing"}
 PROBLEMS_SHOWN_MAX = 20
 UNAUTHENTICATED_TEXT = "Please provide valid credentials"
+MISSING_CREDENTIALS_TEXT = "no API token: send it in a header, `Authorization: Bearer ...`"
 
 
 def refusal(description: str, status: int = 400, field: str | None = None) -> Response:

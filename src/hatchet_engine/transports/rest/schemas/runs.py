@@ -17,6 +17,8 @@ from hatchet_engine.transports.rest.schemas.common import (
     Uuid,
 )
 
+REASON_LENGTH_MAX = 1_000
+
 
 class V1TaskStatus(StrEnum):
     QUEUED = "QUEUED"
@@ -291,7 +293,8 @@ class BulkOperationList(Schema):
 class BulkOperationRequest(Schema):
     kind: BulkOperationKind
     filter: V1TaskFilter
-    reason: Text | None = None
+    # Each run that is cancelled keeps it.
+    reason: Annotated[Text | None, Field(max_length=REASON_LENGTH_MAX)] = None
 
 
 class V1CancelledTasks(Schema):
