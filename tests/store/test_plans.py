@@ -219,7 +219,6 @@ async def test_due_backoffs_are_read_in_order(writer: asyncpg.Connection) -> Non
 @pytest.mark.parametrize(
     ("name", "arguments", "index"),
     [
-        ("queue_item_next_timeout", (), "queue_item_schedule_timeout"),
         ("queue_item_next_timeout_after", (NOW_MS + 50_000,), "queue_item_schedule_timeout"),
         ("delayed_item_next_due", (), "delayed_item_due"),
         ("delayed_item_next_due_after", (NOW_MS + 50_000,), "delayed_item_due"),

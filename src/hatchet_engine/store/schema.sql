@@ -195,10 +195,10 @@ create table queue_item (
     demand jsonb,
     run_id uuid,
     round bigint not null default 0,
-    constraint queue_item_pkey PRIMARY KEY (queue_id, rank, round, task_id)
+    constraint queue_item_pkey PRIMARY KEY (queue_id, rank, task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+CREATE INDEX queue_item_round ON public.queue_item USING btree (queue_id, rank, round, task_id) WHERE (round <> 0);
 CREATE INDEX queue_item_schedule_timeout ON public.queue_item USING btree (schedule_timeout_ms);
-CREATE INDEX queue_item_task ON public.queue_item USING btree (task_id) WHERE (round <> 0);
 
 create table rate_limit (
     tenant_id uuid not null,

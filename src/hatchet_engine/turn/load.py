@@ -123,7 +123,14 @@ class Loader:
                 await self._read_window(one)
 
     async def _read_window(self, one: Queue) -> None:
-        rows = await queue.window(self.connection, one.id, one.edge, WINDOW_READ)
+        rows = await queue.window(
+            self.connection,
+            one.id,
+            one.edge,
+            WINDOW_READ,
+            plain=one.depth > one.fair_depth,
+            fair=one.fair_depth > 0,
+        )
         await self._versions(rows)
         items = [item_from_row(self.turn.hot, row) for row in rows]
         if one.edge is None and items:

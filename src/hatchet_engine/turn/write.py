@@ -61,7 +61,7 @@ def _depends(plan: Plan) -> bool:
             return True
     if plan.delayed_removed and plan.delayed:
         return True
-    if plan.queue_removed and any(key[3] in plan.queued for key in plan.queue_removed):
+    if plan.queue_removed and any(key[2] in plan.queued for key in plan.queue_removed):
         return True
     if not plan.parked_removed.isdisjoint(plan.parked):
         return True
@@ -265,17 +265,11 @@ def _write_completed(
 
 def _remove_queued(batch: Batch, keys: list[Row]) -> None:
     groups: dict[tuple[int, int], list[UUID]] = {}
-    special: list[Row] = []
-    for key in keys:
-        queue_id, rank, round_, task_id = key
-        if round_:
-            special.append(key)
-        else:
-            groups.setdefault((queue_id, rank), []).append(task_id)
+    for queue_id, rank, task_id in keys:
+        groups.setdefault((queue_id, rank), []).append(task_id)
     if len(groups) > GROUPS_MAX:
-        special, groups = keys, {}
-    if special:
-        queue.delete_many(batch, special)
+        queue.delete_many(batch, keys)
+        return
     for (queue_id, rank), task_ids in groups.items():
         queue.delete_rank(batch, queue_id, rank, task_ids)
 
