@@ -148,7 +148,8 @@ class WorkerChange(Message):
     def HasField(self, field_name: Literal["paused"]) -> bool: ...
 
 class Trigger(Message):
-    """One caller's request: its items are created all or none."""
+    """One caller's request: its items are created all or none, save those whose idempotency
+    keys are taken."""
     request_id: int  # chosen by the client, unique per stream
     @property
     def items(self) -> RepeatedCompositeFieldContainer[TriggerItem]: ...
@@ -351,14 +352,28 @@ class TriggerReply(Message):
     def run_ids(self) -> RepeatedScalarFieldContainer[bytes]: ...  # in item order
     @property
     def error(self) -> Error: ...  # set: nothing was created
+    @property
+    def collisions(self) -> RepeatedCompositeFieldContainer[KeyCollision]: ...  # items that were not created; the others were
     def __init__(
         self,
         *,
         request_id: int = ...,
         run_ids: Iterable[bytes] | None = ...,
         error: Error | None = ...,
+        collisions: Iterable[KeyCollision] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: Literal["error"]) -> bool: ...
+
+class KeyCollision(Message):
+    """Another run holds the idempotency key of an item."""
+    index: int  # of the item; run_ids has the id that its run would have
+    existing_run_id: bytes
+    def __init__(
+        self,
+        *,
+        index: int = ...,
+        existing_run_id: bytes = ...,
+    ) -> None: ...
 
 class Assignment(Message):
     task_id: bytes

@@ -14,8 +14,9 @@ from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import Status
 from hatchet_engine.turn.commands import Filter, RunSubscriber, WorkerSession
 from hatchet_engine.turn.dags import Dag, Dags
-from hatchet_engine.turn.definitions import Definitions, Step
+from hatchet_engine.turn.definitions import Definitions, Step, Version
 from hatchet_engine.turn.deliveries import CancelNotice, RunEvent, TaskResult
+from hatchet_engine.turn.idempotency import Keys
 from hatchet_engine.turn.operations import Operation
 from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.queues import Payload, Queue
@@ -115,6 +116,7 @@ class FinishedRun:
     tenant_id: UUID
     status: Status
     tasks: list[TaskResult] | None  # None: an output is not in memory, waiters look it up
+    version: Version
 
 
 @dataclass(slots=True)
@@ -175,6 +177,7 @@ class Turn:
         self.postponed: list[tuple[Dag, list[int]]] = []  # an output must be read first
         self.replayed: list[tuple[Dag, list[int]]] = []  # with the tasks that begin at once
         self.task_results: list[tuple[UUID, TaskResult]] = []  # (tenant, result) of members
+        self.keys = Keys()
         self.children: dict[tuple[UUID, str], UUID] = {}  # (parent, key) -> run made in this turn
         self.events: list[RunEvent] | None = None  # None: nobody watches
         self.subscriptions: list[tuple[UUID, RunSubscriber, list[UUID]]] = []

@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain.states import TaskKind
-from hatchet_engine.store import assignments, bulk, history, queue, waits, workers
+from hatchet_engine.store import assignments, bulk, history, idempotency, queue, waits, workers
 from hatchet_engine.store.batch import Batch
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
@@ -73,14 +73,13 @@ def _remove(batch: Batch, plan: Plan) -> None:
         waits.delete_tasks(batch, list(plan.waits_removed))
     if plan.waits_dropped:
         waits.delete_many(batch, plan.waits_dropped)
+    if plan.keys_freed:
+        idempotency.free(batch, plan.keys_freed)
 
 
 def _add(batch: Batch, plan: Plan) -> None:
     now = from_ms(plan.now_ms)
-    if plan.tasks:
-        _write_tasks(batch, plan.tasks, now)
-    for version_dags in _by_version(plan.dags).values():
-        _write_members(batch, version_dags, now)
+    _write_runs(batch, plan, now)
     if plan.completed:
         _write_completed(batch, plan.completed, now)
     if plan.outcomes:
@@ -103,6 +102,15 @@ def _add(batch: Batch, plan: Plan) -> None:
         history.new_event_insert_many(batch, plan.new_events)
     if plan.expression_failures:
         history.expression_failure_insert_many(batch, plan.expression_failures)
+
+
+def _write_runs(batch: Batch, plan: Plan, now: datetime) -> None:
+    if plan.tasks:
+        _write_tasks(batch, plan.tasks, now)
+    for version_dags in _by_version(plan.dags).values():
+        _write_members(batch, version_dags, now)
+    if plan.claims:
+        idempotency.claim(batch, list(plan.claims.values()))
 
 
 def _write_waits(batch: Batch, plan: Plan) -> None:
@@ -158,7 +166,7 @@ def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
 
 def _task_row(task: NewTask) -> Row:
     version = task.step.version
-    *given, kind = task.extra or (None, None, None, None, None, TaskKind.STANDALONE.value)
+    *given, kind = task.extra or (None, None, None, None, None, None, TaskKind.STANDALONE.value)
     return (
         version.tenant_id,
         task.id,

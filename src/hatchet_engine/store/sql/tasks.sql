@@ -8,14 +8,15 @@ from unnest($6::uuid[], $7::smallint[], $8::text[], $9::jsonb[])
 
 -- name: task_insert_many
 insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, created_at,
-                  input, metadata, parent_task_id, child_index, child_key, demand, trigger)
-select tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, $16,
-       input, metadata, parent_task_id, child_index, child_key, demand, trigger
+                  input, metadata, parent_task_id, child_index, child_key, demand, trigger,
+                  idempotency_key)
+select tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, $17,
+       input, metadata, parent_task_id, child_index, child_key, demand, trigger, idempotency_key
 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::uuid[],
             $7::smallint[], $8::smallint[], $9::text[], $10::jsonb[], $11::uuid[], $12::integer[],
-            $13::text[], $14::jsonb[], $15::jsonb[])
+            $13::text[], $14::jsonb[], $15::jsonb[], $16::text[])
      as t (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, input, metadata,
-           parent_task_id, child_index, child_key, demand, trigger);
+           parent_task_id, child_index, child_key, demand, trigger, idempotency_key);
 
 -- name: task_insert_members
 -- Tasks of runs of one version; the input stands with the run.

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from google.protobuf.message import DecodeError
 
-from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.errors import Code, KeyCollision, Refused, invalid
 from hatchet_engine.transports.grpc.caller import Caller, Stream
 from hatchet_engine.transports.grpc.codecs import session as codec
 from hatchet_engine.transports.grpc.codecs.ids import id_of_bytes
@@ -260,7 +260,9 @@ class SessionStream:
 
         def done(future: asyncio.Future[list[UUID]]) -> None:
             error = None if future.cancelled() else future.exception()
-            if error is not None:
+            if isinstance(error, KeyCollision):
+                self._outbox.put_trigger_reply(request_id, error.run_ids, holders=error.holders)
+            elif error is not None:
                 self._answer_trigger(request_id, error)
             elif not future.cancelled():
                 self._outbox.put_trigger_reply(request_id, future.result())

@@ -5,7 +5,7 @@ Functions here run once per task and direction, so they stay short and allocate 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as FastUUID
@@ -191,9 +191,12 @@ def add_trigger_reply(
     request_id: int,
     run_ids: Iterable[UUID],
     error: session.Error | None,
+    holders: Mapping[int, UUID],
 ) -> None:
     reply = frame.trigger_replies.add(
         request_id=request_id, run_ids=[run_id.bytes for run_id in run_ids]
     )
     if error is not None:
         reply.error.CopyFrom(error)
+    for index, holder in holders.items():
+        reply.collisions.add(index=index, existing_run_id=holder.bytes)
