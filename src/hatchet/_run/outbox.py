@@ -17,7 +17,7 @@ TaskKey = tuple[bytes, int]  # task id, attempt
 class Trigger:
     """A request to create runs, until it is answered."""
 
-    __slots__ = ("count", "data", "deadline", "gathering", "ids", "request_id")
+    __slots__ = ("count", "data", "deadline", "gathering", "holders", "ids", "request_id")
 
     def __init__(
         self, request_id: int, data: bytes, count: int, deadline: float, want_results: bool
@@ -27,6 +27,8 @@ class Trigger:
         self.count = count
         self.deadline = deadline
         self.ids: Reply[list[bytes]] = Reply()
+        # Items that were not created, and the runs that have their keys; known with the ids.
+        self.holders: dict[int, bytes] = {}
         self.gathering: Gathering[RunOutcome] | None = Gathering(count) if want_results else None
 
 

@@ -207,6 +207,7 @@ def decode(data: bytes) -> Received:
             answer.request_id,
             list(answer.run_ids),
             _error(answer.error) if answer.HasField("error") else None,
+            {one.index: one.existing_run_id for one in answer.collisions},
         )
         for answer in frame.trigger_replies
     ]
