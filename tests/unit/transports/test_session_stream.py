@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.errors import Code, KeyCollision, Refused
 from hatchet_engine.transports.grpc import session_stream
 from hatchet_engine.turn.commands import (
     ChangeWorker,
@@ -174,6 +174,19 @@ async def test_a_bad_trigger_gets_its_error_and_the_others_their_runs(line: Serv
     assert "parent_task_id" in replies[3].error.message
     assert (replies[4].error.code, replies[4].error.message) == (13, "An internal error occurred.")
     assert not replies[5].HasField("error")
+
+
+async def test_id_4_items_whose_keys_are_taken(line: Served) -> None:
+    """No error: the others were created, and the client is told which are which."""
+    ids = [task_id(number) for number in range(3)]
+    line.engine.script[TriggerRuns] = KeyCollision(ids, {1: task_id(9)})
+    call = await connected(line)
+    await call.write(s.ClientFrame(triggers=[trigger(1, 3)]))
+    (reply,) = (await call.read()).trigger_replies
+    assert not reply.HasField("error")
+    assert reply.run_ids == [id_.bytes for id_ in ids]
+    (collision,) = reply.collisions
+    assert (collision.index, collision.existing_run_id) == (1, task_id(9).bytes)
 
 
 async def test_subscribe_with_the_trigger_and_apart(line: Served) -> None:
