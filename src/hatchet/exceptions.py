@@ -132,7 +132,8 @@ class ConnectionLostError(RuntimeError):
 
 
 class TriggerOutcomeUnknownError(ConnectionLostError):
-    """The connection broke after a trigger was sent and before the engine answered.
+    """The connection broke after a trigger was sent and before the engine answered, and was not
+    there again within `trigger_timeout_s`; until then the trigger is sent again by itself.
 
     The runs may or may not exist. Look for them (for example by a metadata key) before you
     trigger again, or give the workflow an idempotency key.

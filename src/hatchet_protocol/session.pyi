@@ -79,6 +79,7 @@ class Hello(Message):
     language_version: str
     os: str
     client_name: str  # free text for the dashboard
+    instance: bytes  # Chosen at random by the client, the same on all streams that follow one another. What an older stream of the same client still carries is not looked at any more.
     def __init__(
         self,
         *,
@@ -87,6 +88,7 @@ class Hello(Message):
         language_version: str = ...,
         os: str = ...,
         client_name: str = ...,
+        instance: bytes = ...,
     ) -> None: ...
 
 class Label(Message):
@@ -154,13 +156,18 @@ class Trigger(Message):
     @property
     def items(self) -> RepeatedCompositeFieldContainer[TriggerItem]: ...
     subscribe: bool  # as if the new runs' ids stood in `subscribe`
+    origin: int  # Chosen at random, below 2^62 and not 0: makes it possible to send the request once more when the stream broke before the answer. 0 = it never will be.
+    resent_after_ms: int  # Set: this is such a repeat, and the request was first sent so long ago. Runs that it has created already are not created again; their ids are the answer.
     def __init__(
         self,
         *,
         request_id: int = ...,
         items: Iterable[TriggerItem] | None = ...,
         subscribe: bool = ...,
+        origin: int = ...,
+        resent_after_ms: int | None = ...,
     ) -> None: ...
+    def HasField(self, field_name: Literal["resent_after_ms"]) -> bool: ...
 
 class TriggerItem(Message):
     workflow: str

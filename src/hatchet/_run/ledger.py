@@ -124,15 +124,16 @@ class Ledger:
         if isinstance(item, Trigger):
             item.ids.settle(self._wakeups, error=error)
 
-    def fail_written(self, of_trigger: Exception, of_call: Exception) -> None:
-        """The stream broke before the answers."""
-        for trigger in self._triggers.values():
-            self.fail(trigger, of_trigger)
+    def broken(self, of_call: Exception) -> list[Trigger]:
+        """The stream broke before the answers. Triggers may be sent again: those are returned, in
+        order."""
+        triggers = list(self._triggers.values())
         for call in self._calls.values():
             self.fail(call, of_call)
         self._triggers.clear()
         self._calls.clear()
         self._pieces.clear()  # results are sent anew on the next stream
+        return triggers
 
     def fail_watches(self, error: Exception) -> None:
         for waiting in self._watches.values():

@@ -85,8 +85,8 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
 
         Raises `FailedTaskRunExceptionGroup` or `RunCancelledError` (both `ValueError`s) for how
         the run ended, `HatchetCallError` if the engine refuses it, `EngineUnavailableError` if it
-        cannot be reached, `TriggerOutcomeUnknownError` if the connection broke before the answer,
-        `IdempotencyCollisionError` if another run has its idempotency key,
+        cannot be reached, `TriggerOutcomeUnknownError` if the connection broke before the answer
+        and stayed away, `IdempotencyCollisionError` if another run has its idempotency key,
         `SyncWaitInAsyncTaskError` where waiting could never end.
 
             greeting = greet.run(Name(name="Ada"))

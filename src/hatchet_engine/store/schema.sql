@@ -205,6 +205,7 @@ create table task (
     demand jsonb,
     trigger jsonb,
     idempotency_key text,
+    origin bigint,
     constraint task_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 CREATE INDEX task_child ON ONLY public.task USING btree (parent_task_id, COALESCE(child_key, (child_index)::text)) WHERE (parent_task_id IS NOT NULL);

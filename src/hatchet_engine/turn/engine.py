@@ -28,7 +28,7 @@ from hatchet_engine.store import partitions
 from hatchet_engine.turn import bulk
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
-from hatchet_engine.turn.commands import Command, ReportTasks
+from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
 from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
@@ -364,7 +364,9 @@ class Engine:
         batch: list[Waiting],
         answers: list[tuple[asyncio.Future[Any], Any]],
     ) -> None:
-        await loader.keys([command for command, _ in batch])
+        triggers = [command for command, _ in batch if isinstance(command, TriggerRuns)]
+        await turn.repeats.read(loader.connection, turn.now_ms, triggers)
+        await loader.keys(triggers, [one for one, _ in batch if isinstance(one, PushEvents)])
         decide_timers(turn, loader)
         for command, future in batch:
             decide = DECIDE.get(type(command))

@@ -100,16 +100,15 @@ class Loader:
         one.extend(items, read_all=len(rows) < WINDOW_READ)
         self.turn.wake(one)
 
-    async def keys(self, commands: Sequence[Any]) -> None:
+    async def keys(self, triggers: Sequence[TriggerRuns], pushes: Sequence[PushEvents]) -> None:
         """Who holds the idempotency keys that new runs need; in one read for the whole turn."""
         if not self.turn.hot.definitions.keyed:
             return
-        for command in commands:
-            if isinstance(command, TriggerRuns):
-                await self._children(command)
-                trigger.ask_keys(self.turn, command)
-            elif isinstance(command, PushEvents):
-                events.ask_keys(self.turn, command)
+        for command in triggers:
+            await self._children(command)
+            trigger.ask_keys(self.turn, command)
+        for pushed in pushes:
+            events.ask_keys(self.turn, pushed)
         await self.turn.keys.read(self.connection)
 
     async def command(self, command: Any) -> None:

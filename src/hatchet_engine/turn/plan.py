@@ -17,13 +17,15 @@ Row = tuple[Any, ...]
 
 class NewTask(NamedTuple):
     """A row of ``task``: a run. ``extra``: parent task id, child index, child key, demand, trigger,
-    idempotency key and kind, when any of them is not that of a plain standalone run."""
+    idempotency key and kind, when any of them is not that of a plain standalone run. ``origin``
+    marks what may be sent again (:mod:`hatchet_engine.turn.repeats`)."""
 
     step: Step
     id: UUID
     priority: int
     input: str
     metadata: str | None
+    origin: int | None
     extra: (
         tuple[UUID | None, int | None, str | None, str | None, str | None, str | None, int] | None
     )

@@ -20,6 +20,7 @@ from hatchet_engine.turn.idempotency import Keys
 from hatchet_engine.turn.operations import Operation
 from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.queues import Payload, Queue
+from hatchet_engine.turn.repeats import Repeats
 from hatchet_engine.turn.workers import Running, Worker
 
 
@@ -178,6 +179,7 @@ class Turn:
         self.replayed: list[tuple[Dag, list[int]]] = []  # with the tasks that begin at once
         self.task_results: list[tuple[UUID, TaskResult]] = []  # (tenant, result) of members
         self.keys = Keys()
+        self.repeats = Repeats()
         self.children: dict[tuple[UUID, str], UUID] = {}  # (parent, key) -> run made in this turn
         self.events: list[RunEvent] | None = None  # None: nobody watches
         self.subscriptions: list[tuple[UUID, RunSubscriber, list[UUID]]] = []

@@ -41,12 +41,18 @@ class NewRun:
     trigger: str | None = None  # JSON object text: what caused it, if an event did
     filter_payload: str | None = None
     key: str | None = None  # idempotency key
+    origin: int | None = None
 
 
 def trigger(turn: Turn, command: TriggerRuns) -> list[UUID] | KeyCollision:
     """Create the runs of one call, all or none; returns their ids in order. A child that exists
     already is not made again: its id is returned (CH-2). Only items whose idempotency keys are
     taken are left out, while the others are created (ID-4)."""
+    made = turn.repeats.of(turn.plan, command) if command.resent_ms is not None else {}
+    if made and len(made) == len(command.items):  # whatever has become of the workflow
+        ids = [made[index] for index in range(len(made))]
+        _subscribe(turn, command, ids, ids)
+        return ids
     new_runs = check(turn, command)
     spawn: Spawn | None = turn.loaded.pop(id(command), None)
     if spawn is not None:
@@ -54,24 +60,46 @@ def trigger(turn: Turn, command: TriggerRuns) -> list[UUID] | KeyCollision:
         _make_children(new_runs, command, spawn)
     if turn.hot.definitions.keyed:
         _set_keys(turn, new_runs, spawn)
+    if command.origin is not None:
+        for index, new_run in enumerate(new_runs):
+            new_run.origin = command.origin + index
+    ids, holders = _create_all(turn, command.tenant_id, new_runs, spawn, made)
+    collision = KeyCollision(ids, holders) if holders else None
+    older = [*made.values()] if spawn is None else [*made.values(), *spawn.existing.values()]
+    _subscribe(turn, command, ids if collision is None else collision.created, older)
+    return ids if collision is None else collision
+
+
+def _create_all(
+    turn: Turn,
+    tenant_id: UUID,
+    new_runs: list[NewRun],
+    spawn: Spawn | None,
+    made: Mapping[int, UUID],
+) -> tuple[list[UUID], dict[int, UUID]]:
+    """Ids of all items, and for those that were not created the runs that have their keys.
+    ``made``: items whose runs were created when the call came for the first time."""
     ids: list[UUID] = []
     holders: dict[int, UUID] = {}
     for new_run in new_runs:
         try:
-            if spawn is not None and new_run.parent_task_id is not None:
-                ids.append(_create_child(turn, command.tenant_id, new_run, spawn))
+            if made and len(ids) in made:
+                ids.append(made[len(ids)])
+            elif spawn is not None and new_run.parent_task_id is not None:
+                ids.append(_create_child(turn, tenant_id, new_run, spawn))
             else:
-                ids.append(create(turn, command.tenant_id, new_run))
+                ids.append(create(turn, tenant_id, new_run))
         except KeyTaken as taken:
             holders[len(ids)] = taken.holder
             ids.append(taken.run_id)
-    answer = KeyCollision(ids, holders) if holders else ids
+    return ids, holders
+
+
+def _subscribe(turn: Turn, command: TriggerRuns, ids: list[UUID], older: list[UUID]) -> None:
+    """``older``: those that were there before, and may have ended."""
     if command.subscriber is not None:
-        created = answer.created if isinstance(answer, KeyCollision) else ids
-        turn.subscriptions.append((command.tenant_id, command.subscriber, created))
-        if spawn is not None:
-            turn.look_ups += [(command.tenant_id, id_) for id_ in spawn.existing.values()]
-    return answer
+        turn.subscriptions.append((command.tenant_id, command.subscriber, ids))
+        turn.look_ups += [(command.tenant_id, id_) for id_ in older]
 
 
 def ask_keys(turn: Turn, command: TriggerRuns) -> None:
@@ -242,7 +270,9 @@ def create(turn: Turn, tenant_id: UUID, new_run: NewRun) -> UUID:
         )
     step = version.steps[0]
     turn.plan.tasks.append(
-        NewTask(step, run_id, new_run.priority, new_run.input, new_run.metadata, extra)
+        NewTask(
+            step, run_id, new_run.priority, new_run.input, new_run.metadata, new_run.origin, extra
+        )
     )
     if several:
         _begin_dag(turn, run_id, new_run)

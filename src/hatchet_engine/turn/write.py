@@ -150,7 +150,7 @@ def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
     special: list[Row] = []
     for task in tasks:
         if task.extra is None:
-            plain.setdefault(task.step, []).append(task[1:5])
+            plain.setdefault(task.step, []).append(task[1:6])
         else:
             special.append(_task_row(task))
     if len(plain) > GROUPS_MAX:
@@ -179,6 +179,7 @@ def _task_row(task: NewTask) -> Row:
         task.input,
         task.metadata,
         *given,
+        task.origin,
     )
 
 

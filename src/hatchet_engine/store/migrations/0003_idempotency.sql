@@ -5,6 +5,10 @@ alter table task add column idempotency_key text;
 create index task_idempotency_key on task (tenant_id, idempotency_key, id)
     where idempotency_key is not null;
 
+-- Marks the runs of a call that may be sent again when its answer is lost. Not indexed: it is looked
+-- for rarely, and then among the newest runs only.
+alter table task add column origin bigint;
+
 -- A key that is taken. A row that has expired means nothing; it is replaced or swept.
 create table idempotency_key (
     tenant_id    uuid not null,

@@ -35,6 +35,9 @@ _KINDS = {
     int(session.ReportKind.CANCELLED): ReportKind.CANCELLED,
 }
 
+ORIGIN_MAX = 1 << 62  # the items of a call count on from there
+RESENT_MAX_MS = 600_000  # so far back are the runs of a repeated call looked for
+
 
 def trigger(tenant_id: UUID, request: session.Trigger, subscriber: RunSubscriber) -> TriggerRuns:
     """Raises ``Refused`` naming the field, with the index of the item."""
@@ -44,7 +47,20 @@ def trigger(tenant_id: UUID, request: session.Trigger, subscriber: RunSubscriber
             items.append(_item(wanted))
         except Refused as refused:
             raise Refused(refused.code, refused.message, field=refused.field, index=index) from None
-    return TriggerRuns(tenant_id, items, subscriber if request.subscribe else None)
+    command = TriggerRuns(tenant_id, items, subscriber if request.subscribe else None)
+    if request.origin:
+        if request.origin >= ORIGIN_MAX:
+            raise invalid(f"origin: must be below {ORIGIN_MAX}", field="origin")
+        command.origin = request.origin
+        if request.HasField("resent_after_ms"):
+            if not 0 <= request.resent_after_ms <= RESENT_MAX_MS:
+                raise invalid(
+                    f"resent_after_ms: must be between 0 and {RESENT_MAX_MS}; "
+                    "look whether the runs exist",
+                    field="resent_after_ms",
+                )
+            command.resent_ms = request.resent_after_ms
+    return command
 
 
 def _item(wanted: session.TriggerItem) -> TriggerItem:
