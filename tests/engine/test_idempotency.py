@@ -11,6 +11,7 @@ import pytest
 from hatchet_engine.domain.definition import IdempotencyConfig, TaskDefinition
 from hatchet_engine.domain.durations import MAX_MS
 from hatchet_engine.domain.errors import Code, KeyCollision, Refused
+from hatchet_engine.store import idempotency
 from hatchet_engine.turn.commands import (
     CancelTasks,
     DeleteWorkflow,
@@ -331,7 +332,12 @@ async def test_id_6_at_the_latest_free_after_the_time(h: Harness) -> None:
     assert await taken(h) == second
 
 
-async def test_id_6_taken_over_in_the_very_turn_in_which_the_old_holder_ends(h: Harness) -> None:
+async def test_id_6_taken_over_in_the_very_turn_in_which_the_old_holder_ends(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement must not touch a row twice: it is replaced, and not freed as well."""
+    freed: list[UUID] = []
+    monkeypatch.setattr(idempotency, "free", lambda batch, run_ids: freed.extend(run_ids))
     await keyed(h, method="STATUS", ttl_ms=2_000)
     (first,) = await h.trigger(input=of("a"))
     await h.advance(2_000)
@@ -340,6 +346,7 @@ async def test_id_6_taken_over_in_the_very_turn_in_which_the_old_holder_ends(h: 
     (second,) = await again
     assert await ended == [first]
     assert await taken(h) == second
+    assert freed == []
 
 
 async def test_id_7_a_run_of_several_tasks_holds_its_key_to_the_end(h: Harness) -> None:
