@@ -83,7 +83,8 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
 
         Raises `FailedTaskRunExceptionGroup` or `RunCancelledError` (both `ValueError`s) for how
         the run ended, `HatchetCallError` if the engine refuses it, `EngineUnavailableError` if it
-        cannot be reached, `TriggerOutcomeUnknownError` if the connection broke before the answer,
+        cannot be reached, `TriggerOutcomeUnknownError` if the connection broke before the answer
+        and stayed away, `IdempotencyCollisionError` if another run has its idempotency key,
         `SyncWaitInAsyncTaskError` where waiting could never end.
 
             greeting = greet.run(Name(name="Ada"))
@@ -180,6 +181,10 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
         which is stored whole or not at all; larger bulks are cut, sent without waiting between.
         With `return_exceptions` failed runs give their exception in place; without, the first
         failure is raised when all runs have ended. Errors otherwise as for `run`.
+
+        Items whose idempotency keys are taken are not created, while the others are. With
+        `return_exceptions` each gives its `IdempotencyCollisionError` in place; without,
+        `BulkTriggerIdempotencyCollisionError` with all of them is raised at once.
 
             results = greet.run_many(
                 [greet.create_bulk_run_item(Name(name=n)) for n in names]
@@ -286,7 +291,7 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
         self, items: Sequence[WorkflowRunTriggerConfig], want_results: bool
     ) -> Started[TResult]:
         data = [self._item(item) for item in items]
-        return Started(self._client, data, want_results, self._read_outcome)
+        return Started(self._client, data, want_results, self._read_outcome, bulk=True)
 
     def _item(self, item: WorkflowRunTriggerConfig) -> TriggerItemData:
         """An item as it is sent; one that another workflow has made starts that one."""

@@ -44,6 +44,7 @@ class TaskRow:
     error: str | None
     version: Version | None  # None: the definition is gone
     skipped: bool = False  # conditions said so: COMPLETED without having run
+    idempotency_key: str | None = None  # that the run was created under
     begun: bool = True  # False: a member that still waits for its parents
 
     @property
@@ -194,6 +195,7 @@ def _row(record: asyncpg.Record, version: Version | None) -> TaskRow:
         error=record["error"],
         version=version,
         skipped=record["skipped"],
+        idempotency_key=record["idempotency_key"],
         begun=ended or live or record["waits"] or record["kind"] != TaskKind.MEMBER,
     )
 

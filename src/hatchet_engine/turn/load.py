@@ -13,7 +13,7 @@ from hatchet_engine.domain import ids
 from hatchet_engine.domain.dag import Member
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.store import history, lines, queue, waits, workers
-from hatchet_engine.turn import rates
+from hatchet_engine.turn import events, rates, trigger
 from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.children import Parent, Spawn, child_key
 from hatchet_engine.turn.commands import (
@@ -138,6 +138,17 @@ class Loader:
         one.extend(items, read_all=len(rows) < WINDOW_READ)
         self.turn.wake(one)
 
+    async def keys(self, triggers: Sequence[TriggerRuns], pushes: Sequence[PushEvents]) -> None:
+        """Who holds the idempotency keys that new runs need; in one read for the whole turn."""
+        if not self.turn.hot.definitions.keyed:
+            return
+        for command in triggers:
+            await self._children(command)
+            trigger.ask_keys(self.turn, command)
+        for pushed in pushes:
+            events.ask_keys(self.turn, pushed)
+        await self.turn.keys.read(self.connection)
+
     async def command(self, command: Any) -> None:
         """What one command needs; raises ``Refused`` for a selection that makes no sense."""
         if isinstance(command, ReportTasks):
@@ -147,7 +158,8 @@ class Loader:
         elif isinstance(command, ReplayTasks):
             await self._replay(command)
         elif isinstance(command, TriggerRuns):
-            await self._children(command)
+            if id(command) not in self.turn.loaded:
+                await self._children(command)
         elif isinstance(command, PushEvents):
             await self._event_waits(command)
         elif isinstance(command, OpenStream | ChangeWorker | LeaveWorker):

@@ -87,6 +87,7 @@ class FakeEngine:
         self.on_frame: Callable[[Stream, ClientFrame], None] | None = None
         self.retries: dict[bytes, int] = {}
         self.same_run_for_key = False
+        self.holders: dict[str, bytes] = {}  # inputs whose idempotency keys are taken -> run id
         self.contexts: dict[str, dict[str, Any]] = {}  # task name -> context of its assignments
         self.pushed: list[PushEventRequest] = []
         self.bulks: list[int] = []  # events in each bulk push
@@ -258,7 +259,12 @@ class FakeEngine:
             reply.error.code = 3
             reply.error.message = f"workflow names not found: {unknown[0]}"
             return
-        for item in trigger.items:
+        for index, item in enumerate(trigger.items):
+            if item.input in self.holders:
+                holder = self.holders[item.input]
+                reply.collisions.add(index=index, existing_run_id=holder)
+                reply.run_ids.append(os.urandom(16))
+                continue
             run_id = self._run_with_key(item) if self.same_run_for_key else None
             if run_id is not None:
                 reply.run_ids.append(run_id)

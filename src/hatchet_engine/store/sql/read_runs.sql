@@ -313,6 +313,14 @@ and (t.id = any (array(select e.id from task e
      or t.kind = 2 and t.run_id = any (array(
             select e.id from task e
             where e.trigger is not null and e.trigger ->> 'event_id' = {value}::text)))
+-- name: run_filter_keys
+and t.idempotency_key = any ({value}::text[])
+-- name: run_filter_keys_tasks
+-- Keys belong to runs; their members are found by the run.
+and (t.idempotency_key = any ({value}::text[])
+     or t.kind = 2 and t.run_id = any (array(
+            select k.id from task k
+            where k.tenant_id = $1 and k.idempotency_key = any ({value}::text[]))))
 -- name: run_filter_triggered
 and t.trigger ->> 'event_id' is not null
 -- name: run_filter_metadata
@@ -331,7 +339,7 @@ and a.worker_id = {value}::uuid
 -- through the queue of its action. A member without any such row waits for its parents.
 select t.id, t.run_id, t.kind, t.workflow_id, t.version_id, t.step, t.priority, t.created_at,
        case when $5::boolean then coalesce(r.input, t.input) end as input,
-       t.metadata::text as metadata, t.parent_task_id,
+       t.metadata::text as metadata, t.parent_task_id, t.idempotency_key,
        o.status as ended_status, o.attempt as ended_attempt, o.finished_at,
        o.assigned_at as ended_assigned_at, o.started_at as ended_started_at,
        o.worker_id as ended_worker_id,

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.errors import Code, KeyCollision, Refused
 from hatchet_engine.transports.rest.responses import answer
 from hatchet_engine.transports.rest.schemas.common import APIError, APIErrors
 
@@ -73,7 +73,10 @@ def install(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return refusal(error.message, _STATUS[error.code], error.field)
+    message = error.message
+    if isinstance(error, KeyCollision):
+        message += ": held by run " + ", ".join(map(str, error.holders.values()))
+    return refusal(message, _STATUS[error.code], error.field)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -103,7 +103,7 @@ def run_filters(
     idempotency_keys: Annotated[list[str] | None, Query(max_length=IDS_MAX)] = None,
 ) -> RunFilters:
     wanted = statuses_of(statuses, running_filter)
-    if wanted is None or idempotency_keys:  # no run has an idempotency key in this stage
+    if wanted is None:
         return RunFilters(None)
     return RunFilters(
         RunQuery(
@@ -116,6 +116,7 @@ def run_filters(
             worker_id=worker_id if only_tasks else None,
             parent_task_id=None if only_tasks else parent_task_external_id,
             event_id=triggering_event_external_id,
+            idempotency_keys=tuple(idempotency_keys or ()),
             metadata=pairs_of(additional_metadata),
             metadata_all=additional_metadata_operator is V1AdditionalMetadataOperator.AND,
         )

@@ -123,6 +123,7 @@ class V1TaskSummary(Schema):
     workflow_version_id: Uuid | None = None
     workflow_config: JsonObject = None
     parent_task_external_id: Uuid | None = None
+    idempotency_key: str | None = None
     is_skipped: bool | None = None  # ours: completed without having run
     parents: list[V1TaskParent] | None = None
     waits_for: list[V1TaskWait] | None = None
