@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -17,6 +18,9 @@ class Comparator(IntEnum):
     GREATER_THAN_OR_EQUAL = 3
     LESS_THAN = 4
     LESS_THAN_OR_EQUAL = 5
+
+
+SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
 
 
 @dataclass(slots=True, frozen=True)
@@ -46,7 +50,7 @@ class DesiredLabel:
         return offered <= wanted
 
 
-def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> int | None:
+def score(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> int | None:
     """Sum of the weights of all satisfied labels, or None when a required one is not met or the
     sum is negative: such a worker is not taken at all (RO-4)."""
     total = 0
@@ -56,3 +60,17 @@ def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> i
         elif label.required:
             return None
     return total if total >= 0 else None
+
+
+def lacking(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> list[str]:
+    """Which required labels a worker does not meet, in words; what it has is put in brackets.
+
+    >>> lacking({"cores": DesiredLabel(8, True, Comparator.GREATER_THAN)}, {"cores": 4})
+    ['cores > 8 (has 4)']
+    """
+    return [
+        f"{key} {SIGNS[label.comparator]} {label.value} "
+        + (f"(has {offered[key]})" if key in offered else "(has none)")
+        for key, label in desired.items()
+        if label.required and not label.met_by(offered.get(key))
+    ]
