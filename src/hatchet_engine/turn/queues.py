@@ -210,7 +210,7 @@ class Queue(Window):
         self.requests: dict[tuple[str, str], Mapping[str, int]] = {}
         self.workers: list[Worker] = []  # those with this action, a stream and no pause
         self.shapes = Shapes()  # the items of the window, by what they ask for
-        self.rankings = Rankings(self.workers)
+        self.rankings = Rankings(self.workers, start=id)
 
     @property
     def most(self) -> int:

@@ -131,10 +131,11 @@ class Ranking:
 class Rankings:
     """The rankings of a queue, by the units and the labels that are asked for, both as text."""
 
-    __slots__ = ("_by_wish", "_workers", "gains")
+    __slots__ = ("_by_wish", "_start", "_workers", "gains")
 
-    def __init__(self, workers: Sequence[Worker]) -> None:
+    def __init__(self, workers: Sequence[Worker], start: int) -> None:
         self._workers = workers  # of the queue, always as they are
+        self._start = start  # whose turn is first: another worker's in each queue
         self._by_wish: dict[tuple[str, str], Ranking] = {}
         self.gains = Gains()
 
@@ -149,8 +150,9 @@ class Rankings:
         if ranking is None:
             if len(self._by_wish) * (len(self._workers) + 1) >= RANKED_MAX:
                 self._by_wish.pop(next(iter(self._by_wish)), None)
-            ranking = Ranking(units, labels, self._workers, self.gains)
-            self._by_wish[wish] = ranking
+            first = self._start % max(1, len(self._workers))
+            workers = [*self._workers[first:], *self._workers[:first]]
+            ranking = self._by_wish[wish] = Ranking(units, labels, workers, self.gains)
         return ranking
 
     def change(self, worker: Worker, *, gone: bool = False) -> None:

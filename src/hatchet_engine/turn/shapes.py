@@ -54,7 +54,7 @@ class Shape:
     @property
     def digest(self) -> str:
         """The same after a restart."""
-        return sha256(orjson.dumps(self.wish, option=orjson.OPT_SERIALIZE_UUID)).hexdigest()[:32]
+        return sha256("\n".join(map(str, self.wish)).encode()).hexdigest()[:32]
 
     def head(self) -> Entry | None:
         """Its next item."""
