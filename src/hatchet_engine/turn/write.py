@@ -115,7 +115,7 @@ def _add(batch: Batch, plan: Plan) -> None:
         history.event_insert_many(batch, plan.events)
     queued = [item for item in plan.queued.values() if not item.gone]
     if queued:
-        _write_queued(batch, queued)
+        _write_queued(batch, queued, plan.now_ms)
     _write_flow_control(batch, plan)
     if plan.delayed:
         queue.delayed_insert_many(batch, plan.delayed)
@@ -320,13 +320,14 @@ def _remove_queued(batch: Batch, keys: list[Row]) -> None:
         queue.delete_rank(batch, queue_id, rank, task_ids)
 
 
-def _write_queued(batch: Batch, items: list[Queued]) -> None:
+def _write_queued(batch: Batch, items: list[Queued], now_ms: int) -> None:
     fresh: dict[tuple[Step, int], list[Queued]] = {}
     special: list[Row] = []
     for item in items:
         item.stored = True
         plain = item.attempt == 0 and item.demand is None and item.round == 0
-        if plain and not item.step.version.several:
+        # One that was called back from a line has waited for longer.
+        if plain and item.queued_ms == now_ms and not item.step.version.several:
             fresh.setdefault((item.step, item.rank), []).append(item)
         else:
             special.append(_queue_row(item))
