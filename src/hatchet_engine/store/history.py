@@ -76,8 +76,10 @@ async def outcome_get_many(
 
 
 def outcome_delete_many(batch: Batch, keys: Sequence[tuple[UUID, UUID]]) -> None:
+    """``keys``: (tenant id, task id)."""
     tenant_ids, ids = columns(keys)
-    batch.add(_OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids))
+    tenants = list(dict.fromkeys(tenant_ids))
+    batch.add(_OUTCOMES["outcome_delete_many"], tenants, ids, min(ids), max(ids))
 
 
 async def outcome_results(
