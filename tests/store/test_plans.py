@@ -52,8 +52,8 @@ async def fill(connection: asyncpg.Connection) -> None:
             TENANT,
         )
         await connection.execute(
-            "insert into outcome (tenant_id, id, status, attempt, finished_at, output) "
-            f"select $1, {_id(day)}, 2, 0, now(), '{{}}' "
+            "insert into outcome (tenant_id, id, status, kind, attempt, finished_at, output) "
+            f"select $1, {_id(day)}, 2, 0, 0, now(), '{{}}' "
             f"from generate_series(0, {TASKS_PER_DAY - 1}) as n where n % 2 = 0",
             TENANT,
         )
@@ -234,6 +234,7 @@ async def test_outcome_insert_touches_its_own_pages(writer: asyncpg.Connection) 
         TENANT,
         "2026-01-02 00:00:00+00",
         chosen,
+        [0] * 100,
         [0] * 100,
         [NOW_MS] * 100,
         [None] * 100,

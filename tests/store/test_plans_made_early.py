@@ -40,8 +40,8 @@ insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step, pr
 select $1, {_N}, {_RUN}, case when n % 4 = 0 then 1 else 2 end, $1, $1, 0, 1, now(), '{{{{}}}}',
        case when n % 4 = 0 and n % 20 > 0 then {_PARENT} end,
        case when n % 4 = 0 and n % 20 > 0 then n % 20 end {{n}};
-insert into outcome (tenant_id, id, status, attempt, finished_at, output)
-select $1, {_N}, 2, 0, now(), '{{{{}}}}' {{n}};
+insert into outcome (tenant_id, id, status, kind, attempt, finished_at, output)
+select $1, {_N}, 2, 0, 0, now(), '{{{{}}}}' {{n}};
 insert into task_event (tenant_id, id, task_id, kind, attempt, message)
 select $1, {_N}, {_N}, 7, 1, '' {{n}};
 insert into stream_chunk (tenant_id, id, run_id, task_id, attempt, index, data)

@@ -56,7 +56,7 @@ async def task_existing(
 def outcome_insert_completed(
     batch: Batch, tenant_id: UUID, finished_at: datetime, rows: Sequence[Row]
 ) -> None:
-    """``rows``: id, attempt, assigned ms, started ms, worker id, output."""
+    """``rows``: id, kind, attempt, assigned ms, started ms, worker id, output."""
     statement = _OUTCOMES["outcome_insert_completed"]
     batch.add(statement, tenant_id, finished_at, *columns(rows))
 

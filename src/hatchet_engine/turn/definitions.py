@@ -9,6 +9,7 @@ from hatchet_engine.domain import ids
 from hatchet_engine.domain.conditions import CANCEL
 from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
 from hatchet_engine.domain.labels import DesiredLabel
+from hatchet_engine.domain.states import TaskKind
 from hatchet_engine.turn.queues import Queue
 
 TRIGGERED_KEPT_MAX = 10_000  # event keys whose workflows are remembered
@@ -76,6 +77,7 @@ class Version:
         "on_failure",
         "several",
         "steps",
+        "task_kind",
         "tenant_id",
         "workflow_id",
     )
@@ -103,6 +105,7 @@ class Version:
         self.steps: list[Step] = []
         # Whether its runs have members, which can wait for each other and for conditions.
         self.several = len(definition.tasks) > 1 or any(t.conditions for t in definition.tasks)
+        self.task_kind = TaskKind.MEMBER if self.several else TaskKind.STANDALONE
         self.on_failure: int | None = None  # position of that task
 
     def link(self) -> None:

@@ -1,21 +1,22 @@
 -- name: outcome_insert_completed
 -- Tasks of one tenant that completed on a worker: nearly all.
-insert into outcome (tenant_id, id, status, attempt, finished_at, assigned_at, started_at,
+insert into outcome (tenant_id, id, status, kind, attempt, finished_at, assigned_at, started_at,
                      worker_id, output)
-select $1, id, 2, attempt, $2,
+select $1, id, 2, kind, attempt, $2,
        to_timestamp(assigned_ms / 1000.0), to_timestamp(started_ms / 1000.0), worker_id, output
-from unnest($3::uuid[], $4::integer[], $5::bigint[], $6::bigint[], $7::uuid[], $8::text[])
-     as t (id, attempt, assigned_ms, started_ms, worker_id, output);
+from unnest($3::uuid[], $4::smallint[], $5::integer[], $6::bigint[], $7::bigint[], $8::uuid[],
+            $9::text[])
+     as t (id, kind, attempt, assigned_ms, started_ms, worker_id, output);
 
 -- name: outcome_insert_many
-insert into outcome (tenant_id, id, status, attempt, finished_at, assigned_at, started_at,
+insert into outcome (tenant_id, id, status, kind, attempt, finished_at, assigned_at, started_at,
                      worker_id, output, error, skipped)
-select tenant_id, id, status, attempt, $11,
+select tenant_id, id, status, kind, attempt, $12,
        to_timestamp(assigned_ms / 1000.0), to_timestamp(started_ms / 1000.0),
        worker_id, output, error, skipped
-from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::integer[], $5::bigint[], $6::bigint[],
-            $7::uuid[], $8::text[], $9::text[], $10::boolean[])
-     as t (tenant_id, id, status, attempt, assigned_ms, started_ms, worker_id, output, error,
+from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[], $5::integer[], $6::bigint[],
+            $7::bigint[], $8::uuid[], $9::text[], $10::text[], $11::boolean[])
+     as t (tenant_id, id, status, kind, attempt, assigned_ms, started_ms, worker_id, output, error,
            skipped);
 
 -- name: outcome_get_many

@@ -51,11 +51,19 @@ cross join lateral (
 select t.id
 from outcome o
 join task t on t.tenant_id = o.tenant_id and t.id = o.id
-where o.tenant_id = $1 and o.status = {status} and o.id >= $2 and o.id < $3
+where o.tenant_id = $1 and o.status = {status} and o.id >= $2 and o.id < $3 {kinds}
   and t.id >= $2 and t.id < $3
   and t.created_at >= $4 and t.created_at <= $5
   {filters}
 order by t.id desc
+limit {most};
+
+-- name: run_count_ended
+-- For counts of which time is all that matters: the id tells it.
+select o.id
+from outcome o
+where o.tenant_id = $1 and o.status = {status} and o.id >= $2 and o.id < $3 {kinds}
+  and o.id >= {lower} and o.id < {upper} and $4::timestamptz <= $5::timestamptz
 limit {most};
 
 -- name: run_page_running
@@ -294,6 +302,10 @@ select coalesce(json_agg(distinct p.id), '[]')::text from ({branches}) p;
 and t.kind <> 2
 -- name: run_filter_tasks
 and t.kind <> 1
+-- name: run_filter_ended_runs
+and o.kind <> 2
+-- name: run_filter_ended_tasks
+and o.kind <> 1
 -- name: run_filter_standalone
 and t.kind = 0
 -- name: run_filter_none
