@@ -60,7 +60,8 @@ class Questions:
                     workflow_ids=[self._workflow(name)],
                     statuses=[status],
                 )
-        self._list("workflow audit, 14 days", self._all_days, workflow_ids=two[:1])
+        self._list("workflow order, 14 days", self._all_days, workflow_ids=two[:1])
+        self._list("tasks of order, 14 days", self._all_days, only_tasks=True, workflow_ids=two[:1])
         self._list("metadata customer", metadata=self._customer)
         self._list("metadata customer, 14 days", day=self._all_days, metadata=self._customer)
         self._list("metadata region", metadata=self._region)

@@ -129,7 +129,8 @@ class _Builder:
         self._query = query
         self._roles = roles
         self._counting = counting
-        self._by_id = counting and query.any_run
+        # Time and status are all that matters: then ids tell enough.
+        self._by_id = counting and replace(query, only_tasks=False).any_run
         self.conditions = self._conditions()
 
     def bind(self, value: Any, type_name: str = "") -> str:
@@ -171,8 +172,11 @@ class _Builder:
     def _ended(self) -> str:
         query = self._query
         kinds = _SQL["run_filter_ended_tasks" if query.only_tasks else "run_filter_ended_runs"]
-        if self._counting and replace(query, only_tasks=False).any_run:
+        if self._by_id:
             text = self._fill_bounds(_SQL["run_count_ended"])
+        elif self._counting and replace(query, workflow_ids=()).any_run:
+            text = self._fill_bounds(_SQL["run_count_ended_workflows"])
+            text = text.replace("{filters}", self.conditions)
         elif query.worker_id is not None:
             more = self._piece("run_filter_worker_ended", query.worker_id)
             text = self._slowly(self._fill("run_page_ended", more))
@@ -206,6 +210,10 @@ class _Builder:
             if self._by_id:
                 piece = self._fill_bounds(_SQL["run_by_id"])
             text = _RUN_OF.sub(lambda mark: piece.replace("{value}", mark[1]), text)
+        if "{queues}" in text:
+            workflows = self._query.workflow_ids
+            queues = self._piece("run_filter_queues", list(workflows)) if workflows else ""
+            text = text.replace("{queues}", queues)
         return text.replace("{filters}", f"{self.conditions} {more}")
 
     def _fill_bounds(self, text: str) -> str:
