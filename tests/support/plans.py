@@ -22,6 +22,10 @@ class Plan:
     nodes: list[dict[str, Any]]
     pages: int
 
+    @classmethod
+    def of(cls, root: dict[str, Any]) -> Self:
+        return cls(_nodes(root), root["Shared Hit Blocks"] + root["Shared Read Blocks"])
+
     def uses(self, index: str) -> bool:
         """Whether this index, or that of a partition of it, is read."""
         return any(index in node.get("Index Name", "") for node in self.nodes)
@@ -33,11 +37,37 @@ class Plan:
     @property
     def rows(self) -> float:
         """Rows that were looked at in tables, kept or not."""
-        return sum(
-            (node["Actual Rows"] + _removed(node)) * node["Actual Loops"]
+        return self.rows_of("")
+
+    def rows_of(self, table: str) -> float:
+        """The same of tables whose name begins like this."""
+        return sum(_looked_at(node) for node in self.nodes if _is_scan(node, table))
+
+    def touches(self, table: str) -> bool:
+        """Whether anything of such a table was looked at."""
+        return self.rows_of(table) > 0
+
+    @property
+    def scanned_history(self) -> list[str]:
+        """Day partitions that were read whole and are not empty."""
+        return [
+            node["Relation Name"]
             for node in self.nodes
-            if "Relation Name" in node and node["Node Type"] != "ModifyTable"
-        )
+            if node["Node Type"] == "Seq Scan" and "_p20" in node["Relation Name"]
+            if _looked_at(node) > 0
+        ]
+
+    @property
+    def indexes_read(self) -> set[str]:
+        """Indexes that were searched, not only planned for."""
+        return {
+            node["Index Name"]
+            for node in self.nodes
+            if "Index Name" in node and node["Actual Loops"] > 0
+        }
+
+    def read(self, index: str) -> bool:
+        return any(index in name for name in self.indexes_read)
 
 
 class Prepared:
@@ -70,17 +100,20 @@ class Prepared:
             )
         finally:
             await transaction.rollback()
-        root = json.loads(text)[0]["Plan"]
-        return Plan(_nodes(root), root["Shared Hit Blocks"] + root["Shared Read Blocks"])
+        return Plan.of(json.loads(text)[0]["Plan"])
 
 
 def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
     return [node, *itertools.chain.from_iterable(map(_nodes, node.get("Plans", ())))]
 
 
-def _removed(node: dict[str, Any]) -> float:
-    names = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
-    return float(sum(node.get(name, 0) for name in names))
+def _is_scan(node: dict[str, Any], table: str) -> bool:
+    return "Scan" in node["Node Type"] and node.get("Relation Name", "-").startswith(table)
+
+
+def _looked_at(node: dict[str, Any]) -> float:
+    names = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+    return float(sum(node.get(name, 0) for name in names) * node["Actual Loops"])
 
 
 def _literal(value: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -15,6 +16,7 @@ import asyncpg
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe.pieces import statements
 from hatchet_engine.observe.roles import roles_of
+from hatchet_engine.observe.run_query import Statement
 
 _SQL = statements("read_metrics")
 _VERSIONS, _WORKFLOW, _BEGUN = (
@@ -27,20 +29,8 @@ async def range_counts(
 ) -> list[dict[Status, int]]:
     """One dict per range, every status present. ``bounds`` ascend; each range goes from one of
     them to the next, which it leaves out. Without ``workflow_ids`` all workflows count."""
-    roles = await roles_of(pool, tenant_id)
-    workflows = list(workflow_ids)
-    if not workflows:
-        workflows = [row["id"] for row in await pool.fetch(_SQL["workflow_ids"], tenant_id)]
-    records = await pool.fetch(
-        _statement(chosen=bool(workflow_ids)),
-        tenant_id,
-        list(bounds),
-        bounds[0],
-        bounds[-1],
-        workflows,
-        *_columns(roles.roots),
-        *_columns(roles.open),
-    )
+    asked = await statement(pool, tenant_id, bounds, workflow_ids)
+    records = await pool.fetch(asked.text, *asked.arguments)
     counts = [dict.fromkeys(Status, 0) for _ in bounds[1:]]
     for record in records:
         found = counts[record["number"] - 1]
@@ -52,7 +42,20 @@ async def range_counts(
     return counts
 
 
-def _statement(*, chosen: bool) -> str:
+async def statement(
+    pool: asyncpg.Pool, tenant_id: UUID, bounds: Sequence[UUID], workflow_ids: Sequence[UUID] = ()
+) -> Statement:
+    """What :func:`range_counts` asks."""
+    roles = await roles_of(pool, tenant_id)
+    workflows = list(workflow_ids)
+    if not workflows:
+        workflows = [row["id"] for row in await pool.fetch(_SQL["workflow_ids"], tenant_id)]
+    arguments: list[Any] = [tenant_id, list(bounds), bounds[0], bounds[-1], workflows]
+    arguments += [*_columns(roles.roots), *_columns(roles.open)]
+    return Statement(_text(chosen=bool(workflow_ids)), arguments)
+
+
+def _text(*, chosen: bool) -> str:
     """``chosen``: of some workflows, so that all that is found has to be compared with them."""
     text = _BEGUN.sub(lambda mark: _piece("begun", mark[1]), _SQL["range_counts"])
     if not chosen:
