@@ -31,6 +31,7 @@ from hatchet_engine.observe.pool import open_read_pool
 from hatchet_engine.store.migrate import migrate
 
 BAR_MS = 200.0
+NO_BAR = "*"  # at the end of a question's name
 TIMES = 40
 WARM = 3  # definitions are read and plans are made; not counted
 
@@ -86,8 +87,9 @@ async def _measure(questions: dict[str, Question], times: int) -> int:
             taken.append((time.perf_counter() - began) * 1_000)
         taken = taken[WARM:]
         p50, p95 = percentile(taken, 50), percentile(taken, 95)
-        slow += p95 >= BAR_MS
-        mark = "[red]" if p95 >= BAR_MS else ""
+        missed = p95 >= BAR_MS and not name.endswith(NO_BAR)
+        slow += missed
+        mark = "[red]" if missed else ""
         table.add_row(name, f"{p50:.1f}", f"{mark}{p95:.1f}", f"{max(taken):.1f}")
     Console(width=100 if not sys.stdout.isatty() else None).print(table)
     return slow

@@ -112,8 +112,8 @@ class Questions:
             (", workflow mail", self._newest_day, {"workflow_ids": [self._workflow("mail")]}),
             (", workflow order", self._newest_day, {"workflow_ids": [self._workflow("order")]}),
             (", customer", self._newest_day, {"metadata": self._customer}),
-            (", region", self._newest_day, {"metadata": self._region}),
-            (" of 14 days", self._all_days, {}),
+            (", region *", self._newest_day, {"metadata": self._region}),
+            (" of 14 days *", self._all_days, {}),
         ):
             self._add(
                 f"status counts{name}",
