@@ -284,6 +284,7 @@ class BulkOperation(Schema):
     changed: int  # tasks cancelled or queued again
     created_at: datetime
     finished_at: datetime | None = None
+    error: str | None = None  # why it was given up; what it had done by then stays
 
 
 class BulkOperationList(Schema):
