@@ -84,8 +84,10 @@ class Meter:
         end_ms = window_end_ms(self.began_ms, self.window)
         if self.paused_until_ms is None:
             return end_ms
-        return max(self.paused_until_ms, now_ms) if self.remaining > 0 else max(
-            self.paused_until_ms, end_ms
+        return (
+            max(self.paused_until_ms, now_ms)
+            if self.remaining > 0
+            else max(self.paused_until_ms, end_ms)
         )
 
     def change(self, limit: int, window: str, now_ms: int) -> bool:

@@ -14,6 +14,7 @@ from hatchet_engine.domain.definition import (
     BatchConfig,
     ConcurrencyRule,
     Condition,
+    RateLimitUse,
     TaskDefinition,
     WorkflowDefinition,
     to_json,
@@ -21,6 +22,7 @@ from hatchet_engine.domain.definition import (
 from hatchet_engine.domain.durations import parse_ms
 from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.payloads import has_nul_escape
+from hatchet_engine.domain.rates import WINDOWS
 from hatchet_engine.domain.registration_expressions import check_expressions, described
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
@@ -178,8 +180,7 @@ def _check_task(task: TaskDefinition) -> None:
     for rule in task.concurrency:
         _check_concurrency(rule, f"{where}: concurrency")
     for use in task.rate_limits:
-        if not use.key or (use.units is None and not use.units_expr):
-            raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+        _check_rate_limit(use, where)
     for condition in task.conditions:
         _check_condition(condition, task, where)
     if task.batch is not None:
@@ -241,7 +242,36 @@ def _check_concurrency(rule: ConcurrencyRule, where: str) -> None:
             field="concurrency",
         )
     if rule.max_runs < 1:
-        raise invalid(f"{where}: max_runs must be at least 1", field="concurrency")
+        raise invalid(
+            f"{where}: max_runs must be at least 1, got {rule.max_runs}", field="concurrency"
+        )
+    name = rule.name or ""
+    if rule.tenant_scoped and not name.strip():
+        raise invalid(
+            f"{where}: a rule that workflows share (is_tenant_scoped) needs a name",
+            field="concurrency",
+        )
+    if len(name) > NAME_LENGTH_MAX:
+        raise invalid(
+            f"{where}: the name is {len(name)} characters long, the limit is {NAME_LENGTH_MAX}",
+            field="concurrency",
+        )
+
+
+def _check_rate_limit(use: RateLimitUse, where: str) -> None:
+    if not use.key or (use.units is None and not use.units_expr):
+        raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+    if use.units is not None and use.units < 0:
+        raise invalid(
+            f"{where}: units of rate limit {use.key!r} must be at least 0, got {use.units}",
+            field="rate_limits",
+        )
+    if use.duration is not None and use.duration not in WINDOWS:
+        raise invalid(
+            f"{where}: duration of rate limit {use.key!r} must be one of {', '.join(WINDOWS)}, "
+            f"not {use.duration}",
+            field="rate_limits",
+        )
 
 
 def _check_text(definition: WorkflowDefinition) -> None:

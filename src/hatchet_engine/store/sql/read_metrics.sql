@@ -29,6 +29,10 @@ begun as (
     union
     select d.run_id from delayed_item d where d.tenant_id = $1 and d.run_id is not null
     union
+    select p.run_id
+    from parked_item p
+    where p.tenant_id = $1 and p.run_id is not null and p.app_retries + p.internal_retries > 0
+    union
     select i.run_id
     from queue q
     join queue_item i on i.queue_id = q.id and i.rank = -4
@@ -48,6 +52,13 @@ where q.tenant_id = $1
 group by q.action
 order by q.action;
 
+-- name: parked_counts
+-- Tasks per definition that wait for something other than a worker; whole runs are left out.
+select p.version_id, p.step, count(*) as waiting
+from parked_item p
+where p.tenant_id = $1 and p.step >= 0
+group by 1, 2;
+
 -- name: queued_stats
 -- Waiting and delayed tasks per task definition.
 select x.version_id, x.step, sum(x.total)::bigint as total, min(x.oldest_ms) as oldest_ms,
@@ -64,6 +75,12 @@ from (
     select d.version_id, d.step, count(*), null, null
     from delayed_item d
     where d.tenant_id = $1
+    group by 1, 2
+    union all
+    select p.version_id, p.step, count(*), min(p.queued_ms),
+           min(p.queued_ms) filter (where p.attempt = 0)
+    from parked_item p
+    where p.tenant_id = $1 and p.step >= 0
     group by 1, 2
 ) x
 group by 1, 2;
@@ -96,4 +113,5 @@ group by 1
 union all
 select 1, count(*) from assignment
 union all
-select 0, (select count(*) from queue_item) + (select count(*) from delayed_item);
+select 0, (select count(*) from queue_item) + (select count(*) from delayed_item)
+          + (select count(*) from parked_item);
