@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from hatchet._core.codec import Codec, EmptyModel
 from hatchet.config import ClientConfig
 from hatchet.context.current import current
-from hatchet.runnables.config import WorkflowConfig, as_keys
+from hatchet.runnables.config import WorkflowConfig
 from hatchet.runnables.decorators import (
     AnyDurableStandaloneDecorator,
     AnyStandaloneDecorator,
     DurableStandaloneDecorator,
     StandaloneDecorator,
 )
-from hatchet.runnables.task import TaskOptions, as_concurrency, as_labels, signature_hints
+from hatchet.runnables.options import as_concurrency, as_keys, as_labels, as_rate_limits
+from hatchet.runnables.task import TaskOptions, signature_hints
 from hatchet.runnables.types import DefaultFilter, TaskDefaults
 from hatchet.runnables.workflow import Standalone, Workflow
 from hatchet.types.priority import Priority
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from hatchet.features.cel import CELClient
     from hatchet.features.filters import FiltersClient
     from hatchet.features.logs import LogsClient
+    from hatchet.features.metrics import MetricsClient
+    from hatchet.features.pauses import PausesClient
+    from hatchet.features.rate_limits import RateLimitsClient
     from hatchet.features.runs import RunsClient
     from hatchet.features.stubs import StubsClient
     from hatchet.features.workers import WorkersClient
@@ -112,7 +116,7 @@ class Hatchet:
 
     @cached_property
     def workflows(self) -> "WorkflowsClient":
-        """Read and delete registered workflows."""
+        """Read, pause and delete registered workflows."""
         from hatchet.features.workflows import WorkflowsClient
 
         return WorkflowsClient(self._client)
@@ -123,6 +127,27 @@ class Hatchet:
         from hatchet.features.workers import WorkersClient
 
         return WorkersClient(self._client)
+
+    @cached_property
+    def rate_limits(self) -> "RateLimitsClient":
+        """Put, pause and read rate limits."""
+        from hatchet.features.rate_limits import RateLimitsClient
+
+        return RateLimitsClient(self._client)
+
+    @cached_property
+    def pauses(self) -> "PausesClient":
+        """Hold back everything, a workflow, or a concurrency key."""
+        from hatchet.features.pauses import PausesClient
+
+        return PausesClient(self._client)
+
+    @cached_property
+    def metrics(self) -> "MetricsClient":
+        """Count what waits, runs, has ended."""
+        from hatchet.features.metrics import MetricsClient
+
+        return MetricsClient(self._client)
 
     @cached_property
     def logs(self) -> "LogsClient":
@@ -364,7 +389,7 @@ class Hatchet:
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
             retries=retries,
-            rate_limits=list(rate_limits or ()),
+            rate_limits=as_rate_limits(rate_limits),
             desired_worker_labels=as_labels(desired_worker_labels),
             backoff_factor=backoff_factor,
             backoff_max_seconds=backoff_max_seconds,
@@ -473,7 +498,7 @@ class Hatchet:
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
             retries=retries,
-            rate_limits=list(rate_limits or ()),
+            rate_limits=as_rate_limits(rate_limits),
             desired_worker_labels=as_labels(desired_worker_labels),
             backoff_factor=backoff_factor,
             backoff_max_seconds=backoff_max_seconds,

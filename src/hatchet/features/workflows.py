@@ -16,7 +16,7 @@ WhilePaused = Literal["DROP", "QUEUE"]
 
 
 class WorkflowsClient:
-    """Read and delete registered workflows. `aio_...` methods do the same from async code."""
+    """Read, pause and delete registered workflows; `aio_...` methods from async code."""
 
     def __init__(self, client: "Client") -> None:
         self._client = client
@@ -107,7 +107,14 @@ class WorkflowsClient:
         paused_workflow_cron_run_queue_behavior: WhilePaused = "QUEUE",
         paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
     ) -> Workflow:
-        """Start no runs of a workflow for now. What is queued waits for at most `queue_ttl`."""
+        """Give no tasks of a workflow to workers for now; what runs goes on.
+
+        New runs wait, for at most `queue_ttl`, then they are cancelled. What crons and schedules
+        would start waits too ("QUEUE") or is left out ("DROP"). `hatchet.pauses.pause_workflow`
+        can also say until when, by whom and why.
+
+            hatchet.workflows.pause(billing.id, queue_ttl=timedelta(hours=2))
+        """
         body = _pause_body(
             queue_ttl,
             paused_workflow_cron_run_queue_behavior,
@@ -135,6 +142,9 @@ class WorkflowsClient:
 
     async def aio_unpause(self, workflow_id: str) -> Workflow:
         return await self._update(workflow_id, {"pause": {"action": "unpause"}}).aio()
+
+    resume = unpause
+    aio_resume = aio_unpause
 
 
 def _pause_body(queue_ttl: timedelta, cron: str, scheduled: str) -> dict[str, Any]:

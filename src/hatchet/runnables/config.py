@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hatchet.runnables.options import as_concurrency
 from hatchet.runnables.types import DefaultFilter, TaskDefaults
 from hatchet.types.priority import Priority
 
@@ -40,12 +41,6 @@ class WorkflowConfig:
             raise ValueError("a workflow needs a name")
         if not 1 <= int(self.default_priority) <= 3:
             raise ValueError(f"default_priority must be 1, 2 or 3, not {self.default_priority}")
+        as_concurrency(self.concurrency)  # a mistake shows here, not at the worker
         if not all(self.on_events):
             raise ValueError(f"workflow {self.name!r}: on_events has an empty key")
-
-
-def as_keys(option: str, value: Sequence[str] | None) -> list[str]:
-    """A list option; a single text, of which each letter would count, is a mistake."""
-    if isinstance(value, str):
-        raise TypeError(f"{option} takes a list: {option}=[{value!r}]")
-    return list(value or ())

@@ -1,7 +1,7 @@
 """What can be asked and said about a registered workflow: its filters, its runs, its end."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from hatchet.runnables.base import BaseWorkflow
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from hatchet.features.event_models import V1Filter
     from hatchet.features.filters import FiltersClient
     from hatchet.features.models import V1TaskStatus, V1TaskSummary
+    from hatchet.features.models import Workflow as WorkflowInfo
     from hatchet.features.runs import RunsClient
-    from hatchet.features.workflows import WorkflowsClient
+    from hatchet.features.workflows import WhilePaused, WorkflowsClient
 
 __all__ = ["Managed"]
 
@@ -68,6 +69,45 @@ class Managed(BaseWorkflow[TInput]):
         more.setdefault("limit", 100)
         ids = [await self._aio_id()]
         return await self._runs().aio_list_with_pagination(since, until, workflow_ids=ids, **more)
+
+    def pause(
+        self,
+        queue_ttl: timedelta,
+        paused_workflow_cron_run_queue_behavior: "WhilePaused" = "QUEUE",
+        paused_workflow_scheduled_run_queue_behavior: "WhilePaused" = "QUEUE",
+    ) -> "WorkflowInfo":
+        """Give no tasks of this workflow to workers for now; see `hatchet.workflows.pause`."""
+        return self._workflows().pause(
+            self.id,
+            queue_ttl,
+            paused_workflow_cron_run_queue_behavior,
+            paused_workflow_scheduled_run_queue_behavior,
+        )
+
+    async def aio_pause(
+        self,
+        queue_ttl: timedelta,
+        paused_workflow_cron_run_queue_behavior: "WhilePaused" = "QUEUE",
+        paused_workflow_scheduled_run_queue_behavior: "WhilePaused" = "QUEUE",
+    ) -> "WorkflowInfo":
+        """Like `pause`, from async code."""
+        return await self._workflows().aio_pause(
+            await self._aio_id(),
+            queue_ttl,
+            paused_workflow_cron_run_queue_behavior,
+            paused_workflow_scheduled_run_queue_behavior,
+        )
+
+    def unpause(self) -> "WorkflowInfo":
+        """Let this workflow run again."""
+        return self._workflows().unpause(self.id)
+
+    async def aio_unpause(self) -> "WorkflowInfo":
+        """Like `unpause`, from async code."""
+        return await self._workflows().aio_unpause(await self._aio_id())
+
+    resume = unpause
+    aio_resume = aio_unpause
 
     def delete(self) -> None:
         """Remove this workflow and its versions from the engine."""

@@ -7,6 +7,7 @@ from hatchet._core import outcome as outcomes
 from hatchet._core.codec import Codec
 from hatchet._core.session import RunOutcome
 from hatchet.runnables.base import BaseWorkflow
+from hatchet.runnables.options import as_concurrency, as_labels, as_rate_limits
 from hatchet.runnables.runnable import Runnable
 from hatchet.runnables.task import (
     MockOptions,
@@ -14,8 +15,6 @@ from hatchet.runnables.task import (
     Task,
     TaskOptions,
     TInput,
-    as_concurrency,
-    as_labels,
 )
 from hatchet.runnables.types import StepType
 from hatchet.workflow_run import TaskRunRef, WorkflowRunRef
@@ -99,7 +98,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout, execution_timeout, retries, backoff_factor, backoff_max_seconds
         )
         options.parents = self._parents(parents)
-        options.rate_limits = list(rate_limits or ())
+        options.rate_limits = as_rate_limits(rate_limits)
         options.desired_worker_labels = as_labels(desired_worker_labels)
         options.concurrency = as_concurrency(concurrency)
         options.wait_for = list(wait_for or ())
@@ -132,7 +131,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout, execution_timeout, retries, backoff_factor, backoff_max_seconds
         )
         options.parents = self._parents(parents)
-        options.rate_limits = list(rate_limits or ())
+        options.rate_limits = as_rate_limits(rate_limits)
         options.desired_worker_labels = as_labels(desired_worker_labels)
         options.concurrency = as_concurrency(concurrency)
         options.wait_for = list(wait_for or ())
@@ -167,7 +166,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
             retries=retries,
-            rate_limits=list(rate_limits or ()),
+            rate_limits=as_rate_limits(rate_limits),
             backoff_factor=backoff_factor,
             backoff_max_seconds=backoff_max_seconds,
             concurrency=as_concurrency(concurrency),
@@ -202,7 +201,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
             retries=retries,
-            rate_limits=list(rate_limits or ()),
+            rate_limits=as_rate_limits(rate_limits),
             backoff_factor=backoff_factor,
             backoff_max_seconds=backoff_max_seconds,
             concurrency=as_concurrency(concurrency),
