@@ -14,7 +14,20 @@ except ImportError:  # the SDK alone is installed
     sys.exit("error: the command line is not installed. Try: pip install 'hatchet[server]'")
 
 from hatchet._version import __version__
-from hatchet_cli import demo, dev, output, profile, run, runs, server, token, workers, workflows
+from hatchet_cli import (
+    demo,
+    dev,
+    output,
+    pauses,
+    profile,
+    rate_limits,
+    run,
+    runs,
+    server,
+    token,
+    workers,
+    workflows,
+)
 
 app = typer.Typer(
     name="hatchet",
@@ -39,6 +52,8 @@ app.command(rich_help_panel=WORK)(run.run)
 app.add_typer(runs.app, name="runs", rich_help_panel=WORK)
 app.add_typer(workflows.app, name="workflows", rich_help_panel=WORK)
 app.add_typer(workers.app, name="workers", rich_help_panel=WORK)
+app.add_typer(rate_limits.app, name="rate-limits", rich_help_panel=WORK)
+app.add_typer(pauses.app, name="pauses", rich_help_panel=WORK)
 
 
 def _print_version(wanted: bool) -> None:

@@ -17,6 +17,8 @@ from hatchet_engine.turn.commands import (
     Pause,
     PausedThing,
     PauseKind,
+    PauseRateLimit,
+    PutRateLimit,
     Resume,
 )
 from tests.support.rest import Api
@@ -106,6 +108,24 @@ async def test_rate_limit_delete(api: Api) -> None:
         assert api.engine.commands.pop() == DeleteRateLimit(api.tenant, "a b")
     assert (await api.refused("DELETE", LIMITS))[0] == 400
     assert (await api.refused("DELETE", f"{LIMITS}?key="))[0] == 400
+
+
+async def test_rate_limit_put_and_pause(api: Api) -> None:
+    path = f"{STABLE}/rate-limits".format(tenant=api.tenant)
+    body = {"key": "api", "limit": 10, "window": "HOUR"}
+    response = await api.client.put(path, json=body)
+    assert (response.status_code, response.content) == (204, b"")
+    await api.client.put(path, json={"key": "zero", "limit": 0})
+    assert api.engine.commands == [
+        PutRateLimit(api.tenant, "api", 10, "HOUR"),
+        PutRateLimit(api.tenant, "zero", 0, "SECOND"),
+    ]
+    for change in ({"limit": -1}, {"limit": 2**31}, {"window": "FORTNIGHT"}, {"key": None}):
+        assert (await api.refused("PUT", path, json=body | change))[0] == 400
+    api.engine.answers[PauseRateLimit] = NOW_MS + 90_000  # a longer pause was on
+    paused = await api.post(f"{path}/pause", {"key": "api", "until": at(NOW_MS).isoformat()})
+    assert paused == {"key": "api", "pausedUntil": "2025-06-15T15:08:10Z"}
+    assert api.engine.commands[2:] == [PauseRateLimit(api.tenant, "api", NOW_MS)]
 
 
 # ---------------------------------------------------------------- workflows

@@ -1,4 +1,4 @@
-"""Rate limits: list, delete. They are put and paused over gRPC."""
+"""Rate limits: list, put, pause, delete."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from hatchet_engine.observe import rate_limits
+from hatchet_engine.observe.times import from_ms, to_ms
 from hatchet_engine.transports.rest import pagination
 from hatchet_engine.transports.rest.parameters import Limit, Offset, page_of
 from hatchet_engine.transports.rest.responses import answer
 from hatchet_engine.transports.rest.schemas.rate_limits import (
+    PausedRateLimit,
+    PauseRateLimitRequest,
+    PutRateLimitRequest,
     RateLimit,
     RateLimitList,
     RateLimitOrderByDirection,
     RateLimitOrderByField,
 )
 from hatchet_engine.transports.rest.scope import InTenant
-from hatchet_engine.turn.commands import DeleteRateLimit
+from hatchet_engine.turn.commands import DeleteRateLimit, PauseRateLimit, PutRateLimit
 
 LIMIT_DEFAULT = 50
 KEY_LENGTH_MAX = 1_000  # of what is searched for
@@ -31,6 +35,7 @@ _ORDERS = {
 
 router = APIRouter(tags=["rate limits"])
 _RATE_LIMITS = "/api/v1/tenants/{tenant}/rate-limits"
+_STABLE = "/api/v1/stable/tenants/{tenant}/rate-limits"
 
 
 @router.get(_RATE_LIMITS, operation_id="rate-limit:list", response_model=RateLimitList)
@@ -81,3 +86,20 @@ async def rate_limit_delete(scope: InTenant, key: Annotated[str, Query(min_lengt
     """Forget a limit; tasks that ask for it wait until it is put again."""
     await scope.engine.submit(DeleteRateLimit(scope.tenant_id, key))
     return Response(status_code=204)
+
+
+@router.put(_STABLE, operation_id="rate-limit:put", status_code=204)
+async def rate_limit_put(scope: InTenant, body: PutRateLimitRequest) -> Response:
+    """Make or change a limit. Units that are left never become more by that."""
+    await scope.engine.submit(
+        PutRateLimit(scope.tenant_id, body.key, body.limit, body.window.value)
+    )
+    return Response(status_code=204)
+
+
+@router.post(f"{_STABLE}/pause", operation_id="rate-limit:pause", response_model=PausedRateLimit)
+async def rate_limit_pause(scope: InTenant, body: PauseRateLimitRequest) -> Response:
+    """Give out no units before a time. A longer pause that is on stays."""
+    command = PauseRateLimit(scope.tenant_id, body.key, to_ms(body.until))
+    until_ms = await scope.engine.submit(command)
+    return answer(PausedRateLimit(key=body.key, paused_until=from_ms(until_ms)))
