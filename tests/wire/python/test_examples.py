@@ -38,6 +38,21 @@ EVENTS = [
     r"\{.*\}: 0 runs",
     r"10 events of a bulk started 5 runs",
 ]
+CONCURRENCY = [
+    "render: 4 pages of ann, 1 at once",
+    "render: 4 pages of bob, 1 at once",
+    "search: cancelled, cancelled, cancelled, completed",  # CON-5
+    "backup: completed, cancelled, cancelled, cancelled",  # CON-6
+    "publish: completed, cancelled, cancelled, completed",
+    "export: completed, completed, cancelled, cancelled",
+]
+RATE_LIMITS = [  # RL-16
+    r"5 mails, 2 per second: [23]\.\d s",
+    r"bob waited 0\.\d s, ann [23]\.\d s",
+    "fax-ann: 4 per 1 SECOND",
+    "fax-bob: 4 per 1 SECOND",
+]
+PRIORITY = ["advert 1, ticket 1, ticket 2, invoice, advert 2, advert 3"]
 
 RunExample = Callable[[str], tuple[Program, Program]]
 
@@ -102,3 +117,18 @@ def test_streaming(run_example: RunExample) -> None:
 def test_events(run_example: RunExample) -> None:
     _, run = run_example("events")
     assert_lines(run, EVENTS)
+
+
+def test_concurrency(run_example: RunExample) -> None:
+    _, run = run_example("concurrency")
+    assert_lines(run, CONCURRENCY)
+
+
+def test_rate_limits(run_example: RunExample) -> None:
+    _, run = run_example("rate_limits")
+    assert_lines(run, RATE_LIMITS)
+
+
+def test_priority(run_example: RunExample) -> None:
+    _, run = run_example("priority")
+    assert_lines(run, PRIORITY)
