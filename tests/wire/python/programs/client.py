@@ -13,7 +13,7 @@ from typing import Any
 from hatchet_sdk import PushEventOptions, TriggerWorkflowOptions
 from hatchet_sdk.clients.rest.models.v1_task_status import V1TaskStatus
 from hatchet_sdk.features.runs import BulkCancelReplayOpts
-from hatchet_sdk.types.rate_limit import RateLimitDuration
+from hatchet_sdk.rate_limit import RateLimitDuration
 from pydantic import BaseModel
 from sets import TASKS
 from tasks import Job, hatchet

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from hatchet_sdk import ConcurrencyExpression, ConcurrencyLimitStrategy, Context
-from hatchet_sdk.types.rate_limit import RateLimit, RateLimitDuration
+from hatchet_sdk.rate_limit import RateLimit, RateLimitDuration
 from tasks import Done, Job, hatchet, tell, wait_for_gate
 
 # As the suites name the SDKs.
