@@ -420,3 +420,20 @@ async def test_runs_of_several_tasks_in_lines(api: Api) -> None:
     assert [row["metadata"]["id"] for row in page["rows"]] == [str(retried), str(begun)]
     counts = await api.get(f"{STABLE}/task-metrics", "V1TaskRunMetric", "list", since=SINCE)
     assert [entry["count"] for entry in counts] == [0, 0, 0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "wait"),
+    [
+        ("c7:user:1", {"reason": "CONCURRENCY_KEY", "key": "user:1"}),
+        ("r{tenant}:api:v1", {"reason": "RATE_LIMIT", "key": "api:v1"}),
+        ("o{tenant}:api", {"reason": "RATE_LIMIT_TOO_SMALL", "key": "api"}),
+        ("p{tenant}", {"reason": "PAUSED_WORKFLOW"}),
+        ("t{tenant}", {"reason": "PAUSED_TENANT"}),
+    ],
+)
+async def test_a_task_tells_why_it_is_held_back(api: Api, line: str, wait: dict[str, str]) -> None:
+    workflow = await api.rows.workflow()
+    task = await api.rows.parked(workflow, line.format(tenant=api.tenant.hex))
+    shown = await api.get(f"/api/v1/stable/tasks/{task}", "V1TaskSummary")
+    assert shown["waitsFor"] == [{**wait, "met": False}]

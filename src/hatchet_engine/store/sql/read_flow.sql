@@ -97,3 +97,9 @@ where a.tenant_id = $1
 group by 1, 2, 3
 order by total desc
 limit $2;
+
+-- name: task_line
+-- The line in which a task stands, or its run as a whole.
+select i.line from parked_item i
+where i.tenant_id = $1 and i.task_id = any ($2::uuid[])
+limit 1;

@@ -89,12 +89,21 @@ union all
     select t.id
     from queue_item i
     cross join lateral {run of i.run_id} t
-    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.run_id is not null
+    where i.queue_id = q.id and i.rank = r.rank and i.round = 0 and i.task_id >= $2
+      and i.run_id is not null
       and (i.app_retries + i.internal_retries > 0 or {item of a running run})
     order by i.task_id desc
     limit {most}
  ) newest
  where q.tenant_id = $1 and (r.rank = -4 or {later}))
+union all
+(select t.id
+ from queue_item i
+ cross join lateral {run of i.run_id} t
+ where i.tenant_id = $1 and i.round <> 0 and i.task_id >= $2 and i.run_id is not null
+   and (i.app_retries + i.internal_retries > 0 or {item of a running run})
+ order by i.task_id desc
+ limit {most})
 union all
 (select t.id
  from delayed_item d
@@ -120,7 +129,8 @@ union all
 -- name: run_page_queued
 -- Runs of which nothing was given out yet. A queue is kept in the order of work, not of time, but
 -- inside one rank ids ascend: so take the newest of each rank of each queue. A backlog of millions
--- costs no more than an empty one. In one queue a run has one task.
+-- costs no more than an empty one. Tasks with a round (of concurrency keys that take turns) stand in
+-- another order; an index of their own has them by id. In one queue a run has one task.
 (select newest.id
  from queue q
  cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
@@ -128,13 +138,22 @@ union all
     select t.id
     from queue_item i
     cross join lateral {run of coalesce(i.run_id, i.task_id)} t
-    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2
+    where i.queue_id = q.id and i.rank = r.rank and i.round = 0 and i.task_id >= $2
       and (i.run_id is null
            or i.app_retries + i.internal_retries = 0 and {item of a queued run})
     order by i.task_id desc
     limit {most}
  ) newest
  where q.tenant_id = $1 and {first})
+union all
+(select t.id
+ from queue_item i
+ cross join lateral {run of coalesce(i.run_id, i.task_id)} t
+ where i.tenant_id = $1 and i.round <> 0 and i.task_id >= $2
+   and (i.run_id is null
+        or i.app_retries + i.internal_retries = 0 and {item of a queued run})
+ order by i.task_id desc
+ limit {most})
 union all
 (select t.id
  from delayed_item d
@@ -167,11 +186,19 @@ union all
     select t.id
     from queue_item i
     cross join lateral {task of i.task_id} t
-    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.task_id < $3
+    where i.queue_id = q.id and i.rank = r.rank and i.round = 0
+      and i.task_id >= $2 and i.task_id < $3
     order by i.task_id desc
     limit {most}
  ) newest
  where q.tenant_id = $1)
+union all
+(select t.id
+ from queue_item i
+ cross join lateral {task of i.task_id} t
+ where i.tenant_id = $1 and i.round <> 0 and i.task_id >= $2 and i.task_id < $3
+ order by i.task_id desc
+ limit {most})
 union all
 (select newest.id
  from queue q
@@ -180,11 +207,19 @@ union all
     select t.id
     from queue_item i
     cross join lateral {waiting of i.run_id} t
-    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.run_id is not null
+    where i.queue_id = q.id and i.rank = r.rank and i.round = 0 and i.task_id >= $2
+      and i.run_id is not null
     order by i.task_id desc
     limit {most}
  ) newest
  where q.tenant_id = $1)
+union all
+(select t.id
+ from queue_item i
+ cross join lateral {waiting of i.run_id} t
+ where i.tenant_id = $1 and i.round <> 0 and i.task_id >= $2 and i.run_id is not null
+ order by i.task_id desc
+ limit {most})
 union all
 (select t.id
  from delayed_item d
@@ -295,9 +330,12 @@ not exists (select from task_wait y
                select from workflow_version cv
                join queue cq on cq.tenant_id = $1
                  and cq.action = cv.definition #>> array['tasks', c.step::text, 'action']
-               join queue_item ci on ci.queue_id = cq.id and ci.rank = -4 and ci.task_id = c.id
+               join queue_item ci on ci.queue_id = cq.id and ci.rank = -4 and ci.round = 0
+                 and ci.task_id = c.id
                where cv.id = c.version_id and ci.app_retries + ci.internal_retries > 0
-               offset 0))
+               offset 0)
+           or exists (select from queue_item ck where ck.round <> 0 and ck.task_id = c.id
+                        and ck.app_retries + ck.internal_retries > 0 offset 0))
     offset 0
 ))
 
@@ -379,8 +417,12 @@ left join lateral (
     join queue q on q.tenant_id = $1
                 and q.action = v.definition #>> array['tasks', t.step::text, 'action']
     cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
-    join queue_item i on i.queue_id = q.id and i.rank = r.rank and i.task_id = t.id
+    join queue_item i on i.queue_id = q.id and i.rank = r.rank and i.round = 0
+                     and i.task_id = t.id
     where v.id = t.version_id and t.kind <> 1 and o.id is null and a.task_id is null
+    union all
+    select i.attempt, true from queue_item i
+    where i.round <> 0 and i.task_id = t.id and o.id is null and a.task_id is null
     union all
     select d.attempt, true from delayed_item d
     where d.task_id = t.id and o.id is null and a.task_id is null
