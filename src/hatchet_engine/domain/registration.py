@@ -81,10 +81,6 @@ def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
     missing = []
     if definition.cron_triggers:
         missing.append("cron triggers")
-    if definition.concurrency or any(task.concurrency for task in definition.tasks):
-        missing.append("concurrency rules")
-    if any(task.rate_limits for task in definition.tasks):
-        missing.append("rate limits")
     if any(task.batch for task in definition.tasks):
         missing.append("batch tasks")
     if definition.idempotency is not None:
@@ -242,18 +238,14 @@ def _check_concurrency(rule: ConcurrencyRule, where: str) -> None:
             field="concurrency",
         )
     if rule.max_runs < 1:
+        raise invalid(f"{where}: max_runs must be at least 1", field="concurrency")
+    if rule.tenant_scoped and not rule.name:
         raise invalid(
-            f"{where}: max_runs must be at least 1, got {rule.max_runs}", field="concurrency"
+            f"{where}: a limit that workflows of the tenant share needs a name", field="concurrency"
         )
-    name = rule.name or ""
-    if rule.tenant_scoped and not name.strip():
+    if rule.name is not None and len(rule.name) > NAME_LENGTH_MAX:
         raise invalid(
-            f"{where}: a rule that workflows share (is_tenant_scoped) needs a name",
-            field="concurrency",
-        )
-    if len(name) > NAME_LENGTH_MAX:
-        raise invalid(
-            f"{where}: the name is {len(name)} characters long, the limit is {NAME_LENGTH_MAX}",
+            f"{where}: name is {len(rule.name)} characters long, the limit is {NAME_LENGTH_MAX}",
             field="concurrency",
         )
 

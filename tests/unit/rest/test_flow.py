@@ -11,7 +11,7 @@ import pytest
 from hatchet_engine.domain.definition import ConcurrencyRule, TaskDefinition
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.rates import WINDOWS, window_end_ms
-from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.turn.commands import (
     DeleteRateLimit,
     Pause,
@@ -437,3 +437,13 @@ async def test_a_task_tells_why_it_is_held_back(api: Api, line: str, wait: dict[
     task = await api.rows.parked(workflow, line.format(tenant=api.tenant.hex))
     shown = await api.get(f"/api/v1/stable/tasks/{task}", "V1TaskSummary")
     assert shown["waitsFor"] == [{**wait, "met": False}]
+
+
+async def test_rl_9_lacking_units_are_told_in_the_activity(api: Api) -> None:
+    workflow = await api.rows.workflow()
+    task = await api.rows.parked(workflow, f"r{api.tenant.hex}:api")
+    text = "Rate limit 'api': 2 of 2 units per second are used, 1 needed"
+    await api.rows.event(task, EventKind.REQUEUED_RATE_LIMIT, 0, NOW_MS + 5, text)
+    shown = await api.get(f"/api/v1/stable/tasks/{task}/task-events", "V1TaskEventList")
+    newest = shown["rows"][0]
+    assert (newest["eventType"], newest["message"]) == ("REQUEUED_RATE_LIMIT", text)

@@ -87,14 +87,17 @@ def test_b12_all_fields_of_a_task() -> None:
         ({"readable_id": "nul\0"}, "null character"),
         ({"concurrency": [w.Concurrency()]}, "expression is required"),
         ({"concurrency": [w.Concurrency(expression="input.")]}, "concurrency[0].expression: "),
-        ({"concurrency": [w.Concurrency(expression="'a'", max_runs=0)]}, "at least 1, got 0"),
+        (
+            {"concurrency": [w.Concurrency(expression="'a'", max_runs=0)]},
+            "max_runs must be at least 1",
+        ),
         (
             {"concurrency": [w.Concurrency(expression="'a'", is_tenant_scoped=True)]},
-            "a rule that workflows share (is_tenant_scoped) needs a name",
+            "a limit that workflows of the tenant share needs a name",
         ),
         (
             {"concurrency": [w.Concurrency(expression="'a'", name="n" * 256)]},
-            "the name is 256 characters long, the limit is 255",
+            "name is 256 characters long, the limit is 255",
         ),
         ({"rate_limits": [w.CreateTaskRateLimit(units=1)]}, "needs a key and units"),
         ({"rate_limits": [w.CreateTaskRateLimit(key="k")]}, "needs a key and units"),
