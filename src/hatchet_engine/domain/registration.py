@@ -206,6 +206,22 @@ def _check_condition(condition: Condition, task: TaskDefinition, where: str) -> 
         )
 
 
+def _check_rate_limit(use: RateLimitUse, where: str) -> None:
+    if not use.key or (use.units is None and not use.units_expr):
+        raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+    if use.units is not None and use.units < 0:
+        raise invalid(
+            f"{where}: units of rate limit {use.key!r} must be at least 0, got {use.units}",
+            field="rate_limits",
+        )
+    if use.duration is not None and use.duration not in WINDOWS:
+        raise invalid(
+            f"{where}: duration of rate limit {use.key!r} must be one of {', '.join(WINDOWS)}, "
+            f"not {use.duration}",
+            field="rate_limits",
+        )
+
+
 def _check_event_key(key: str, where: str) -> None:
     if not key:
         raise invalid(f"{where}: a condition on an event needs its key", field="conditions")
@@ -247,22 +263,6 @@ def _check_concurrency(rule: ConcurrencyRule, where: str) -> None:
         raise invalid(
             f"{where}: name is {len(rule.name)} characters long, the limit is {NAME_LENGTH_MAX}",
             field="concurrency",
-        )
-
-
-def _check_rate_limit(use: RateLimitUse, where: str) -> None:
-    if not use.key or (use.units is None and not use.units_expr):
-        raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
-    if use.units is not None and use.units < 0:
-        raise invalid(
-            f"{where}: units of rate limit {use.key!r} must be at least 0, got {use.units}",
-            field="rate_limits",
-        )
-    if use.duration is not None and use.duration not in WINDOWS:
-        raise invalid(
-            f"{where}: duration of rate limit {use.key!r} must be one of {', '.join(WINDOWS)}, "
-            f"not {use.duration}",
-            field="rate_limits",
         )
 
 
