@@ -16,7 +16,7 @@ const runs = [];
 for (const [title, priority] of letters) {
   runs.push(await printLetter.runNoWait({ title }, { priority }));
 }
-const printed = await Promise.all(runs.map(async (run) => (await run.output).print));
+const printed = await Promise.all(runs.map((run) => run.output));
 printed.sort((one, other) => one.at - other.at);
 console.log(printed.map(({ title }) => title).join(', '));
 process.exit(0);
