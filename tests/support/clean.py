@@ -8,6 +8,11 @@ import asyncpg
 _TABLES = (
     "queue_item",
     "delayed_item",
+    "parked_item",
+    "concurrency_place",
+    "concurrency_limit",
+    "rate_limit",
+    "pause",
     "assignment",
     "task_wait",
     "event_filter",

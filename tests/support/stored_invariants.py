@@ -19,6 +19,9 @@ places as (
     union all
     select task_id, 'delayed', attempt, app_retries, internal_retries from delayed_item
     union all
+    select task_id, 'parked', attempt, app_retries, internal_retries from parked_item
+    where step >= 0
+    union all
     select task_id, 'assigned', attempt, app_retries, internal_retries from assignment
     union all
     select id, 'ended', attempt, null, null from outcome

@@ -67,9 +67,9 @@ class Demand:
             if self.labels:
                 data["labels"] = self.labels
             if self.places:
-                data["places"] = self.places
+                data["places"] = [list(place) for place in self.places]
             if self.units:
-                data["units"] = self.units
+                data["units"] = [list(units) for units in self.units]
             if self.group is not None:
                 data["group"] = self.group
             self._text = orjson.dumps(data).decode()

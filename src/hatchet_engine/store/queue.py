@@ -12,7 +12,7 @@ from hatchet_engine.store.history import Row, columns
 from hatchet_engine.store.sql import load
 
 _SQL = load("queue")
-BEFORE_ALL = (-32_768, UUID(int=0))
+BEFORE_ALL = (-32_768, 0, UUID(int=0))
 
 
 async def list_all(connection: asyncpg.Connection) -> list[asyncpg.Record]:
@@ -47,17 +47,17 @@ def delete_rank(batch: Batch, queue_id: int, rank: int, task_ids: Sequence[UUID]
 
 
 def delete_many(batch: Batch, keys: Sequence[Row]) -> None:
-    """``keys``: (queue id, rank, task id)."""
+    """``keys``: (queue id, rank, round, task id)."""
     batch.add(_SQL["queue_item_delete_many"], *columns(keys))
 
 
 async def window(
-    connection: asyncpg.Connection, queue_id: int, after: tuple[int, UUID] | None, limit: int
+    connection: asyncpg.Connection, queue_id: int, after: tuple[int, int, UUID] | None, limit: int
 ) -> list[asyncpg.Record]:
     """The next ``limit`` items behind a position, in queue order."""
-    rank, task_id = after or BEFORE_ALL
+    rank, round_, task_id = after or BEFORE_ALL
     rows: list[asyncpg.Record] = await connection.fetch(
-        _SQL["queue_item_window"], queue_id, rank, task_id, limit
+        _SQL["queue_item_window"], queue_id, rank, round_, task_id, limit
     )
     return rows
 
@@ -77,11 +77,6 @@ async def timed_out(
 ) -> list[asyncpg.Record]:
     rows: list[asyncpg.Record] = await connection.fetch(_SQL["queue_item_timed_out"], now_ms, limit)
     return rows
-
-
-async def next_timeout_ms(connection: asyncpg.Connection) -> int | None:
-    value: int | None = await connection.fetchval(_SQL["queue_item_next_timeout"])
-    return value
 
 
 def delayed_insert_many(batch: Batch, rows: Sequence[Row]) -> None:

@@ -47,6 +47,28 @@ create table bulk_operation (
 CREATE INDEX bulk_operation_open ON public.bulk_operation USING btree (id) WHERE (finished_at IS NULL);
 CREATE INDEX bulk_operation_tenant ON public.bulk_operation USING btree (tenant_id, id);
 
+create table concurrency_limit (
+    id bigint not null generated always as identity,
+    tenant_id uuid not null,
+    scope text not null,
+    workflow_id uuid,
+    task text,
+    name text,
+    expression text not null,
+    constraint concurrency_limit_pkey PRIMARY KEY (id),
+    constraint concurrency_limit_tenant_id_scope_key UNIQUE (tenant_id, scope)
+);
+
+create table concurrency_place (
+    holder_id uuid not null,
+    line text not null,
+    rank smallint not null,
+    max_runs integer not null,
+    tenant_id uuid not null,
+    taken_ms bigint not null,
+    constraint concurrency_place_pkey PRIMARY KEY (holder_id, line)
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+
 create table delayed_item (
     task_id uuid not null,
     due_ms bigint not null,
@@ -117,6 +139,39 @@ create table outcome (
 ) partition by RANGE (id);
 CREATE INDEX outcome_not_completed ON ONLY public.outcome USING btree (tenant_id, status, id) WHERE (status <> 2);
 
+create table parked_item (
+    line text not null,
+    rank smallint not null,
+    task_id uuid not null,
+    tenant_id uuid not null,
+    version_id uuid not null,
+    step smallint not null,
+    attempt integer not null,
+    app_retries smallint not null,
+    internal_retries smallint not null,
+    queued_ms bigint not null,
+    schedule_timeout_ms bigint not null,
+    demand jsonb,
+    run_id uuid,
+    constraint parked_item_pkey PRIMARY KEY (line, rank, task_id)
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+CREATE INDEX parked_item_schedule_timeout ON public.parked_item USING btree (schedule_timeout_ms);
+CREATE INDEX parked_item_task ON public.parked_item USING btree (task_id);
+
+create table pause (
+    tenant_id uuid not null,
+    kind smallint not null,
+    target text not null,
+    since_ms bigint not null,
+    until_ms bigint,
+    by text not null default ''::text,
+    reason text not null default ''::text,
+    queue_ttl_ms bigint,
+    drop_crons boolean not null default false,
+    drop_scheduled boolean not null default false,
+    constraint pause_pkey PRIMARY KEY (tenant_id, kind, target)
+);
+
 create table queue (
     id bigint not null generated always as identity,
     tenant_id uuid not null,
@@ -139,9 +194,23 @@ create table queue_item (
     schedule_timeout_ms bigint not null,
     demand jsonb,
     run_id uuid,
-    constraint queue_item_pkey PRIMARY KEY (queue_id, rank, task_id)
+    round bigint not null default 0,
+    constraint queue_item_pkey PRIMARY KEY (queue_id, rank, round, task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
 CREATE INDEX queue_item_schedule_timeout ON public.queue_item USING btree (schedule_timeout_ms);
+CREATE INDEX queue_item_task ON public.queue_item USING btree (task_id) WHERE (round <> 0);
+
+create table rate_limit (
+    tenant_id uuid not null,
+    key text not null,
+    limit_value bigint,
+    window_length text not null,
+    remaining bigint not null,
+    began_ms bigint not null,
+    paused_until_ms bigint,
+    updated_at timestamp with time zone not null,
+    constraint rate_limit_pkey PRIMARY KEY (tenant_id, key)
+);
 
 create table schema_version (
     number integer not null,

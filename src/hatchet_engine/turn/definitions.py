@@ -9,6 +9,7 @@ from hatchet_engine.domain import ids
 from hatchet_engine.domain.conditions import CANCEL
 from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
 from hatchet_engine.domain.labels import DesiredLabel
+from hatchet_engine.turn.asks import Asks, Rule
 from hatchet_engine.turn.queues import Queue
 
 TRIGGERED_KEPT_MAX = 10_000  # event keys whose workflows are remembered
@@ -19,6 +20,7 @@ class Step:
 
     __slots__ = (
         "ancestors",
+        "asks",
         "backoff_factor",
         "backoff_max_s",
         "children",
@@ -32,6 +34,7 @@ class Step:
         "parents",
         "queue",
         "retries",
+        "rules",
         "schedule_timeout_ms",
         "units",
         "version",
@@ -58,15 +61,23 @@ class Step:
             condition.action == CANCEL and condition.kind != "parent"
             for condition in task.conditions
         )
+        # What its expressions ask for as it begins; None: nothing.
+        self.asks: Asks | None = None
+        self.rules: tuple[Rule, ...] = ()
         # Positions in the version: what it follows from directly, what follows from it directly,
         # and everything before it.
         self.parents: list[int] = []
         self.children: list[int] = []
         self.ancestors: list[int] = []
 
+    def ask(self, asks: Asks) -> None:
+        """Attach what its expressions ask for."""
+        self.asks, self.rules = asks, asks.rules
+
 
 class Version:
     __slots__ = (
+        "asks",
         "created_ms",
         "definition",
         "digest",
@@ -74,6 +85,7 @@ class Version:
         "name",
         "number",
         "on_failure",
+        "rules",
         "several",
         "steps",
         "tenant_id",
@@ -101,9 +113,16 @@ class Version:
         self.definition = definition
         self.created_ms = created_ms
         self.steps: list[Step] = []
+        # For whole runs of several tasks; a single task has the rules of its workflow (REG-15).
+        self.asks: Asks | None = None
+        self.rules: tuple[Rule, ...] = ()
         # Whether its runs have members, which can wait for each other and for conditions.
         self.several = len(definition.tasks) > 1 or any(t.conditions for t in definition.tasks)
         self.on_failure: int | None = None  # position of that task
+
+    def limit(self, asks: Asks) -> None:
+        """Attach the concurrency rules of whole runs."""
+        self.asks, self.rules = asks, asks.rules
 
     def link(self) -> None:
         """Connect the steps with each other, once all are there; parents stand before children."""

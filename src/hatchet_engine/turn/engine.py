@@ -26,6 +26,7 @@ from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.store import partitions
 from hatchet_engine.turn import bulk
+from hatchet_engine.turn.admit import admit, evict
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, ReportTasks
@@ -39,7 +40,7 @@ from hatchet_engine.turn.signs import Signs
 from hatchet_engine.turn.state import Hot, Limits, Turn
 from hatchet_engine.turn.timers import next_due_ms
 from hatchet_engine.turn.worker_changes import heartbeat
-from hatchet_engine.turn.write import stored, write
+from hatchet_engine.turn.write import prepare, stored, write
 
 log = structlog.get_logger("hatchet.turn")
 
@@ -298,7 +299,7 @@ class Engine:
             try:
                 await self._decide_direct(connection, turn, direct, answers)
                 await self._decide(turn, loader, batch, answers)
-                await write(connection, turn.plan)
+                await write(connection, prepare(turn.plan))
             except BaseException:
                 if not connection.is_closed():
                     await transaction.rollback()
@@ -307,7 +308,7 @@ class Engine:
         else:
             await self._decide(turn, loader, batch, answers)
             if not turn.plan.empty:
-                await self._store(doubt, write(connection, turn.plan))
+                await self._store(doubt, write(connection, prepare(turn.plan)))
         self._finish(turn, answers)
 
     async def _store(self, doubt: Doubt, storing: Awaitable[None]) -> None:
@@ -372,17 +373,22 @@ class Engine:
                     future.set_exception(refused)
         if self.hot.bulk:
             await bulk.step(loader.connection, turn)
-        await self._settle(turn, loader.connection)
+        await self._settle(turn, loader)
         place(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)
         for dag in turn.touched:
             dag.forget_large()
 
-    async def _settle(self, turn: Turn, connection: asyncpg.Connection) -> None:
+    async def _settle(self, turn: Turn, loader: Loader) -> None:
         """Follow all that was noted to the end; what must be read on the way is read."""
         while turn.noted:
-            settle(turn, await load_noted(connection, turn))
+            if turn.facts:
+                settle(turn, await load_noted(loader.connection, turn))
+            elif turn.evicted:
+                await evict(loader, turn)
+            else:
+                await admit(loader.connection, turn)
 
     def _stamp(self) -> int:
         """The turn's time: never goes backwards."""

@@ -30,12 +30,14 @@ class Line(Window):
 
     __slots__ = ("_shelf", "id")
 
-    most = LINE_WINDOW_MAX
-
     def __init__(self, id: str, shelf: Shelf, depth: int = 0) -> None:
         super().__init__(depth)
         self.id = id
         self._shelf = shelf
+
+    @property
+    def most(self) -> int:
+        return LINE_WINDOW_MAX
 
     @property
     def wants_reading(self) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import EventKind, Status
+from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.queues import Queued
@@ -39,8 +40,14 @@ class Plan:
         self.outcomes: list[Row] = []  # all other ends
         self.outcomes_removed: list[tuple[UUID, UUID]] = []  # (tenant, task): replays
         self.events: list[Row] = []
-        self.queued: list[Queued] = []  # stored at the end of the turn unless gone by then
+        # Stored at the end of the turn, unless gone or parked by then; by task.
+        self.queued: dict[UUID, Queued] = {}
         self.queue_removed: list[Row] = []
+        self.parked: dict[UUID, Queued] = {}  # stored in their lines, by task
+        self.parked_removed: set[UUID] = set()
+        self.places: dict[UUID, list[Row]] = {}  # taken in this turn, by holder
+        self.places_removed: set[UUID] = set()  # holders that leave all places they had
+        self.buckets: dict[Bucket, None] = {}  # rate limits that have changed
         self.delayed: list[Row] = []
         self.delayed_removed: list[UUID] = []
         self.assigned: list[Running] = []  # stored unless ended within the turn
@@ -149,6 +156,11 @@ class Plan:
             or self.events
             or self.queued
             or self.queue_removed
+            or self.parked
+            or self.parked_removed
+            or self.places
+            or self.places_removed
+            or self.buckets
             or self.delayed
             or self.delayed_removed
             or self.assigned

@@ -16,6 +16,7 @@ from uuid import UUID
 from hatchet_engine.domain.demand import Demand
 
 if TYPE_CHECKING:
+    from hatchet_engine.turn.asks import Rule
     from hatchet_engine.turn.definitions import Step
     from hatchet_engine.turn.lines import Line
     from hatchet_engine.turn.workers import Worker
@@ -53,7 +54,6 @@ class Queued:
         "gone",
         "internal_retries",
         "line",
-        "listed",
         "payload",
         "queued_ms",
         "rank",
@@ -100,11 +100,15 @@ class Queued:
         self.run_id = task_id if run_id is None else run_id
         self.stored = stored  # has a row in queue_item
         self.shelved = False  # has a row in parked_item
-        self.listed = False  # among those that this turn will store in queue_item
         self.line: Line | None = None  # where it is parked
         self.stage = 0  # how many of its concurrency rules it has passed
         self.whole = False  # stands for a whole run of several tasks
         self.gone = False  # cancelled, placed or timed out: skip it
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The concurrency rules it has to pass."""
+        return self.step.version.rules if self.whole else self.step.rules
 
     def __lt__(self, other: Queued) -> bool:
         # The heap holds (rank, round, task id, item); ids are unique, so this is never decisive.
@@ -116,14 +120,17 @@ class Window:
 
     __slots__ = ("complete", "depth", "edge", "heap", "items")
 
-    most = WINDOW_MAX
-
     def __init__(self, depth: int) -> None:
         self.depth = depth  # all that wait, in memory or not
         self.heap: list[tuple[int, int, UUID, Queued]] = []
         self.items: dict[UUID, Queued] = {}  # by task id
         self.complete = depth == 0
         self.edge: Key | None = None  # None: nothing read yet
+
+    @property
+    def most(self) -> int:
+        """How many items are kept."""
+        return WINDOW_MAX
 
     def holds(self, key: Key) -> bool:
         """Whether an item with this key belongs into the window."""

@@ -7,7 +7,18 @@ from typing import Any
 import asyncpg
 import orjson
 
-from hatchet_engine.store import assignments, bulk, filters, queue, waits, workers, workflows
+from hatchet_engine.domain.demand import read_demand
+from hatchet_engine.store import (
+    assignments,
+    bulk,
+    filters,
+    lines,
+    queue,
+    rates,
+    waits,
+    workers,
+    workflows,
+)
 from hatchet_engine.turn.filters import filter_from_row
 from hatchet_engine.turn.operations import operation_from_row
 from hatchet_engine.turn.queues import Queue
@@ -37,9 +48,10 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     for row in await workers.present_list(connection):
         hot.add_worker(worker_from_row(row, now_ms))
     await _load_running(connection, hot, now_ms)
+    await _load_flow_control(connection, hot, now_ms)
     hot.next_delayed_ms = await queue.delayed_next_due_ms(connection)
     hot.next_wait_ms = await waits.next_due_after_ms(connection, 0)
-    hot.next_schedule_timeout_ms = await queue.next_timeout_ms(connection)
+    hot.next_schedule_timeout_ms = now_ms  # looked up by the first turn
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None
     )
@@ -90,12 +102,25 @@ async def _load_running(connection: asyncpg.Connection, hot: Hot, now_ms: int) -
             deadline_ms=row["deadline_ms"],
             started_ms=row["started_ms"],
             released=row["released"],
-            demand=row["demand"],
+            demand=read_demand(row["demand"]),
         )
         hot.running[running.task_id] = running
         worker.running[running.task_id] = running
         if not running.released:
             worker.take(running.step.units)
+
+
+async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: int) -> None:
+    """Lines, places and rate limits."""
+    await load_versions(connection, hot, await lines.parked_versions(connection))
+    for row in await lines.parked_depths(connection):
+        hot.lines.restore(row["line"], row["depth"])
+    for row in await lines.places(connection):
+        hot.groups.restore(row["holder_id"], row["line"], row["rank"], row["max_runs"])
+    for row in await rates.list_all(connection):
+        bucket = hot.buckets.restore(row["tenant_id"], row["key"], rates.meter(row))
+        if bucket.line.depth:
+            hot.buckets.look_at(bucket, bucket.meter.next_ms(now_ms))
 
 
 def _keep_streams(hot: Hot, previous: Hot) -> None:

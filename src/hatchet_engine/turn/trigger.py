@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-import orjson
-
+from hatchet_engine.domain.dag import Member
+from hatchet_engine.domain.demand import Demand, Place, text_of
 from hatchet_engine.domain.errors import Code, Refused, invalid
-from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.payloads import EMPTY_OBJECT, check_object
 from hatchet_engine.domain.states import PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, TaskKind
-from hatchet_engine.turn.begin import begin
+from hatchet_engine.turn.asks import AskError
+from hatchet_engine.turn.begin import begin, ready
 from hatchet_engine.turn.children import Spawn, child_key, inherited
 from hatchet_engine.turn.commands import TriggerItem, TriggerRuns
 from hatchet_engine.turn.dags import Dag, merge_triggers
 from hatchet_engine.turn.definitions import Step, Version
 from hatchet_engine.turn.deliveries import RunEvent
+from hatchet_engine.turn.demands import (
+    demand_of_run,
+    demand_of_single,
+    end_at_once,
+    waiting_run,
+)
+from hatchet_engine.turn.ends import end_member
+from hatchet_engine.turn.entering import arrive
 from hatchet_engine.turn.lifecycle import enqueue
 from hatchet_engine.turn.plan import NewTask
 from hatchet_engine.turn.queues import Payload
+from hatchet_engine.turn.settle import propagate
 from hatchet_engine.turn.state import Limits, Turn
 
 
@@ -33,7 +41,7 @@ class NewRun:
     input: str
     metadata: str | None
     priority: int
-    demand: str | None
+    demand: Demand | None
     parent_task_id: UUID | None = None
     child_index: int | None = None
     child_key: str | None = None
@@ -148,18 +156,8 @@ def _check_item(version: Version, item: TriggerItem, limits: Limits, index: int)
         )
     demand = None
     if item.desired_worker_id is not None or item.desired_labels:
-        demand = encode_demand(item.desired_worker_id, item.desired_labels)
+        demand = Demand(worker_id=item.desired_worker_id, labels=item.desired_labels)
     return NewRun(version, text, metadata, priority, demand)
-
-
-def encode_demand(worker_id: UUID | None, labels: Mapping[str, DesiredLabel] | None) -> str:
-    """What a run asks of its worker, as stored."""
-    data: dict[str, object] = {}
-    if worker_id is not None:
-        data["worker_id"] = str(worker_id)
-    if labels:
-        data["labels"] = labels
-    return orjson.dumps(data).decode()
 
 
 def create(turn: Turn, tenant_id: UUID, new_run: NewRun) -> UUID:
@@ -167,13 +165,21 @@ def create(turn: Turn, tenant_id: UUID, new_run: NewRun) -> UUID:
     version = new_run.version
     run_id = turn.ids.new(turn.now_ms)
     several = version.several
+    demand, error = new_run.demand, None
+    if several and version.asks is not None:
+        try:
+            demand = demand_of_run(
+                turn, version, run_id, new_run.input, new_run.metadata, new_run.demand
+            )
+        except AskError as failed:
+            error = str(failed)
     extra = None
-    if several or new_run.parent_task_id or new_run.demand or new_run.trigger:
+    if several or new_run.parent_task_id or demand or new_run.trigger:
         extra = (
             new_run.parent_task_id,
             new_run.child_index,
             new_run.child_key,
-            new_run.demand,
+            text_of(demand),
             new_run.trigger,
             (TaskKind.DAG if several else TaskKind.STANDALONE).value,
         )
@@ -182,13 +188,16 @@ def create(turn: Turn, tenant_id: UUID, new_run: NewRun) -> UUID:
         NewTask(step, run_id, new_run.priority, new_run.input, new_run.metadata, extra)
     )
     if several:
-        _begin_dag(turn, run_id, new_run)
+        _begin_dag(turn, run_id, new_run, demand.places if demand is not None else (), error)
     else:
         _begin_task(turn, tenant_id, run_id, step, new_run)
     return run_id
 
 
-def _begin_dag(turn: Turn, run_id: UUID, new_run: NewRun) -> None:
+def _begin_dag(
+    turn: Turn, run_id: UUID, new_run: NewRun, places: tuple[Place, ...], error: str | None
+) -> None:
+    """``error``: an expression of the workflow has no result, so the run fails (CON-2)."""
     version = new_run.version
     dag = Dag(
         run_id=run_id,
@@ -203,15 +212,23 @@ def _begin_dag(turn: Turn, run_id: UUID, new_run: NewRun) -> None:
         child_index=new_run.child_index,
         child_key=new_run.child_key,
         filter_payload=new_run.filter_payload,
+        places=places,
     )
     turn.plan.dags.append(dag)
     turn.hot.dags.add(dag)
     turn.touched.add(dag)
     ended: deque[int] = deque()
-    for step in version.steps:
-        if not step.parents and not step.on_failure:
-            begin(turn, dag, step.index, ended)
-    assert not ended, "a task without parents has nothing that could end it"
+    if error is not None:
+        for position in ready(dag):
+            end_member(turn, dag, position, Member.FAILED, error)
+            ended.append(position)
+    elif places:
+        arrive(turn, waiting_run(turn, dag, new_run.priority))
+    else:
+        for position in ready(dag):
+            begin(turn, dag, position, ended)
+    if ended:
+        propagate(turn, dag, ended)
 
 
 def _begin_task(turn: Turn, tenant_id: UUID, id: UUID, step: Step, new_run: NewRun) -> None:
@@ -227,14 +244,21 @@ def _begin_task(turn: Turn, tenant_id: UUID, id: UUID, step: Step, new_run: NewR
     )
     if new_run.filter_payload is not None:
         payload.context = f'{{"triggers":{merge_triggers(None, new_run.filter_payload)}}}'
+    if turn.events is not None:
+        turn.events.append(RunEvent(id, id, "STARTED", "", 0, None, turn.now_ms))
+    demand = new_run.demand
+    if step.asks is not None:
+        try:
+            demand = demand_of_single(turn, step, id, new_run.input, new_run.metadata, demand)
+        except AskError as error:
+            end_at_once(turn, step, id, 0, str(error))
+            return
     enqueue(
         turn,
         task_id=id,
         tenant_id=tenant_id,
         step=step,
         priority=new_run.priority,
-        demand=new_run.demand,
+        demand=demand,
         payload=payload,
     )
-    if turn.events is not None:
-        turn.events.append(RunEvent(id, id, "STARTED", "", 0, None, turn.now_ms))
