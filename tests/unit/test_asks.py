@@ -22,9 +22,9 @@ def test_places() -> None:
         rule = ConcurrencyRule("input.user", 7, max_runs_expression=max_runs_expression)
         assert Rule(rule, 1, run=False).place(VARIABLES) == Place("ann", most)
     assert Rule(ConcurrencyRule("'all'"), 1, run=False).place({}) == Place("all", 1)
+    none = Rule(ConcurrencyRule("'all'", 7, max_runs_expression="input.pages - 3"), 1, run=False)
     with pytest.raises(AskError, match="max_runs is 0"):
-        rule = ConcurrencyRule("'all'", 7, max_runs_expression="input.pages - 3")
-        Rule(rule, 1, run=False).place(VARIABLES)
+        none.place(VARIABLES)
 
 
 def test_units() -> None:
