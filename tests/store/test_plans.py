@@ -75,6 +75,13 @@ async def fill(connection: asyncpg.Connection) -> None:
         NOW_MS,
     )
     await connection.execute(
+        "insert into idempotency_key "
+        f"select $1, $1, 'key ' || n, {_id(0)}, n % 2 = 0, $2::bigint + n "
+        f"from generate_series(0, {QUEUED - 1}) as n",
+        TENANT,
+        NOW_MS,
+    )
+    await connection.execute(
         "insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt, "
         "worker_id, app_retries, internal_retries, assigned_ms, deadline_ms) "
         f"select {_id(2)}, $1, 1, $1, 0, 0, $1, 0, 0, 0, 0 "
@@ -163,6 +170,7 @@ async def explain(connection: asyncpg.Connection, statement: str, *arguments: ob
     return Plan(_nodes(root), root["Shared Hit Blocks"] + root["Shared Read Blocks"])
 
 
+KEYS = load("idempotency")
 QUEUE = load("queue")
 TASKS = load("tasks")
 OUTCOMES = load("outcomes")
@@ -219,7 +227,6 @@ async def test_due_backoffs_are_read_in_order(writer: asyncpg.Connection) -> Non
 @pytest.mark.parametrize(
     ("name", "arguments", "index"),
     [
-        ("queue_item_next_timeout", (), "queue_item_schedule_timeout"),
         ("queue_item_next_timeout_after", (NOW_MS + 50_000,), "queue_item_schedule_timeout"),
         ("delayed_item_next_due", (), "delayed_item_due"),
         ("delayed_item_next_due_after", (NOW_MS + 50_000,), "delayed_item_due"),
@@ -312,3 +319,38 @@ async def test_assignment_list_reads_each_task_by_key(writer: asyncpg.Connection
     plan = await explain(writer, ASSIGNMENTS["assignment_list"])
     assert "task_p20260103" not in plan.scanned
     assert plan.pages <= ASSIGNED * 30
+
+
+async def test_idempotency_keys_go_by_key_and_by_run(writer: asyncpg.Connection) -> None:
+    keys = [f"key {number}" for number in range(0, 1_000, 10)]
+    runs = [task_id(0, number) for number in range(0, 1_000, 10)]
+    plan = await explain(writer, KEYS["idempotency_key_holders"], [TENANT] * 100, keys)
+    assert plan.uses("idempotency_key_pkey")
+    assert plan.scanned == []
+    assert plan.pages <= 100 * 5
+    plan = await explain(writer, KEYS["idempotency_key_free"], runs)
+    assert plan.uses("idempotency_key_run")
+    assert plan.scanned == []
+    assert plan.pages <= 100 * 5
+    rows = [[TENANT] * 100, [TENANT] * 100, keys, runs, [True] * 100, [NOW_MS] * 100]
+    plan = await explain(writer, KEYS["idempotency_key_claim"], *rows)
+    assert plan.pages <= 100 * 40  # three indexes
+
+
+async def test_expired_idempotency_keys_are_read_in_order(filled: str) -> None:
+    """By upkeep, whose connection has the usual settings."""
+    connection = await asyncpg.connect(filled)
+    plan = await explain(connection, KEYS["idempotency_key_sweep"], NOW_MS + 50_000, 100)
+    await connection.close()
+    assert plan.uses("idempotency_key_expires")
+    assert plan.scanned == []
+    assert plan.pages <= 100 * 12
+
+
+async def test_repeats_read_the_newest_runs_only(writer: asyncpg.Connection) -> None:
+    seconds, newest = 5, TASKS_PER_DAY - 1
+    since = task_id(DAYS - 1, newest - seconds * 1_000)  # a run each millisecond
+    plan = await explain(writer, TASKS["task_by_origin"], TENANT, since, [7, 8, 9])
+    assert plan.uses("_pkey")
+    assert plan.scanned == []
+    assert plan.pages <= seconds * 1_000 / 5

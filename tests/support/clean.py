@@ -20,6 +20,7 @@ _TABLES = (
     "expression_failure",
     "stream_chunk",
     "bulk_operation",
+    "idempotency_key",
     "task_event",
     "task_log",
     "outcome",

@@ -130,6 +130,7 @@ class Rows:
         skipped: bool = False,
         retries: int = 0,
         trigger: dict[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> UUID:
         """A run (or, with kind and run_id, a member of one) in this state. Each step of its life
         takes 10 ms: created, assigned, started, finished. ``blocked``: it waits for parents, so it
@@ -139,8 +140,8 @@ class Rows:
         worker_id = worker_id or self.ids.new(created_ms)
         await self.connection.execute(
             "insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step,"
-            " priority, created_at, input, metadata, parent_task_id, trigger)"
-            " values ($1,$2,$3,$4,$5,$6,$7,1,$8,$9,$10,$11,$12)",
+            " priority, created_at, input, metadata, parent_task_id, trigger, idempotency_key)"
+            " values ($1,$2,$3,$4,$5,$6,$7,1,$8,$9,$10,$11,$12,$13)",
             self.tenant_id,
             task_id,
             run_id or task_id,
@@ -153,6 +154,7 @@ class Rows:
             None if metadata is None else orjson.dumps(metadata).decode(),
             parent_task_id,
             None if trigger is None else orjson.dumps(trigger).decode(),
+            idempotency_key,
         )
         if status.final:
             await self._outcome(

@@ -1,22 +1,29 @@
 """`hatchet.workflows`: read and delete registered workflows."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hatchet._core.durations import timedelta_to_expr
 from hatchet._run.rest import Call, nothing
 from hatchet.features.models import Workflow, WorkflowList, WorkflowVersion
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from hatchet._run.client import Client
 
 __all__ = ["WorkflowsClient"]
 
-WhilePaused = Literal["DROP", "QUEUE"]
+
+class WhilePaused(TypedDict, total=False):
+    """What becomes of runs that are due while a workflow is paused."""
+
+    paused_workflow_cron_run_queue_behavior: Literal["DROP", "QUEUE"]
+    paused_workflow_scheduled_run_queue_behavior: Literal["DROP", "QUEUE"]
 
 
 class WorkflowsClient:
-    """Read, pause and delete registered workflows; `aio_...` methods from async code."""
+    """Read and delete registered workflows. `aio_...` methods do the same from async code."""
 
     def __init__(self, client: "Client") -> None:
         self._client = client
@@ -101,40 +108,24 @@ class WorkflowsClient:
         )
 
     def pause(
-        self,
-        workflow_id: str,
-        queue_ttl: timedelta,
-        paused_workflow_cron_run_queue_behavior: WhilePaused = "QUEUE",
-        paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
+        self, workflow_id: str, queue_ttl: timedelta, **behaviors: "Unpack[WhilePaused]"
     ) -> Workflow:
         """Give no tasks of a workflow to workers for now; what runs goes on.
 
-        New runs wait, for at most `queue_ttl`, then they are cancelled. What crons and schedules
-        would start waits too ("QUEUE") or is left out ("DROP"). `hatchet.pauses.pause_workflow`
+        New runs wait, for at most `queue_ttl`, then they are cancelled.
+        `paused_workflow_cron_run_queue_behavior` and
+        `paused_workflow_scheduled_run_queue_behavior` say whether runs that become due wait as
+        well ("QUEUE", the default) or are never made ("DROP"). `hatchet.pauses.pause_workflow`
         can also say until when, by whom and why.
 
             hatchet.workflows.pause(billing.id, queue_ttl=timedelta(hours=2))
         """
-        body = _pause_body(
-            queue_ttl,
-            paused_workflow_cron_run_queue_behavior,
-            paused_workflow_scheduled_run_queue_behavior,
-        )
-        return self._update(workflow_id, body).send()
+        return self._update(workflow_id, _pause_body(queue_ttl, **behaviors)).send()
 
     async def aio_pause(
-        self,
-        workflow_id: str,
-        queue_ttl: timedelta,
-        paused_workflow_cron_run_queue_behavior: WhilePaused = "QUEUE",
-        paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
+        self, workflow_id: str, queue_ttl: timedelta, **behaviors: "Unpack[WhilePaused]"
     ) -> Workflow:
-        body = _pause_body(
-            queue_ttl,
-            paused_workflow_cron_run_queue_behavior,
-            paused_workflow_scheduled_run_queue_behavior,
-        )
-        return await self._update(workflow_id, body).aio()
+        return await self._update(workflow_id, _pause_body(queue_ttl, **behaviors)).aio()
 
     def unpause(self, workflow_id: str) -> Workflow:
         """Let a paused workflow run again."""
@@ -147,12 +138,16 @@ class WorkflowsClient:
     aio_resume = aio_unpause
 
 
-def _pause_body(queue_ttl: timedelta, cron: str, scheduled: str) -> dict[str, Any]:
+def _pause_body(
+    queue_ttl: timedelta,
+    paused_workflow_cron_run_queue_behavior: str = "QUEUE",
+    paused_workflow_scheduled_run_queue_behavior: str = "QUEUE",
+) -> dict[str, Any]:
     return {
         "pause": {
             "action": "pause",
-            "pausedWorkflowCronRunQueueBehavior": cron,
-            "pausedWorkflowScheduledRunQueueBehavior": scheduled,
+            "pausedWorkflowCronRunQueueBehavior": paused_workflow_cron_run_queue_behavior,
+            "pausedWorkflowScheduledRunQueueBehavior": paused_workflow_scheduled_run_queue_behavior,
             "pausedWorkflowQueueTTL": timedelta_to_expr(queue_ttl),
         }
     }

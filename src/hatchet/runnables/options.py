@@ -1,80 +1,103 @@
-"""The forms in which a declaration takes its options, made one, with mistakes told by name."""
+"""Keywords of the declarations on `Hatchet`, in one place for all their forms."""
 
-import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from hatchet.runnables.config import WorkflowConfig, check_call
+from hatchet.runnables.forms import as_concurrency, as_labels, as_rate_limits
+from hatchet.runnables.task import TaskOptions
 
 if TYPE_CHECKING:
+    from hatchet._core.durations import Duration
+    from hatchet.runnables.eviction import EvictionPolicy
+    from hatchet.runnables.types import DefaultFilter, TaskDefaults
     from hatchet.types.concurrency import ConcurrencyExpression
+    from hatchet.types.idempotency import (
+        StatusBasedIdempotencyConfig,
+        TTLBasedIdempotencyConfig,
+    )
     from hatchet.types.labels import DesiredWorkerLabel
+    from hatchet.types.priority import Priority
     from hatchet.types.rate_limit import RateLimit
+    from hatchet.types.sticky import StickyStrategy
 
-__all__ = ["as_concurrency", "as_keys", "as_labels", "as_rate_limits"]
-
-T = TypeVar("T")
-
-
-def as_keys(option: str, value: Sequence[str] | None) -> list[str]:
-    """A list option; a single text, of which each letter would count, is a mistake."""
-    if isinstance(value, str):
-        raise TypeError(f"{option} takes a list: {option}=[{value!r}]")
-    return list(value or ())
+__all__ = ["DurableTaskKeywords", "TaskKeywords", "WorkflowKeywords"]
 
 
-def as_concurrency(
-    value: "int | ConcurrencyExpression | Sequence[ConcurrencyExpression] | None",
-) -> "list[ConcurrencyExpression]":
-    """All accepted forms of `concurrency` as a list. Raises `ValueError` or `TypeError`."""
-    if value is None:
-        return []
-    from hatchet.types.concurrency import ConcurrencyExpression
+class _Declared(TypedDict, total=False):
+    """What every declaration takes, besides `name` and `input_validator`."""
 
-    if isinstance(value, ConcurrencyExpression):
-        return [value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value < 1:
-            raise ValueError(f"concurrency must be at least 1, not {value}")
-        return [ConcurrencyExpression.from_int(value)]
-    return _all_of("concurrency", value, ConcurrencyExpression, "a number, ")
-
-
-def as_rate_limits(value: "Sequence[RateLimit] | None") -> "list[RateLimit]":
-    """`rate_limits` as a list. Raises `TypeError`."""
-    if value is None:
-        return []
-    from hatchet.types.rate_limit import RateLimit
-
-    return _all_of("rate_limits", value, RateLimit)
+    description: str | None
+    on_events: list[str] | None
+    on_crons: list[str] | None
+    cron_input: Any
+    version: str | None
+    sticky: "StickyStrategy | None"
+    default_priority: "Priority | int"
+    concurrency: "int | ConcurrencyExpression | Sequence[ConcurrencyExpression] | None"
+    default_filters: "list[DefaultFilter] | None"
+    default_additional_metadata: dict[str, Any] | None
+    idempotency: "TTLBasedIdempotencyConfig | StatusBasedIdempotencyConfig | None"
 
 
-def as_labels(
-    value: "Sequence[DesiredWorkerLabel] | dict[str, DesiredWorkerLabel] | None",
-) -> "list[DesiredWorkerLabel]":
-    """All accepted forms of desired labels as a list with keys. Raises `TypeError`.
-
-    A label without a key says nothing; it is left out, with a warning.
-    """
-    if value is None:
-        return []
-    from hatchet.types.labels import DesiredWorkerLabel
-
-    if isinstance(value, dict):
-        value = [label.model_copy(update={"key": key}) for key, label in value.items()]
-    labels = _all_of("desired_worker_labels", value, DesiredWorkerLabel)
-    if not all(label.key for label in labels):
-        warnings.warn(
-            "desired_worker_labels: a label without key is ignored; say which label is meant",
-            RuntimeWarning,
-            stacklevel=4,
-        )
-    return [label for label in labels if label.key]
+class _OfOneTask(TypedDict, total=False):
+    schedule_timeout: "Duration | None"
+    execution_timeout: "Duration | None"
+    retries: int
+    backoff_factor: float | None
+    backoff_max_seconds: int | None
+    rate_limits: "Sequence[RateLimit] | None"
+    desired_worker_labels: "Sequence[DesiredWorkerLabel] | dict[str, DesiredWorkerLabel] | None"
 
 
-def _all_of(option: str, value: Any, kind: type[T], more: str = "") -> list[T]:
-    items = list(value) if isinstance(value, (list, tuple, Sequence)) else [value]
-    for item in items:
-        if not isinstance(item, kind):
-            raise TypeError(
-                f"{option} takes {more}one {kind.__name__} or a sequence of them, not {item!r}"
-            )
-    return items
+class WorkflowKeywords(_Declared, total=False):
+    """Keywords of `hatchet.workflow`; what they mean is said there."""
+
+    task_defaults: "TaskDefaults | None"
+
+
+class TaskKeywords(_Declared, _OfOneTask, total=False):
+    """Keywords of `hatchet.task`; see `hatchet.workflow` and `workflow.task`."""
+
+    slot_cost: int | None
+
+
+class DurableTaskKeywords(_Declared, _OfOneTask, total=False):
+    """Keywords of `hatchet.durable_task`; see `hatchet.workflow` and `workflow.task`."""
+
+    eviction_policy: "EvictionPolicy | None"
+
+
+_TASK_KEYS = (TaskKeywords.__optional_keys__ | DurableTaskKeywords.__optional_keys__) - (
+    _Declared.__optional_keys__ - {"concurrency"}
+)
+
+
+def workflow_config(name: str, input_validator: Any, given: Mapping[str, Any]) -> WorkflowConfig:
+    """The configuration of a workflow; None stands for the default."""
+    said = {key: value for key, value in given.items() if value is not None}
+    return WorkflowConfig(name=name, input_validator=input_validator, **said)
+
+
+def check_keywords(what: str, kind: Any, given: Mapping[str, Any]) -> None:
+    """Raise `TypeError` for a keyword that a kind of declaration does not have."""
+    for key in given:
+        if key not in kind.__optional_keys__:
+            raise TypeError(f"{what}() got an unexpected keyword argument {key!r}")
+
+
+def check_positional(what: str, given: Sequence[Any]) -> None:
+    """Raise `TypeError` for anything given without its keyword, such as the function itself."""
+    for value in given:
+        check_call(what, value)
+        raise TypeError(f"{what}() takes keywords only, such as name={value!r}")
+
+
+def split(given: Mapping[str, Any]) -> tuple[dict[str, Any], TaskOptions]:
+    """Keywords of a standalone task: those of its workflow, and those of the task itself."""
+    task = {key: value for key, value in given.items() if key in _TASK_KEYS}
+    task["rate_limits"] = as_rate_limits(task.get("rate_limits"))
+    task["desired_worker_labels"] = as_labels(task.get("desired_worker_labels"))
+    task["concurrency"] = as_concurrency(task.get("concurrency"))
+    rest = {key: value for key, value in given.items() if key not in _TASK_KEYS}
+    return rest, TaskOptions(**task)

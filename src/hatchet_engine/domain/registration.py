@@ -19,8 +19,9 @@ from hatchet_engine.domain.definition import (
     WorkflowDefinition,
     to_json,
 )
-from hatchet_engine.domain.durations import parse_ms
+from hatchet_engine.domain.durations import MAX_MS, parse_ms
 from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.idempotency import METHODS
 from hatchet_engine.domain.payloads import has_nul_escape
 from hatchet_engine.domain.rates import WINDOWS
 from hatchet_engine.domain.registration_expressions import check_expressions, described
@@ -83,8 +84,6 @@ def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
         missing.append("cron triggers")
     if any(task.batch for task in definition.tasks):
         missing.append("batch tasks")
-    if definition.idempotency is not None:
-        missing.append("idempotency keys")
     if definition.sticky is not None:
         missing.append("sticky workflows")
     if missing:
@@ -132,9 +131,12 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
     if idempotency is not None:
         if not idempotency.expression:
             raise invalid("idempotency.expression: is required", field="idempotency")
-        if idempotency.ttl_ms < 1:
-            raise invalid("idempotency.ttl_ms: must be at least 1", field="idempotency")
-        if idempotency.method not in ("TTL", "STATUS"):
+        if not 1 <= idempotency.ttl_ms <= MAX_MS:
+            raise invalid(
+                f"idempotency.ttl_ms: must be between 1 and {MAX_MS}, got {idempotency.ttl_ms}",
+                field="idempotency",
+            )
+        if idempotency.method not in METHODS:
             raise invalid(
                 f"idempotency.method: is TTL or STATUS, not {idempotency.method}",
                 field="idempotency",

@@ -44,6 +44,7 @@ class RunQuery:
     worker_id: UUID | None = None
     parent_task_id: UUID | None = None
     event_id: UUID | None = None
+    idempotency_keys: Sequence[str] = ()
     triggered: bool = False  # only what an event has caused
     metadata: Sequence[tuple[str, str]] = ()
     metadata_all: bool = False
@@ -52,7 +53,9 @@ class RunQuery:
     def any_run(self) -> bool:
         """Whether nothing but time and status selects."""
         chosen = self.workflow_ids or self.worker_id or self.parent_task_id or self.event_id
-        return not (self.only_tasks or chosen or self.triggered or self.metadata)
+        if self.only_tasks or self.triggered or self.metadata or self.idempotency_keys:
+            return False
+        return not chosen
 
 
 @dataclass(slots=True, frozen=True)
@@ -239,6 +242,9 @@ class _Builder:
         if query.event_id is not None:
             name = "run_filter_event_tasks" if query.only_tasks else "run_filter_event"
             pieces.append(self._piece(name, str(query.event_id)))
+        if query.idempotency_keys:
+            name = "run_filter_keys_tasks" if query.only_tasks else "run_filter_keys"
+            pieces.append(self._piece(name, list(query.idempotency_keys)))
         if query.triggered:
             pieces.append(_SQL["run_filter_triggered"])
         if query.metadata:

@@ -26,7 +26,7 @@ def columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
 
 def task_insert_plain(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
     """``common``: tenant, workflow, version, step, created at; ``rows``: id, priority, input,
-    metadata."""
+    metadata, origin."""
     batch.add(_TASKS["task_insert_plain"], *common, *columns(rows))
 
 
@@ -51,6 +51,16 @@ async def task_existing(
     """Which of these tasks exist at all."""
     rows = await connection.fetch(_TASKS["task_existing"], tenant_id, ids, min(ids), max(ids))
     return {row["id"] for row in rows}
+
+
+async def task_by_origin(
+    connection: asyncpg.Connection, tenant_id: UUID, since: UUID, origins: Sequence[int]
+) -> list[asyncpg.Record]:
+    """Runs with these origins whose ids are not below ``since``."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _TASKS["task_by_origin"], tenant_id, since, origins
+    )
+    return rows
 
 
 def outcome_insert_completed(

@@ -47,18 +47,28 @@ def delete_rank(batch: Batch, queue_id: int, rank: int, task_ids: Sequence[UUID]
 
 
 def delete_many(batch: Batch, keys: Sequence[Row]) -> None:
-    """``keys``: (queue id, rank, round, task id)."""
+    """``keys``: (queue id, rank, task id)."""
     batch.add(_SQL["queue_item_delete_many"], *columns(keys))
 
 
 async def window(
-    connection: asyncpg.Connection, queue_id: int, after: tuple[int, int, UUID] | None, limit: int
+    connection: asyncpg.Connection,
+    queue_id: int,
+    after: tuple[int, int, UUID] | None,
+    limit: int,
+    *,
+    plain: bool,
+    fair: bool,
 ) -> list[asyncpg.Record]:
-    """The next ``limit`` items behind a position, in queue order."""
+    """The next ``limit`` items behind a position, in queue order. ``plain`` and ``fair``: whether
+    there are items without a round, and with one."""
     rank, round_, task_id = after or BEFORE_ALL
-    rows: list[asyncpg.Record] = await connection.fetch(
-        _SQL["queue_item_window"], queue_id, rank, round_, task_id, limit
-    )
+    name = "queue_item_window"
+    position: tuple[int | UUID, ...] = (rank, task_id)
+    if fair:
+        name = "queue_item_window_mixed" if plain else "queue_item_window_fair"
+        position = (rank, round_, task_id)
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL[name], queue_id, *position, limit)
     return rows
 
 

@@ -123,6 +123,18 @@ create table expression_failure (
     constraint expression_failure_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 
+create table idempotency_key (
+    tenant_id uuid not null,
+    workflow_id uuid not null,
+    key text not null,
+    run_id uuid not null,
+    until_end boolean not null,
+    expires_ms bigint not null,
+    constraint idempotency_key_pkey PRIMARY KEY (workflow_id, key)
+);
+CREATE INDEX idempotency_key_expires ON public.idempotency_key USING btree (expires_ms);
+CREATE INDEX idempotency_key_run ON public.idempotency_key USING btree (run_id) WHERE until_end;
+
 create table outcome (
     tenant_id uuid not null,
     id uuid not null,
@@ -195,10 +207,10 @@ create table queue_item (
     demand jsonb,
     run_id uuid,
     round bigint not null default 0,
-    constraint queue_item_pkey PRIMARY KEY (queue_id, rank, round, task_id)
+    constraint queue_item_pkey PRIMARY KEY (queue_id, rank, task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+CREATE INDEX queue_item_round ON public.queue_item USING btree (queue_id, rank, round, task_id) WHERE (round <> 0);
 CREATE INDEX queue_item_schedule_timeout ON public.queue_item USING btree (schedule_timeout_ms);
-CREATE INDEX queue_item_task ON public.queue_item USING btree (task_id) WHERE (round <> 0);
 
 create table rate_limit (
     tenant_id uuid not null,
@@ -261,9 +273,12 @@ create table task (
     child_key text,
     demand jsonb,
     trigger jsonb,
+    idempotency_key text,
+    origin bigint,
     constraint task_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 CREATE INDEX task_child ON ONLY public.task USING btree (parent_task_id, COALESCE(child_key, (child_index)::text)) WHERE (parent_task_id IS NOT NULL);
+CREATE INDEX task_idempotency_key ON ONLY public.task USING btree (tenant_id, idempotency_key, id) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX task_metadata ON ONLY public.task USING gin (metadata jsonb_path_ops) WHERE (metadata IS NOT NULL);
 CREATE INDEX task_parent ON ONLY public.task USING btree (parent_task_id, id) WHERE (parent_task_id IS NOT NULL);
 CREATE INDEX task_run ON ONLY public.task USING btree (run_id) WHERE (kind = 2);

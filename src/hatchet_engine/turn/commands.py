@@ -77,14 +77,19 @@ class TriggerItem:
 
 @dataclass(slots=True)
 class TriggerRuns(Command[list[UUID]]):
-    """Create runs, all or none. Returns the run ids in item order.
+    """Create runs, all or none. Returns the run ids in item order. Raises ``KeyCollision`` when
+    idempotency keys of some items are taken; the others are created all the same.
 
     ``subscriber``: gets the results of these runs, as if it had subscribed right after the commit.
+    ``origin``: a number that makes it possible to send this call once more (turn/repeats.py).
+    ``resent_ms``: it is sent once more, so long after the first time.
     """
 
     tenant_id: UUID
     items: Sequence[TriggerItem]
     subscriber: RunSubscriber | None = None
+    origin: int | None = None
+    resent_ms: int | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.conditions import CANCEL
 from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
+from hatchet_engine.domain.idempotency import STATUS
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.turn.asks import Asks, Rule
 from hatchet_engine.turn.queues import Queue
@@ -81,6 +82,7 @@ class Version:
         "created_ms",
         "definition",
         "digest",
+        "frees_key",
         "id",
         "name",
         "number",
@@ -116,6 +118,8 @@ class Version:
         # For whole runs of several tasks; a single task has the rules of its workflow (REG-15).
         self.asks: Asks | None = None
         self.rules: tuple[Rule, ...] = ()
+        keys = definition.idempotency
+        self.frees_key = keys is not None and keys.method == STATUS  # when a run ends
         # Whether its runs have members, which can wait for each other and for conditions.
         self.several = len(definition.tasks) > 1 or any(t.conditions for t in definition.tasks)
         self.on_failure: int | None = None  # position of that task
@@ -144,6 +148,7 @@ class Definitions:
     def __init__(self) -> None:
         self.latest: dict[tuple[UUID, str], Version] = {}
         self.versions: dict[UUID, Version] = {}
+        self.keyed: set[tuple[UUID, str]] = set()  # those of the latest with idempotency keys
         self._triggered: dict[tuple[UUID, str], list[Version]] = {}  # what keys start, as asked
 
     def triggered_by(
@@ -166,10 +171,16 @@ class Definitions:
         self.versions[version.id] = version
         self._triggered.clear()
         if latest:
-            self.latest[version.tenant_id, version.name] = version
+            key = (version.tenant_id, version.name)
+            self.latest[key] = version
+            if version.definition.idempotency is not None:
+                self.keyed.add(key)
+            else:
+                self.keyed.discard(key)
 
     def remove_workflow(self, tenant_id: UUID, workflow_id: UUID) -> None:
         self._triggered.clear()
         for key, version in list(self.latest.items()):
             if version.tenant_id == tenant_id and version.workflow_id == workflow_id:
                 del self.latest[key]
+                self.keyed.discard(key)

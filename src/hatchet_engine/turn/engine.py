@@ -29,8 +29,9 @@ from hatchet_engine.turn import bulk
 from hatchet_engine.turn.admit import admit, evict
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
-from hatchet_engine.turn.commands import Command, ReportTasks
+from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
+from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.load_dags import load_noted
 from hatchet_engine.turn.place import forget_large_inputs, place
@@ -333,7 +334,11 @@ class Engine:
             # Stored is stored: running the commands again would apply them twice.
             log.exception("announce_failed")
         for future, answer in answers:
-            if not future.done():
+            if future.done():
+                continue
+            if isinstance(answer, Refused):  # of a part of the command; the rest is stored
+                future.set_exception(answer)
+            else:
                 future.set_result(answer)
         self._again = bool(self.hot.bulk) or any(
             queue.wants_reading and queue.workers for queue in self.hot.queues.values()
@@ -360,6 +365,9 @@ class Engine:
         batch: list[Waiting],
         answers: list[tuple[asyncio.Future[Any], Any]],
     ) -> None:
+        triggers = [command for command, _ in batch if isinstance(command, TriggerRuns)]
+        await turn.repeats.read(loader.connection, turn.now_ms, triggers)
+        await loader.keys(triggers, [one for one, _ in batch if isinstance(one, PushEvents)])
         decide_timers(turn, loader)
         for command, future in batch:
             decide = DECIDE.get(type(command))
@@ -374,6 +382,7 @@ class Engine:
         if self.hot.bulk:
             await bulk.step(loader.connection, turn)
         await self._settle(turn, loader)
+        free_keys(turn)
         place(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)

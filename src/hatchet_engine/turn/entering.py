@@ -102,7 +102,7 @@ def leave_queue(turn: Turn, item: Queued) -> None:
     turn.plan.queued.pop(item.task_id, None)
     if item.stored:
         item.stored = False
-        turn.plan.queue_removed.append((queue.id, item.rank, item.round, item.task_id))
+        turn.plan.queue_removed.append((queue.id, item.rank, item.task_id))
 
 
 def release(turn: Turn, holder_id: UUID) -> None:

@@ -13,7 +13,7 @@ from hatchet_engine.domain import ids
 from hatchet_engine.domain.dag import Member
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.store import history, lines, queue, waits, workers
-from hatchet_engine.turn import rates
+from hatchet_engine.turn import events, rates, trigger
 from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.children import Parent, Spawn, child_key
 from hatchet_engine.turn.commands import (
@@ -123,13 +123,31 @@ class Loader:
                 await self._read_window(one)
 
     async def _read_window(self, one: Queue) -> None:
-        rows = await queue.window(self.connection, one.id, one.edge, WINDOW_READ)
+        rows = await queue.window(
+            self.connection,
+            one.id,
+            one.edge,
+            WINDOW_READ,
+            plain=one.depth > one.fair_depth,
+            fair=one.fair_depth > 0,
+        )
         await self._versions(rows)
         items = [item_from_row(self.turn.hot, row) for row in rows]
         if one.edge is None and items:
             one.round = max(one.round, items[0].round - 1)
         one.extend(items, read_all=len(rows) < WINDOW_READ)
         self.turn.wake(one)
+
+    async def keys(self, triggers: Sequence[TriggerRuns], pushes: Sequence[PushEvents]) -> None:
+        """Who holds the idempotency keys that new runs need; in one read for the whole turn."""
+        if not self.turn.hot.definitions.keyed:
+            return
+        for command in triggers:
+            await self._children(command)
+            trigger.ask_keys(self.turn, command)
+        for pushed in pushes:
+            events.ask_keys(self.turn, pushed)
+        await self.turn.keys.read(self.connection)
 
     async def command(self, command: Any) -> None:
         """What one command needs; raises ``Refused`` for a selection that makes no sense."""
@@ -140,7 +158,8 @@ class Loader:
         elif isinstance(command, ReplayTasks):
             await self._replay(command)
         elif isinstance(command, TriggerRuns):
-            await self._children(command)
+            if id(command) not in self.turn.loaded:
+                await self._children(command)
         elif isinstance(command, PushEvents):
             await self._event_waits(command)
         elif isinstance(command, OpenStream | ChangeWorker | LeaveWorker):

@@ -99,7 +99,7 @@ def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
     queue.remove(item)
     item.gone = True
     if item.stored:
-        turn.plan.queue_removed.append((queue.id, item.rank, item.round, task_id))
+        turn.plan.queue_removed.append((queue.id, item.rank, task_id))
     if item.round > queue.round:
         queue.round = item.round
     if item.demand is not None and item.demand.units:

@@ -17,15 +17,19 @@ Row = tuple[Any, ...]
 
 
 class NewTask(NamedTuple):
-    """A row of ``task``: a run. ``extra``: parent task id, child index, child key, demand, trigger
-    and kind, when any of them is not that of a plain standalone run."""
+    """A row of ``task``: a run. ``extra``: parent task id, child index, child key, demand, trigger,
+    idempotency key and kind, when any of them is not that of a plain standalone run. ``origin``
+    marks what may be sent again (:mod:`hatchet_engine.turn.repeats`)."""
 
     step: Step
     id: UUID
     priority: int
     input: str
     metadata: str | None
-    extra: tuple[UUID | None, int | None, str | None, str | None, str | None, int] | None
+    origin: int | None
+    extra: (
+        tuple[UUID | None, int | None, str | None, str | None, str | None, str | None, int] | None
+    )
 
 
 class Plan:
@@ -58,6 +62,8 @@ class Plan:
         self.waits_met: dict[tuple[UUID, int], str] = {}  # (task, position) -> data
         self.waits_dropped: list[tuple[UUID, int]] = []
         self.waits_removed: set[UUID] = set()  # all of a task
+        self.claims: dict[UUID, Row] = {}  # idempotency keys that new runs take, by run
+        self.keys_freed: list[UUID] = []  # runs that held one until their end
         self.new_events: list[Row] = []
         self.expression_failures: list[Row] = []
         self.bulk: Row | None = None  # progress of the operation that took a step

@@ -195,13 +195,25 @@ class Window:
 class Queue(Window):
     """One action of one tenant."""
 
-    __slots__ = ("action", "id", "requests", "round", "starved", "tenant_id", "workers")
+    __slots__ = (
+        "action",
+        "fair_depth",
+        "id",
+        "requests",
+        "round",
+        "starved",
+        "tenant_id",
+        "workers",
+    )
 
-    def __init__(self, id: int, tenant_id: UUID, action: str, depth: int = 0) -> None:
+    def __init__(
+        self, id: int, tenant_id: UUID, action: str, depth: int = 0, fair_depth: int = 0
+    ) -> None:
         super().__init__(depth)
         self.id = id
         self.tenant_id = tenant_id
         self.action = action
+        self.fair_depth = fair_depth  # of them, those that have a round
         self.starved = False  # nothing in the window fits anywhere: read on behind it
         self.round = 0  # the latest round that a task was placed from
         # The different slot requests of its steps: what a worker must have room for to be of use.
@@ -214,6 +226,16 @@ class Queue(Window):
         if self.complete:
             return False
         return not self.items or (self.starved and len(self.items) < STARVED_WINDOW_MAX)
+
+    def add(self, item: Queued) -> None:
+        if item.round:
+            self.fair_depth += 1
+        super().add(item)
+
+    def remove(self, item: Queued) -> None:
+        if item.round:
+            self.fair_depth -= 1
+        super().remove(item)
 
     def extend(self, items: list[Queued], read_all: bool) -> None:
         super().extend(items, read_all)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import asyncpg
@@ -33,12 +34,13 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     life across a failed turn; without it every worker gets a full heartbeat timeout to return."""
     hot = Hot()
     waiting = await queue.depths(connection)
-    depths: dict[int, int] = {}
+    depths, fair = Counter[int](), Counter[int]()
     for row in waiting:
-        depths[row["queue_id"]] = depths.get(row["queue_id"], 0) + row["depth"]
+        depths[row["queue_id"]] += row["depth"]
+        fair[row["queue_id"]] += row["fair"]
     for row in await queue.list_all(connection):
-        depth = depths.get(row["id"], 0)
-        hot.add_queue(Queue(row["id"], row["tenant_id"], row["action"], depth))
+        id_ = row["id"]
+        hot.add_queue(Queue(id_, row["tenant_id"], row["action"], depths[id_], fair[id_]))
     for row in await workflows.latest_list(connection):
         await add_version(connection, hot, row, latest=True)
     await load_versions(connection, hot, {row["version_id"] for row in waiting})

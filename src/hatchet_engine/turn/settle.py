@@ -266,7 +266,7 @@ def end_run(turn: Turn, dag: Dag) -> None:
     turn.plan.end(dag.tenant_id, dag.run_id, status, dag.replays, None, begun_ms=dag.begun_ms)
     positions = list(range(len(dag.states)))
     tasks = [_result(dag, at) for at in positions] if dag.knows_outputs(positions) else None
-    turn.finished_runs.append(FinishedRun(dag.run_id, dag.tenant_id, status, tasks))
+    turn.finished_runs.append(FinishedRun(dag.run_id, dag.tenant_id, status, tasks, dag.version))
     turn.hot.dags.remove(dag.run_id)
     release(turn, dag.run_id)
 

@@ -15,13 +15,15 @@ from hatchet_engine.domain.states import Status
 from hatchet_engine.turn.buckets import Bucket, Buckets
 from hatchet_engine.turn.commands import Filter, RunSubscriber, WorkerSession
 from hatchet_engine.turn.dags import Dag, Dags
-from hatchet_engine.turn.definitions import Definitions, Step
+from hatchet_engine.turn.definitions import Definitions, Step, Version
 from hatchet_engine.turn.deliveries import CancelNotice, RunEvent, TaskResult
 from hatchet_engine.turn.groups import Group, Groups
+from hatchet_engine.turn.idempotency import Keys
 from hatchet_engine.turn.lines import Lines
 from hatchet_engine.turn.operations import Operation
 from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.queues import Payload, Queue, Queued
+from hatchet_engine.turn.repeats import Repeats
 from hatchet_engine.turn.workers import Running, Worker
 
 
@@ -123,6 +125,7 @@ class FinishedRun:
     tenant_id: UUID
     status: Status
     tasks: list[TaskResult] | None  # None: an output is not in memory, waiters look it up
+    version: Version
 
 
 @dataclass(slots=True)
@@ -189,6 +192,8 @@ class Turn:
         self.freed: dict[Group, None] = {}  # groups with a free place, or to be read on
         self.evicted: list[tuple[UUID, UUID]] = []  # (tenant, task or run) a strategy cancels
         self.task_results: list[tuple[UUID, TaskResult]] = []  # (tenant, result) of members
+        self.keys = Keys()
+        self.repeats = Repeats()
         self.children: dict[tuple[UUID, str], UUID] = {}  # (parent, key) -> run made in this turn
         self.events: list[RunEvent] | None = None  # None: nobody watches
         self.subscriptions: list[tuple[UUID, RunSubscriber, list[UUID]]] = []

@@ -15,7 +15,17 @@ import asyncpg
 
 from hatchet_engine.domain.demand import text_of
 from hatchet_engine.domain.states import TaskKind
-from hatchet_engine.store import assignments, bulk, history, lines, queue, rates, waits, workers
+from hatchet_engine.store import (
+    assignments,
+    bulk,
+    history,
+    idempotency,
+    lines,
+    queue,
+    rates,
+    waits,
+    workers,
+)
 from hatchet_engine.store.batch import Batch
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
@@ -61,7 +71,7 @@ def _depends(plan: Plan) -> bool:
             return True
     if plan.delayed_removed and plan.delayed:
         return True
-    if plan.queue_removed and any(key[3] in plan.queued for key in plan.queue_removed):
+    if plan.queue_removed and any(key[2] in plan.queued for key in plan.queue_removed):
         return True
     if not plan.parked_removed.isdisjoint(plan.parked):
         return True
@@ -89,14 +99,13 @@ def _remove(batch: Batch, plan: Plan) -> None:
         waits.delete_tasks(batch, list(plan.waits_removed))
     if plan.waits_dropped:
         waits.delete_many(batch, plan.waits_dropped)
+    if plan.keys_freed:
+        idempotency.free(batch, plan.keys_freed)
 
 
 def _add(batch: Batch, plan: Plan) -> None:
     now = from_ms(plan.now_ms)
-    if plan.tasks:
-        _write_tasks(batch, plan.tasks, now)
-    for version_dags in _by_version(plan.dags).values():
-        _write_members(batch, version_dags, now)
+    _write_runs(batch, plan, now)
     if plan.completed:
         _write_completed(batch, plan.completed, now)
     if plan.outcomes:
@@ -175,6 +184,15 @@ def _parked_row(item: Queued) -> Row:
     )
 
 
+def _write_runs(batch: Batch, plan: Plan, now: datetime) -> None:
+    if plan.tasks:
+        _write_tasks(batch, plan.tasks, now)
+    for version_dags in _by_version(plan.dags).values():
+        _write_members(batch, version_dags, now)
+    if plan.claims:
+        idempotency.claim(batch, list(plan.claims.values()))
+
+
 def _write_waits(batch: Batch, plan: Plan) -> None:
     rows = [row for of_task in plan.waits.values() for row in of_task]
     if rows:
@@ -212,7 +230,7 @@ def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
     special: list[Row] = []
     for task in tasks:
         if task.extra is None:
-            plain.setdefault(task.step, []).append(task[1:5])
+            plain.setdefault(task.step, []).append(task[1:6])
         else:
             special.append(_task_row(task))
     if len(plain) > GROUPS_MAX:
@@ -228,7 +246,7 @@ def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
 
 def _task_row(task: NewTask) -> Row:
     version = task.step.version
-    *given, kind = task.extra or (None, None, None, None, None, TaskKind.STANDALONE.value)
+    *given, kind = task.extra or (None, None, None, None, None, None, TaskKind.STANDALONE.value)
     return (
         version.tenant_id,
         task.id,
@@ -241,6 +259,7 @@ def _task_row(task: NewTask) -> Row:
         task.input,
         task.metadata,
         *given,
+        task.origin,
     )
 
 
@@ -265,17 +284,11 @@ def _write_completed(
 
 def _remove_queued(batch: Batch, keys: list[Row]) -> None:
     groups: dict[tuple[int, int], list[UUID]] = {}
-    special: list[Row] = []
-    for key in keys:
-        queue_id, rank, round_, task_id = key
-        if round_:
-            special.append(key)
-        else:
-            groups.setdefault((queue_id, rank), []).append(task_id)
+    for queue_id, rank, task_id in keys:
+        groups.setdefault((queue_id, rank), []).append(task_id)
     if len(groups) > GROUPS_MAX:
-        special, groups = keys, {}
-    if special:
-        queue.delete_many(batch, special)
+        queue.delete_many(batch, keys)
+        return
     for (queue_id, rank), task_ids in groups.items():
         queue.delete_rank(batch, queue_id, rank, task_ids)
 

@@ -49,6 +49,16 @@ RATE_LIMITS = [  # RL-16
 # Q-2; the first one begins at once, if the worker is there already.
 PRIORITY = ["(advert 1, )?ticket 1, ticket 2, invoice, (advert 1, )?advert 2, advert 3"]
 
+IDEMPOTENCY = [
+    "10 paid",
+    "10 paid before",
+    "3 of 4 were new",
+    "20 paid, 30 paid, 40 paid",
+    "it is being rebuilt already: true",
+    "index rebuilt",
+    "index rebuilt again",
+]
+
 RunExample = Callable[[str], tuple[Program, Program]]
 
 
@@ -109,3 +119,8 @@ def test_rate_limits(run_example: RunExample) -> None:
 def test_priority(run_example: RunExample) -> None:
     _, run = run_example("priority")
     assert_lines(run, PRIORITY)
+
+
+def test_idempotency(run_example: RunExample) -> None:
+    _, run = run_example("idempotency")
+    assert_lines(run, IDEMPOTENCY)

@@ -3,10 +3,7 @@
 -- The order of a queue: rank, then round (the turn of the task's concurrency key among the keys of
 -- the queue; 0 without one), then task id.
 alter table queue_item add column round bigint not null default 0;
-alter table queue_item drop constraint queue_item_pkey;
-alter table queue_item add primary key (queue_id, rank, round, task_id);
--- A task with a round is found by its id.
-create index queue_item_task on queue_item (task_id) where round <> 0;
+create index queue_item_round on queue_item (queue_id, rank, round, task_id) where round <> 0;
 
 -- A concurrency rule: it keeps its id through new versions, so that a deploy does not double it.
 create table concurrency_limit (

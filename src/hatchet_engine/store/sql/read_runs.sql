@@ -89,21 +89,13 @@ union all
     select t.id
     from queue_item i
     cross join lateral {run of i.run_id} t
-    where i.queue_id = q.id and i.rank = r.rank and i.round = 0 and i.task_id >= $2
+    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2
       and i.run_id is not null
       and (i.app_retries + i.internal_retries > 0 or {item of a running run})
     order by i.task_id desc
     limit {most}
  ) newest
  where q.tenant_id = $1 and (r.rank = -4 or {later}))
-union all
-(select t.id
- from queue_item i
- cross join lateral {run of i.run_id} t
- where i.tenant_id = $1 and i.round <> 0 and i.task_id >= $2 and i.run_id is not null
-   and (i.app_retries + i.internal_retries > 0 or {item of a running run})
- order by i.task_id desc
- limit {most})
 union all
 (select t.id
  from delayed_item d
@@ -129,8 +121,7 @@ union all
 -- name: run_page_queued
 -- Runs of which nothing was given out yet. A queue is kept in the order of work, not of time, but
 -- inside one rank ids ascend: so take the newest of each rank of each queue. A backlog of millions
--- costs no more than an empty one. Tasks with a round (of concurrency keys that take turns) stand in
--- another order; an index of their own has them by id. In one queue a run has one task.
+-- costs no more than an empty one. In one queue a run has one task.
 (select newest.id
  from queue q
  cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
@@ -138,22 +129,13 @@ union all
     select t.id
     from queue_item i
     cross join lateral {run of coalesce(i.run_id, i.task_id)} t
-    where i.queue_id = q.id and i.rank = r.rank and i.round = 0 and i.task_id >= $2
+    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2
       and (i.run_id is null
            or i.app_retries + i.internal_retries = 0 and {item of a queued run})
     order by i.task_id desc
     limit {most}
  ) newest
  where q.tenant_id = $1 and {first})
-union all
-(select t.id
- from queue_item i
- cross join lateral {run of coalesce(i.run_id, i.task_id)} t
- where i.tenant_id = $1 and i.round <> 0 and i.task_id >= $2
-   and (i.run_id is null
-        or i.app_retries + i.internal_retries = 0 and {item of a queued run})
- order by i.task_id desc
- limit {most})
 union all
 (select t.id
  from delayed_item d
@@ -186,19 +168,12 @@ union all
     select t.id
     from queue_item i
     cross join lateral {task of i.task_id} t
-    where i.queue_id = q.id and i.rank = r.rank and i.round = 0
+    where i.queue_id = q.id and i.rank = r.rank
       and i.task_id >= $2 and i.task_id < $3
     order by i.task_id desc
     limit {most}
  ) newest
  where q.tenant_id = $1)
-union all
-(select t.id
- from queue_item i
- cross join lateral {task of i.task_id} t
- where i.tenant_id = $1 and i.round <> 0 and i.task_id >= $2 and i.task_id < $3
- order by i.task_id desc
- limit {most})
 union all
 (select newest.id
  from queue q
@@ -207,19 +182,12 @@ union all
     select t.id
     from queue_item i
     cross join lateral {waiting of i.run_id} t
-    where i.queue_id = q.id and i.rank = r.rank and i.round = 0 and i.task_id >= $2
+    where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2
       and i.run_id is not null
     order by i.task_id desc
     limit {most}
  ) newest
  where q.tenant_id = $1)
-union all
-(select t.id
- from queue_item i
- cross join lateral {waiting of i.run_id} t
- where i.tenant_id = $1 and i.round <> 0 and i.task_id >= $2 and i.run_id is not null
- order by i.task_id desc
- limit {most})
 union all
 (select t.id
  from delayed_item d
@@ -330,12 +298,9 @@ not exists (select from task_wait y
                select from workflow_version cv
                join queue cq on cq.tenant_id = $1
                  and cq.action = cv.definition #>> array['tasks', c.step::text, 'action']
-               join queue_item ci on ci.queue_id = cq.id and ci.rank = -4 and ci.round = 0
-                 and ci.task_id = c.id
+               join queue_item ci on ci.queue_id = cq.id and ci.rank = -4 and ci.task_id = c.id
                where cv.id = c.version_id and ci.app_retries + ci.internal_retries > 0
-               offset 0)
-           or exists (select from queue_item ck where ck.round <> 0 and ck.task_id = c.id
-                        and ck.app_retries + ck.internal_retries > 0 offset 0))
+               offset 0))
     offset 0
 ))
 
@@ -374,6 +339,14 @@ and (t.id = any (array(select e.id from task e
      or t.kind = 2 and t.run_id = any (array(
             select e.id from task e
             where e.trigger is not null and e.trigger ->> 'event_id' = {value}::text)))
+-- name: run_filter_keys
+and t.idempotency_key = any ({value}::text[])
+-- name: run_filter_keys_tasks
+-- Keys belong to runs; their members are found by the run.
+and (t.idempotency_key = any ({value}::text[])
+     or t.kind = 2 and t.run_id = any (array(
+            select k.id from task k
+            where k.tenant_id = $1 and k.idempotency_key = any ({value}::text[]))))
 -- name: run_filter_triggered
 and t.trigger ->> 'event_id' is not null
 -- name: run_filter_metadata
@@ -392,7 +365,7 @@ and a.worker_id = {value}::uuid
 -- through the queue of its action. A member without any such row waits for its parents.
 select t.id, t.run_id, t.kind, t.workflow_id, t.version_id, t.step, t.priority, t.created_at,
        case when $5::boolean then coalesce(r.input, t.input) end as input,
-       t.metadata::text as metadata, t.parent_task_id,
+       t.metadata::text as metadata, t.parent_task_id, t.idempotency_key,
        o.status as ended_status, o.attempt as ended_attempt, o.finished_at,
        o.assigned_at as ended_assigned_at, o.started_at as ended_started_at,
        o.worker_id as ended_worker_id,
@@ -417,12 +390,9 @@ left join lateral (
     join queue q on q.tenant_id = $1
                 and q.action = v.definition #>> array['tasks', t.step::text, 'action']
     cross join unnest('{-4,-3,-2,-1}'::smallint[]) as r (rank)
-    join queue_item i on i.queue_id = q.id and i.rank = r.rank and i.round = 0
+    join queue_item i on i.queue_id = q.id and i.rank = r.rank
                      and i.task_id = t.id
     where v.id = t.version_id and t.kind <> 1 and o.id is null and a.task_id is null
-    union all
-    select i.attempt, true from queue_item i
-    where i.round <> 0 and i.task_id = t.id and o.id is null and a.task_id is null
     union all
     select d.attempt, true from delayed_item d
     where d.task_id = t.id and o.id is null and a.task_id is null

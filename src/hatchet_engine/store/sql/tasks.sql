@@ -1,21 +1,23 @@
 -- name: task_insert_plain
 -- Standalone runs of one step that nothing spawned and that ask for no worker: nearly all.
 insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, created_at,
-                  input, metadata)
-select $1, id, id, 0, $2, $3, $4, priority, $5, input, metadata
-from unnest($6::uuid[], $7::smallint[], $8::text[], $9::jsonb[])
-     as t (id, priority, input, metadata);
+                  input, metadata, origin)
+select $1, id, id, 0, $2, $3, $4, priority, $5, input, metadata, origin
+from unnest($6::uuid[], $7::smallint[], $8::text[], $9::jsonb[], $10::bigint[])
+     as t (id, priority, input, metadata, origin);
 
 -- name: task_insert_many
 insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, created_at,
-                  input, metadata, parent_task_id, child_index, child_key, demand, trigger)
-select tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, $16,
-       input, metadata, parent_task_id, child_index, child_key, demand, trigger
+                  input, metadata, parent_task_id, child_index, child_key, demand, trigger,
+                  idempotency_key, origin)
+select tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, $18,
+       input, metadata, parent_task_id, child_index, child_key, demand, trigger, idempotency_key,
+       origin
 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::uuid[],
             $7::smallint[], $8::smallint[], $9::text[], $10::jsonb[], $11::uuid[], $12::integer[],
-            $13::text[], $14::jsonb[], $15::jsonb[])
+            $13::text[], $14::jsonb[], $15::jsonb[], $16::text[], $17::bigint[])
      as t (tenant_id, id, run_id, kind, workflow_id, version_id, step, priority, input, metadata,
-           parent_task_id, child_index, child_key, demand, trigger);
+           parent_task_id, child_index, child_key, demand, trigger, idempotency_key, origin);
 
 -- name: task_insert_members
 -- Tasks of runs of one version; the input stands with the run.
@@ -38,6 +40,12 @@ select t.id
 from unnest($2::uuid[]) as k (id)
 join task t on t.tenant_id = $1 and t.id = k.id
 where t.id >= $3 and t.id <= $4;
+
+-- name: task_by_origin
+-- Runs of calls that are sent again, among those that are not older than $2.
+select t.id, t.origin
+from task t
+where t.tenant_id = $1 and t.id >= $2 and t.origin = any ($3::bigint[]);
 
 -- name: task_ids_by_filter
 -- Finished ones and live ones alike; status is judged by the hot rows and the outcome.
