@@ -132,7 +132,6 @@ COLUMNS = (
     [
         ("without a key", False),
         ("in turns of keys", False),
-        ("in turns of keys", True),
         ("for places", False),
         ("for places", True),
     ],
