@@ -49,7 +49,7 @@ async def admit(connection: asyncpg.Connection, turn: Turn) -> None:
     wanted = {group.line: group.free for group in groups if group.free > 0}
     await read_lines(connection, turn, wanted)
     for group in groups:
-        if group.strategy is Strategy.GROUP_ROUND_ROBIN:
+        if group.strategy is Strategy.GROUP_ROUND_ROBIN or group.paused:
             _queue_up(turn, group, newcomers.get(group, []))
         else:
             _cancel_some(turn, group, newcomers.get(group, []))
@@ -87,6 +87,8 @@ def _let_in(turn: Turn, group: Group) -> None:
     line = group.line
     while group.free > 0 and (item := line.pop()) is not None:
         leave_line(turn, item)
+        if group.guessed and item.demand is not None:
+            group.guessed, group.limit = False, item.demand.places[item.stage].max_runs
         _pass(turn, group, item)
     if group.free > 0 and line.wants_reading:
         turn.freed[group] = None

@@ -340,7 +340,7 @@ class Engine:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self._again = bool(self.hot.bulk) or any(
+        self._again = bool(self.hot.bulk or self.hot.pauses.released) or any(
             queue.wants_reading and queue.workers for queue in self.hot.queues.values()
         )
 

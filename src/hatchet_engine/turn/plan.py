@@ -8,6 +8,7 @@ from uuid import UUID
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import EventKind, Status
 from hatchet_engine.turn.buckets import Bucket
+from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.queues import Queued
@@ -51,6 +52,7 @@ class Plan:
         self.parked_removed: set[UUID] = set()
         self.places: dict[UUID, list[Row]] = {}  # taken in this turn, by holder
         self.places_removed: set[UUID] = set()  # holders that leave all places they had
+        self.pauses: dict[tuple[UUID, PauseKind, str], PausedThing | None] = {}  # None: ended
         self.buckets: dict[Bucket, None] = {}  # rate limits that have changed
         self.delayed: list[Row] = []
         self.delayed_removed: list[UUID] = []
@@ -167,6 +169,7 @@ class Plan:
             or self.places
             or self.places_removed
             or self.buckets
+            or self.pauses
             or self.delayed
             or self.delayed_removed
             or self.assigned

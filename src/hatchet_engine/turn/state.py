@@ -21,6 +21,7 @@ from hatchet_engine.turn.groups import Group, Groups
 from hatchet_engine.turn.idempotency import Keys
 from hatchet_engine.turn.lines import Lines
 from hatchet_engine.turn.operations import Operation
+from hatchet_engine.turn.pause_list import Pauses
 from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.queues import Payload, Queue, Queued
 from hatchet_engine.turn.repeats import Repeats
@@ -62,6 +63,7 @@ class Hot:
         self.lines = Lines()
         self.groups = Groups(self.lines)
         self.buckets = Buckets(self.lines)
+        self.pauses = Pauses()
         self.bulk: list[Operation] = []  # those that are not done, oldest first
         self.filters: dict[UUID, dict[UUID, Filter]] = {}  # by workflow
         self.next_deadline_ms: int | None = None  # at or before the earliest execution timeout

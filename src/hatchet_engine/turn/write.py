@@ -21,6 +21,7 @@ from hatchet_engine.store import (
     history,
     idempotency,
     lines,
+    pauses,
     queue,
     rates,
     waits,
@@ -141,6 +142,32 @@ def _write_flow_control(batch: Batch, plan: Plan) -> None:
         lines.place_insert_many(batch, rows, plan.now_ms)
     if plan.buckets:
         _write_buckets(batch, plan)
+    if plan.pauses:
+        _write_pauses(batch, plan)
+
+
+def _write_pauses(batch: Batch, plan: Plan) -> None:
+    ended = [key for key, thing in plan.pauses.items() if thing is None]
+    if ended:
+        pauses.delete_many(batch, ended)
+    rows = [
+        (
+            thing.tenant_id,
+            thing.kind.value,
+            thing.target,
+            thing.since_ms,
+            thing.until_ms,
+            thing.by,
+            thing.reason,
+            thing.queue_ttl_ms,
+            thing.drop_crons,
+            thing.drop_scheduled,
+        )
+        for thing in plan.pauses.values()
+        if thing is not None
+    ]
+    if rows:
+        pauses.put_many(batch, rows)
 
 
 def _write_buckets(batch: Batch, plan: Plan) -> None:
