@@ -11,8 +11,6 @@ from tests.wire.sdks import PYTHON, PYTHON_OLD, Client, Worker, new_key
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="the engine does not pause workflows yet")
-
 
 class TestPython(NewFlowTests):
     sdk = PYTHON
@@ -22,7 +20,6 @@ class TestPython(NewFlowTests):
         id: str = row["id"]
         return id
 
-    @NOT_YET
     def test_reg_24_paused_runs_wait_and_reg_26_go_on(self, client: Client, worker: Worker) -> None:
         workflow_id = self.workflow_id(client, "hold")
         before, after = new_key(), new_key()
@@ -41,7 +38,6 @@ class TestPython(NewFlowTests):
         worker.open_gate(after)
         client.wait_status(waiting, "COMPLETED")
 
-    @NOT_YET
     def test_reg_25_what_waits_too_long_is_cancelled(self, client: Client, worker: Worker) -> None:
         workflow_id = self.workflow_id(client, "nothing")
         client.call("pause_workflow", workflow_id=workflow_id, queue_ttl_s=1)
