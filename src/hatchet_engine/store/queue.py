@@ -41,6 +41,11 @@ def insert_fresh(batch: Batch, common: Row, task_ids: Sequence[UUID]) -> None:
     batch.add(_SQL["queue_item_insert_fresh"], *common, task_ids)
 
 
+def insert_asked(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
+    """Like :func:`insert_fresh`; ``rows``: task id, demand, round."""
+    batch.add(_SQL["queue_item_insert_asked"], *common, *columns(rows))
+
+
 def delete_rank(batch: Batch, queue_id: int, rank: int, task_ids: Sequence[UUID]) -> None:
     """Items of one queue and one rank."""
     batch.add(_SQL["queue_item_delete_rank"], queue_id, rank, task_ids)

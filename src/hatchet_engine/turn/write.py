@@ -134,12 +134,13 @@ def _add(batch: Batch, plan: Plan) -> None:
 
 def _write_flow_control(batch: Batch, plan: Plan) -> None:
     if plan.parked:
-        for item in plan.parked.values():
-            item.shelved = True
-        lines.parked_insert_many(batch, [_parked_row(item) for item in plan.parked.values()])
-    if plan.places:
-        rows = [row for of_holder in plan.places.values() for row in of_holder]
-        lines.place_insert_many(batch, rows, plan.now_ms)
+        _write_parked(batch, list(plan.parked.values()))
+    by_tenant: dict[UUID, list[Row]] = {}
+    for of_holder in plan.places.values():
+        for tenant_id, row in of_holder:
+            by_tenant.setdefault(tenant_id, []).append(row)
+    for tenant_id, rows in by_tenant.items():
+        lines.place_insert_many(batch, tenant_id, plan.now_ms, rows)
     if plan.buckets:
         _write_buckets(batch, plan)
     if plan.pauses:
@@ -189,6 +190,28 @@ def _write_buckets(batch: Batch, plan: Plan) -> None:
         rates.delete_many(batch, gone)
     if rows:
         rates.put_many(batch, rows, from_ms(plan.now_ms))
+
+
+def _write_parked(batch: Batch, items: list[Queued]) -> None:
+    fresh: dict[Row, list[Row]] = {}
+    special: list[Row] = []
+    for item in items:
+        item.shelved = True
+        step = item.step
+        if item.attempt or item.whole or step.version.several or item.line is None:
+            special.append(_parked_row(item))
+        else:
+            times = (item.queued_ms, item.schedule_timeout_ms)
+            common = (item.rank, item.tenant_id, step.version.id, step.index, *times)
+            row = (item.line.id, item.task_id, text_of(item.demand))
+            fresh.setdefault(common, []).append(row)
+    if len(fresh) > GROUPS_MAX:
+        special = [_parked_row(item) for item in items]
+        fresh = {}
+    for common, rows in fresh.items():
+        lines.parked_insert_fresh(batch, common, rows)
+    if special:
+        lines.parked_insert_many(batch, special)
 
 
 def _parked_row(item: Queued) -> Row:
@@ -322,30 +345,34 @@ def _remove_queued(batch: Batch, keys: list[Row]) -> None:
 
 
 def _write_queued(batch: Batch, items: list[Queued]) -> None:
-    fresh: dict[tuple[Step, int], list[Queued]] = {}
+    fresh: dict[tuple[Step, int, int, int], list[Queued]] = {}
     special: list[Row] = []
     for item in items:
         item.stored = True
-        plain = item.attempt == 0 and item.demand is None and item.round == 0
-        if plain and not item.step.version.several:
-            fresh.setdefault((item.step, item.rank), []).append(item)
+        if item.attempt == 0 and not item.step.version.several:
+            common_key = (item.step, item.rank, item.queued_ms, item.schedule_timeout_ms)
+            fresh.setdefault(common_key, []).append(item)
         else:
             special.append(_queue_row(item))
     if len(fresh) > GROUPS_MAX:
         special = [_queue_row(item) for item in items]
         fresh = {}
-    for (step, rank), group in fresh.items():
-        version, first = step.version, group[0]
+    for (step, rank, queued_ms, schedule_timeout_ms), group in fresh.items():
+        version = step.version
         common = (
             step.queue.id,
             rank,
             version.tenant_id,
             version.id,
             step.index,
-            first.queued_ms,
-            first.schedule_timeout_ms,
+            queued_ms,
+            schedule_timeout_ms,
         )
-        queue.insert_fresh(batch, common, [item.task_id for item in group])
+        if step.asks is None and all(item.demand is None for item in group):
+            queue.insert_fresh(batch, common, [item.task_id for item in group])
+        else:
+            rows = [(item.task_id, text_of(item.demand), item.round) for item in group]
+            queue.insert_asked(batch, common, rows)
     if special:
         queue.insert_many(batch, special)
 
@@ -374,7 +401,7 @@ def _write_assigned(batch: Batch, assigned: list[Running], now_ms: int) -> None:
     fresh: dict[Step, list[Running]] = {}
     special: list[Row] = []
     for running in assigned:
-        if running.attempt == 0 and running.demand is None:
+        if running.attempt == 0:
             fresh.setdefault(running.step, []).append(running)
         else:
             special.append(_assignment_row(running))
@@ -391,8 +418,12 @@ def _write_assigned(batch: Batch, assigned: list[Running], now_ms: int) -> None:
             now_ms,
             group[0].deadline_ms,
         )
-        rows = [(running.task_id, running.worker.id) for running in group]
-        assignments.insert_fresh(batch, common, rows)
+        if step.asks is None and all(running.demand is None for running in group):
+            plain = [(running.task_id, running.worker.id) for running in group]
+            assignments.insert_fresh(batch, common, plain)
+        else:
+            rows = [(one.task_id, one.worker.id, text_of(one.demand)) for one in group]
+            assignments.insert_asked(batch, common, rows)
     if special:
         assignments.insert_many(batch, special, now_ms)
 

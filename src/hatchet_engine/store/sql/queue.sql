@@ -24,6 +24,13 @@ insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, at
                         internal_retries, queued_ms, schedule_timeout_ms)
 select $1, $2, task_id, $3, $4, $5, 0, 0, 0, $6, $7 from unnest($8::uuid[]) as t (task_id);
 
+-- name: queue_item_insert_asked
+-- The same with what each of them asks for, and their rounds.
+insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
+                        internal_retries, queued_ms, schedule_timeout_ms, demand, round)
+select $1, $2, task_id, $3, $4, $5, 0, 0, 0, $6, $7, demand, round
+from unnest($8::uuid[], $9::jsonb[], $10::bigint[]) as t (task_id, demand, round);
+
 -- name: queue_item_delete_rank
 delete from queue_item where queue_id = $1 and rank = $2 and task_id = any ($3::uuid[]);
 
