@@ -93,6 +93,7 @@ CASES: Mapping[str, tuple[Any, ...]] = {
     "queue_item_delete_rank": (1, -1, [task_id(n) for n in _ITEMS]),
     "queue_item_delete_many": ([1] * CHOSEN, [-1] * CHOSEN, [task_id(n) for n in _ITEMS]),
     "queue_item_find_many": ([1] * CHOSEN, [task_id(n) for n in _ITEMS]),
+    "queue_item_aged": ([1, 2, 3], [-1, -2, -3], [task_id(ROWS)] * 3, CHOSEN),
     "delayed_item_delete_many": (_CHOSEN,),
     "delayed_item_find_many": (_CHOSEN,),
     "stream_existing": (_RUNS, _RUNS, min(_RUNS), max(_RUNS)),

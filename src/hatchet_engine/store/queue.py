@@ -77,6 +77,16 @@ async def window(
     return rows
 
 
+async def aged(
+    connection: asyncpg.Connection, keys: Sequence[tuple[int, int, UUID]], limit: int
+) -> list[asyncpg.Record]:
+    """The oldest items by (queue id, rank, id before which they were made), ``limit`` of each."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _SQL["queue_item_aged"], *columns(keys), limit
+    )
+    return rows
+
+
 async def find_many(
     connection: asyncpg.Connection, keys: Sequence[tuple[int, UUID]]
 ) -> list[asyncpg.Record]:

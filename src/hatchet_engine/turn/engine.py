@@ -27,6 +27,7 @@ from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.store import partitions
 from hatchet_engine.turn import bulk
 from hatchet_engine.turn.admit import admit, evict
+from hatchet_engine.turn.ageing import age, plan_ageing
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
@@ -404,9 +405,11 @@ class Engine:
                     future.set_exception(refused)
         if self._stepping(batch) is not None:
             await bulk.step(loader.connection, turn)
+        await age(loader.connection, turn)
         await self._settle(turn, loader)
         free_keys(turn)
         place(turn)
+        plan_ageing(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)
         for dag in turn.touched:

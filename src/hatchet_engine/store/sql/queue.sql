@@ -84,6 +84,19 @@ union all
 order by rank, round, task_id
 limit $5;
 
+-- name: queue_item_aged
+-- The oldest tasks of queues and ranks that were made before a moment: ids grow with time.
+select i.*
+from unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, before)
+cross join lateral (
+    select rank, round, task_id, tenant_id, version_id, step, attempt, app_retries,
+           internal_retries, queued_ms, schedule_timeout_ms, demand::text as demand, run_id
+    from queue_item i
+    where i.queue_id = k.queue_id and i.rank = k.rank and i.task_id < k.before
+    order by i.task_id
+    limit $4
+) i;
+
 -- name: queue_item_find_many
 -- A queued task by id: its queue is known from its definition, its rank is one of four.
 select q.queue_id, q.rank, q.round, q.task_id, q.tenant_id, q.version_id, q.step, q.attempt, q.app_retries,
