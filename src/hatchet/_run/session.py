@@ -4,8 +4,8 @@ Runs on the I/O thread. The methods under "any thread" only put items into the o
 a `Reply`; the writer joins what has gathered into one frame while the previous frame is on its
 way, and the reader settles replies. When the stream breaks:
 
-- reports stay until acknowledged and are sent again; a worker resumes its id and tells what it
-  holds; wishes for results are repeated;
+- reports and chunks of streams stay until acknowledged and are sent again; a worker resumes its id
+  and tells what it holds; wishes for results are repeated;
 - triggers that were not written yet wait for the next stream; those written but unanswered fail
   with `TriggerOutcomeUnknownError`, because nobody knows whether their runs exist.
 """
@@ -30,8 +30,10 @@ from hatchet._run.failures import (
 from hatchet._run.io_thread import IoThread
 from hatchet._run.ledger import Ledger
 from hatchet._run.outbox import (
+    Chunk,
     Item,
     Join,
+    Kept,
     Lossy,
     Outbox,
     Report,
@@ -106,7 +108,7 @@ class Session:
         self._hurry = asyncio.Event()
         self._closing = False
         self.log_backlog = 0
-        self._chunks = ChunkBacklog()
+        self.chunks = ChunkBacklog()
         self._feeds: weakref.WeakSet[EventFeed] = weakref.WeakSet()
         self.welcome: Welcomed | None = None
         self.last_failure: str = ""
@@ -148,12 +150,9 @@ class Session:
         self._outbox.put(Lossy(data, is_log=True))
         return True
 
-    def send_chunk(self, data: bytes) -> "Reply[None] | None":
-        """Write a chunk of a stream once. If too much waits, what to await before the next try."""
-        wait = self._chunks.take(len(data))
-        if wait is None:
-            self._outbox.put(Lossy(data, is_log=False, is_chunk=True))
-        return wait
+    def put_chunk(self, data: bytes, size: int) -> None:
+        """Send a chunk for which `chunks` has given room, until it is acknowledged."""
+        self._outbox.put(Chunk(data, size))
 
     def extend_timeout(self, task_id: bytes, by_ms: int) -> Reply[int]:
         from hatchet._wire import frames
@@ -388,7 +387,7 @@ class Session:
         limit = (limit or FIRST_FRAME_BYTES) - 64
         items = self._outbox.items
         parts: list[bytes] = []
-        reports: list[Report] = []
+        kept: list[Kept] = []
         size = 0
         while items:
             item = items[0]
@@ -399,10 +398,10 @@ class Session:
             if data and self._admit(item, len(data), limit):
                 parts.append(data)
                 size += len(data)
-                if isinstance(item, Report):
-                    reports.append(item)
-        if reports:
-            self._outbox.sent(self._next_seq, reports)
+                if isinstance(item, (Report, Chunk)):
+                    kept.append(item)
+        if kept:
+            self._outbox.sent(self._next_seq, kept)
             parts.append(frames.sequence(self._next_seq))
             self._next_seq += 1
         self._wakeups.flush()
@@ -412,8 +411,6 @@ class Session:
         """Whether an item goes into the frame; note what it waits for."""
         if isinstance(item, Lossy):
             self.log_backlog -= item.is_log
-            if item.is_chunk:
-                self._chunks.written(len(item.data), self._wakeups)
         elif isinstance(item, Trigger):
             if size > limit:
                 self._refuse_size(item, limit)
@@ -440,6 +437,8 @@ class Session:
             if worker is None:
                 return b""
             return frames.register_worker(worker.data, worker.worker_id_bytes, worker.held())
+        if isinstance(item, Chunk) and item.again:
+            return frames.sent_again(item.data)
         data: bytes = item.data
         return data
 
@@ -462,9 +461,7 @@ class Session:
         self._ledger.answer(received)
         worker = self._worker
         if received.acked_seq:
-            keys = self._outbox.acked(received.acked_seq)
-            if worker is not None and keys:
-                worker.acknowledged(keys)
+            self._forget(self._outbox.acked(received.acked_seq))
         if worker is not None:
             if received.registered is not None:
                 worker.registered(received.registered, wakeups)
@@ -476,6 +473,15 @@ class Session:
                 worker.cancel(received.cancellations)
         self._check_settled()
         wakeups.flush()
+
+    def _forget(self, kept: list[Kept]) -> None:
+        """Reports and chunks have arrived, or are given up."""
+        keys = [item.key for item in kept if isinstance(item, Report)]
+        if keys and self._worker is not None:
+            self._worker.acknowledged(keys)
+        sizes = [item.size for item in kept if isinstance(item, Chunk)]
+        if sizes:
+            self.chunks.leave(sizes, self._wakeups)
 
     def _rejoin(self) -> None:
         """The engine did not take the worker back (yet): ask again."""
@@ -511,6 +517,8 @@ class Session:
             if isinstance(item, (Trigger, TaskCall, Watch)):
                 self._ledger.fail(item, error)
                 return False
+            if isinstance(item, Chunk) and not kept:
+                self._forget([item])
             return kept and not isinstance(item, (Unwatch, Join))
 
         self._outbox.filter(keep)

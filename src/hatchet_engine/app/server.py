@@ -116,7 +116,7 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         stack.push_async_callback(logs.stop)
         task_runs = TaskRuns(_running(engine), pool)
         streams = StreamLane(
-            ChunkStore(dsn),
+            ChunkStore(dsn, lambda: node.epoch),
             task_runs,
             watchers.deliver_chunks,
             clock.now_ms,
