@@ -30,6 +30,25 @@ delete from outcome o
 using unnest($1::uuid[], $2::uuid[]) as k (tenant_id, id)
 where o.tenant_id = k.tenant_id and o.id = k.id and o.id >= $3 and o.id <= $4;
 
+-- name: outcome_sizes
+-- How large the results of finished runs are, without reading them.
+select o.id,
+    coalesce(octet_length(o.output), 0) + coalesce(octet_length(o.error), 0) + case t.kind
+        when 1 then (
+            select coalesce(sum(
+                coalesce(octet_length(m.output), 0) + coalesce(octet_length(m.error), 0)
+            ), 0)
+            from task c
+            join outcome m on m.tenant_id = $1 and m.id = c.id and m.id >= $3
+            where c.run_id = k.id and c.kind = 2 and c.tenant_id = $1 and c.id >= $3
+        )
+        else 0
+    end as bytes
+from unnest($2::uuid[]) as k (id)
+join outcome o on o.tenant_id = $1 and o.id = k.id
+join task t on t.tenant_id = $1 and t.id = k.id
+where o.id >= $3 and o.id <= $4 and t.id >= $3 and t.id <= $4;
+
 -- name: outcome_results
 -- What waiters need of finished runs: the task's name comes from the version.
 select o.id, o.status, o.finished_at, o.output, o.error, t.version_id, t.step, t.kind
