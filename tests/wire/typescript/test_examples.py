@@ -11,7 +11,7 @@ import pytest
 from tests.support.processes import Program
 from tests.support.server import ROOT
 from tests.wire.conftest import Bench
-from tests.wire.examples import assert_lines, start_worker
+from tests.wire.examples import assert_lines, printed, start_worker
 from tests.wire.sdks import TYPESCRIPT
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
@@ -32,6 +32,8 @@ EVENTS = [
     "order 3: 0 runs",
     "10 events of a bulk started 5 runs",
 ]
+STORY = """Once upon a time there was a queue. It was long, and nobody knew who came next.
+Then somebody wrote the order down, and everyone waited happily ever after."""
 
 RunExample = Callable[[str], tuple[Program, Program]]
 
@@ -78,3 +80,10 @@ def test_conditions(run_example: RunExample) -> None:
 def test_events(run_example: RunExample) -> None:
     _, run = run_example("events")
     assert_lines(run, EVENTS)
+
+
+def test_streaming(run_example: RunExample) -> None:
+    _, run = run_example("streaming")
+    *story, length = printed(run)
+    assert length == "(156 characters)"
+    assert "\n".join(story).strip() == STORY
