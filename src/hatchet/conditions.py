@@ -10,6 +10,7 @@
 All conditions of a list must hold; of those joined by `or_` one is enough.
 """
 
+import warnings
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -54,8 +55,8 @@ class SleepCondition(Condition):
 class UserEventCondition(Condition):
     """True when an event with this key arrives and the CEL expression over its `input` holds.
 
-    With `scope`, only events pushed with that scope count; `consider_events_since` looks back at
-    stored events and needs a scope.
+    With `scope`, only events pushed with that scope count. `consider_events_since` looks back at
+    stored events and needs a scope; tasks of workflows never look back, only durable waits do.
     """
 
     def __init__(
@@ -141,6 +142,12 @@ def check_conditions(
             for each in entry.conditions if isinstance(entry, OrGroup) else [entry]:
                 _check_kind(f"task {task_name!r}: {option}", each)
         for condition, _ in flatten(conditions):
+            if isinstance(condition, UserEventCondition) and condition.consider_events_since:
+                warnings.warn(
+                    f"task {task_name!r}: {option} has an event with consider_events_since, which "
+                    "means nothing here: only durable waits look back",
+                    stacklevel=2,
+                )
             if isinstance(condition, ParentCondition):
                 if condition.parent not in parents:
                     raise ValueError(

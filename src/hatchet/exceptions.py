@@ -132,7 +132,8 @@ class ConnectionLostError(RuntimeError):
 
 
 class TriggerOutcomeUnknownError(ConnectionLostError):
-    """The connection broke after a trigger was sent and before the engine answered.
+    """The connection broke after a trigger was sent and before the engine answered, and was not
+    there again within `trigger_timeout_s`; until then the trigger is sent again by itself.
 
     The runs may or may not exist. Look for them (for example by a metadata key) before you
     trigger again, or give the workflow an idempotency key.
@@ -148,15 +149,33 @@ class DedupeViolationError(Exception):
 
 
 class IdempotencyCollisionError(Exception):
-    """A run with the same idempotency key exists: `existing_run_external_id`."""
+    """Another run holds the idempotency key of this one, which was not created.
 
-    def __init__(self, existing_run_external_id: str) -> None:
-        super().__init__(f"idempotency key is taken by run {existing_run_external_id}")
+    - `existing_run_external_id`: the run that holds it
+    - `item_index`: in a bulk, which item it is about
+
+        try:
+            charge.run(order)
+        except IdempotencyCollisionError as collision:
+            result = hatchet.runs.get_run_ref(collision.existing_run_external_id).result()
+    """
+
+    def __init__(self, existing_run_external_id: str, item_index: int | None = None) -> None:
+        item = "the idempotency key" if item_index is None else f"the key of item {item_index}"
+        super().__init__(f"{item} is taken by run {existing_run_external_id}")
         self.existing_run_external_id = existing_run_external_id
+        self.item_index = item_index
+
+    def __reduce__(self) -> tuple[type["IdempotencyCollisionError"], tuple[str, int | None]]:
+        return type(self), (self.existing_run_external_id, self.item_index)
 
 
 class BulkTriggerIdempotencyCollisionError(Exception):
-    """Some items of a bulk met taken idempotency keys; the others were created."""
+    """Some items of a bulk met taken idempotency keys; the others were created.
+
+    - `successful_workflow_run_external_ids`: the runs that were created, in item order
+    - `collisions`: one `IdempotencyCollisionError` for each item that was not
+    """
 
     def __init__(
         self,
@@ -166,6 +185,14 @@ class BulkTriggerIdempotencyCollisionError(Exception):
         super().__init__(f"{len(collisions)} items met taken idempotency keys")
         self.successful_workflow_run_external_ids = successful_workflow_run_external_ids
         self.collisions = collisions
+
+    def __reduce__(
+        self,
+    ) -> tuple[
+        type["BulkTriggerIdempotencyCollisionError"],
+        tuple[list[str], list[IdempotencyCollisionError]],
+    ]:
+        return type(self), (self.successful_workflow_run_external_ids, self.collisions)
 
 
 class NonDeterminismError(Exception):

@@ -1,26 +1,35 @@
 """`Hatchet`: the entry to everything."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from hatchet._core.codec import Codec, EmptyModel
+from hatchet._core.old_names import warn_of
 from hatchet.config import ClientConfig
 from hatchet.context.current import current
-from hatchet.runnables.config import WorkflowConfig, as_keys
+from hatchet.runnables.base import own_name
 from hatchet.runnables.decorators import (
     AnyDurableStandaloneDecorator,
     AnyStandaloneDecorator,
     DurableStandaloneDecorator,
     StandaloneDecorator,
 )
-from hatchet.runnables.task import TaskOptions, as_concurrency, as_labels, signature_hints
-from hatchet.runnables.types import DefaultFilter, TaskDefaults
+from hatchet.runnables.options import (
+    DurableTaskKeywords,
+    TaskKeywords,
+    WorkflowKeywords,
+    check_keywords,
+    check_positional,
+    split,
+    workflow_config,
+)
+from hatchet.runnables.task import signature_hints
 from hatchet.runnables.workflow import Standalone, Workflow
-from hatchet.types.priority import Priority
 
 if TYPE_CHECKING:
-    from hatchet._core.durations import Duration
+    from typing import Unpack
+
     from hatchet._run.client import Client
     from hatchet.clients.events import EventClient
     from hatchet.clients.listeners.run_event_listener import RunEventListenerClient
@@ -32,21 +41,8 @@ if TYPE_CHECKING:
     from hatchet.features.stubs import StubsClient
     from hatchet.features.workers import WorkersClient
     from hatchet.features.workflows import WorkflowsClient
-    from hatchet.runnables.eviction import EvictionPolicy
     from hatchet.runnables.workflow import BaseWorkflow
-    from hatchet.types.concurrency import ConcurrencyExpression
-    from hatchet.types.idempotency import (
-        StatusBasedIdempotencyConfig,
-        TTLBasedIdempotencyConfig,
-    )
-    from hatchet.types.labels import DesiredWorkerLabel
-    from hatchet.types.rate_limit import RateLimit
-    from hatchet.types.sticky import StickyStrategy
     from hatchet.worker.worker import LifespanFn, Worker
-
-    Concurrency = int | ConcurrencyExpression | Sequence[ConcurrencyExpression]
-    DesiredLabels = Sequence[DesiredWorkerLabel] | dict[str, DesiredWorkerLabel]
-    Idempotency = TTLBasedIdempotencyConfig | StatusBasedIdempotencyConfig
 
 __all__ = ["Hatchet"]
 
@@ -84,6 +80,11 @@ class Hatchet:
     @property
     def current_context(self) -> "Context | None":
         """The context of the running task; None outside a task."""
+        return current.get()
+
+    def get_current_context(self) -> "Context | None":
+        """Deprecated: the same as `current_context`."""
+        warn_of("hatchet.get_current_context()", "hatchet.current_context")
         return current.get()
 
     def close(self) -> None:
@@ -190,87 +191,32 @@ class Hatchet:
 
     @overload
     def workflow(
-        self,
-        *,
-        name: str,
-        description: str | None = ...,
-        input_validator: None = ...,
-        on_events: list[str] | None = ...,
-        on_crons: list[str] | None = ...,
-        cron_input: Any = ...,
-        version: str | None = ...,
-        sticky: "StickyStrategy | None" = ...,
-        default_priority: Priority | int = ...,
-        concurrency: "Concurrency | None" = ...,
-        task_defaults: TaskDefaults | None = ...,
-        default_filters: list[DefaultFilter] | None = ...,
-        default_additional_metadata: dict[str, Any] | None = ...,
-        idempotency: "Idempotency | None" = ...,
+        self, *, name: str, input_validator: None = ..., **options: "Unpack[WorkflowKeywords]"
     ) -> Workflow[EmptyModel]: ...
     @overload
     def workflow(
-        self,
-        *,
-        name: str,
-        description: str | None = ...,
-        input_validator: type[TInput],
-        on_events: list[str] | None = ...,
-        on_crons: list[str] | None = ...,
-        cron_input: Any = ...,
-        version: str | None = ...,
-        sticky: "StickyStrategy | None" = ...,
-        default_priority: Priority | int = ...,
-        concurrency: "Concurrency | None" = ...,
-        task_defaults: TaskDefaults | None = ...,
-        default_filters: list[DefaultFilter] | None = ...,
-        default_additional_metadata: dict[str, Any] | None = ...,
-        idempotency: "Idempotency | None" = ...,
+        self, *, name: str, input_validator: type[TInput], **options: "Unpack[WorkflowKeywords]"
     ) -> Workflow[TInput]: ...
     def workflow(
-        self,
-        *,
-        name: str,
-        description: str | None = None,
-        input_validator: Any = None,
-        on_events: list[str] | None = None,
-        on_crons: list[str] | None = None,
-        cron_input: Any = None,
-        version: str | None = None,
-        sticky: "StickyStrategy | None" = None,
-        default_priority: Priority | int = Priority.LOW,
-        concurrency: "Concurrency | None" = None,
-        task_defaults: TaskDefaults | None = None,
-        default_filters: list[DefaultFilter] | None = None,
-        default_additional_metadata: dict[str, Any] | None = None,
-        idempotency: "Idempotency | None" = None,
+        self, *, name: str, input_validator: Any = None, **options: "Unpack[WorkflowKeywords]"
     ) -> Any:
         """Declare a workflow; add tasks with `@workflow.task()`. Nothing is sent yet.
 
         - `input_validator`: type of the input: a pydantic model, a dataclass, a TypedDict, a dict
         - `on_events`, `on_crons` with `cron_input`: what starts it by itself
+        - `default_filters`: which of these events do (all)
         - `sticky`: whether the tasks of a run stay on one worker
         - `default_priority` (1): 1 to 3
         - `concurrency`: runs at the same time: a number, or expressions
         - `task_defaults`: options of its tasks where they say nothing
         - `default_additional_metadata`: for each run triggered with this SDK
         - `idempotency`: refuse a second run with an equal key
+        - `description`, `version`: texts for people
+
+            order = hatchet.workflow(name="order", input_validator=Order)
         """
-        config = WorkflowConfig(
-            name=name,
-            description=description,
-            input_validator=input_validator,
-            on_events=as_keys("on_events", on_events),
-            on_crons=as_keys("on_crons", on_crons),
-            cron_input=cron_input,
-            version=version,
-            sticky=sticky,
-            default_priority=default_priority,
-            concurrency=concurrency,
-            task_defaults=task_defaults or TaskDefaults(),
-            default_filters=list(default_filters or ()),
-            default_additional_metadata=dict(default_additional_metadata or {}),
-            idempotency=idempotency,
-        )
+        check_keywords("hatchet.workflow", WorkflowKeywords, options)
+        config = workflow_config(name, input_validator, options)
         return Workflow(config, self._client, Codec(input_validator))
 
     @overload
@@ -278,233 +224,82 @@ class Hatchet:
         self,
         *,
         name: str | None = ...,
-        description: str | None = ...,
         input_validator: None = ...,
-        on_events: list[str] | None = ...,
-        on_crons: list[str] | None = ...,
-        cron_input: Any = ...,
-        version: str | None = ...,
-        sticky: "StickyStrategy | None" = ...,
-        default_priority: Priority | int = ...,
-        concurrency: "Concurrency | None" = ...,
-        schedule_timeout: "Duration | None" = ...,
-        execution_timeout: "Duration | None" = ...,
-        retries: int = ...,
-        rate_limits: "Sequence[RateLimit] | None" = ...,
-        desired_worker_labels: "DesiredLabels | None" = ...,
-        backoff_factor: float | None = ...,
-        backoff_max_seconds: int | None = ...,
-        default_filters: list[DefaultFilter] | None = ...,
-        default_additional_metadata: dict[str, Any] | None = ...,
-        idempotency: "Idempotency | None" = ...,
-        slot_cost: int | None = ...,
+        **options: "Unpack[TaskKeywords]",
     ) -> AnyStandaloneDecorator: ...
     @overload
     def task(
         self,
         *,
         name: str | None = ...,
-        description: str | None = ...,
         input_validator: type[TInput],
-        on_events: list[str] | None = ...,
-        on_crons: list[str] | None = ...,
-        cron_input: Any = ...,
-        version: str | None = ...,
-        sticky: "StickyStrategy | None" = ...,
-        default_priority: Priority | int = ...,
-        concurrency: "Concurrency | None" = ...,
-        schedule_timeout: "Duration | None" = ...,
-        execution_timeout: "Duration | None" = ...,
-        retries: int = ...,
-        rate_limits: "Sequence[RateLimit] | None" = ...,
-        desired_worker_labels: "DesiredLabels | None" = ...,
-        backoff_factor: float | None = ...,
-        backoff_max_seconds: int | None = ...,
-        default_filters: list[DefaultFilter] | None = ...,
-        default_additional_metadata: dict[str, Any] | None = ...,
-        idempotency: "Idempotency | None" = ...,
-        slot_cost: int | None = ...,
+        **options: "Unpack[TaskKeywords]",
     ) -> StandaloneDecorator[TInput]: ...
     def task(
         self,
-        *,
+        *fn: Any,
         name: str | None = None,
-        description: str | None = None,
         input_validator: Any = None,
-        on_events: list[str] | None = None,
-        on_crons: list[str] | None = None,
-        cron_input: Any = None,
-        version: str | None = None,
-        sticky: "StickyStrategy | None" = None,
-        default_priority: Priority | int = Priority.LOW,
-        concurrency: "Concurrency | None" = None,
-        schedule_timeout: "Duration | None" = None,
-        execution_timeout: "Duration | None" = None,
-        retries: int = 0,
-        rate_limits: "Sequence[RateLimit] | None" = None,
-        desired_worker_labels: "DesiredLabels | None" = None,
-        backoff_factor: float | None = None,
-        backoff_max_seconds: int | None = None,
-        default_filters: list[DefaultFilter] | None = None,
-        default_additional_metadata: dict[str, Any] | None = None,
-        idempotency: "Idempotency | None" = None,
-        slot_cost: int | None = None,
+        **options: "Unpack[TaskKeywords]",
     ) -> Any:
         """Declare a standalone task: a workflow with this one task.
 
         The input type is `input_validator`, or else that of the function's first parameter if
         it is a model, a dataclass, a TypedDict or a dict. `name` defaults to the function's.
-        Other options as for `hatchet.workflow` and `workflow.task`.
+
+        - `execution_timeout` (60 s), `schedule_timeout` (5 min): for one attempt, for its place
+        - `retries` (0), `backoff_factor`, `backoff_max_seconds`: attempts after a failure
+        - `concurrency`, `rate_limits`, `desired_worker_labels`, `slot_cost` (1): where and when
+        - all others of `hatchet.workflow`, but not `task_defaults`
 
             @hatchet.task(retries=3)
             async def greet(input: Name, ctx: Context) -> Greeting:
                 return Greeting(text=f"Hello, {input.name}")
         """
-        options = TaskOptions(
-            schedule_timeout=schedule_timeout,
-            execution_timeout=execution_timeout,
-            retries=retries,
-            rate_limits=list(rate_limits or ()),
-            desired_worker_labels=as_labels(desired_worker_labels),
-            backoff_factor=backoff_factor,
-            backoff_max_seconds=backoff_max_seconds,
-            concurrency=as_concurrency(concurrency),
-            slot_cost=slot_cost,
-        )
-
-        def build(fn: Callable[..., Any]) -> Standalone[Any, Any]:
-            config = WorkflowConfig(
-                name=name or fn.__name__,
-                description=description,
-                input_validator=input_validator,
-                on_events=as_keys("on_events", on_events),
-                on_crons=as_keys("on_crons", on_crons),
-                cron_input=cron_input,
-                version=version,
-                sticky=sticky,
-                default_priority=default_priority,
-                default_filters=list(default_filters or ()),
-                default_additional_metadata=dict(default_additional_metadata or {}),
-                idempotency=idempotency,
-            )
-            return self._standalone(fn, config, options)
-
-        return StandaloneDecorator(build)
+        check_positional("hatchet.task", fn)
+        check_keywords("hatchet.task", TaskKeywords, options)
+        return StandaloneDecorator(lambda fn: self._standalone(fn, name, input_validator, options))
 
     @overload
     def durable_task(
         self,
         *,
         name: str | None = ...,
-        description: str | None = ...,
         input_validator: None = ...,
-        on_events: list[str] | None = ...,
-        on_crons: list[str] | None = ...,
-        cron_input: Any = ...,
-        version: str | None = ...,
-        sticky: "StickyStrategy | None" = ...,
-        default_priority: Priority | int = ...,
-        concurrency: "Concurrency | None" = ...,
-        schedule_timeout: "Duration | None" = ...,
-        execution_timeout: "Duration | None" = ...,
-        retries: int = ...,
-        rate_limits: "Sequence[RateLimit] | None" = ...,
-        desired_worker_labels: "DesiredLabels | None" = ...,
-        backoff_factor: float | None = ...,
-        backoff_max_seconds: int | None = ...,
-        default_filters: list[DefaultFilter] | None = ...,
-        default_additional_metadata: dict[str, Any] | None = ...,
-        idempotency: "Idempotency | None" = ...,
-        eviction_policy: "EvictionPolicy | None" = ...,
+        **options: "Unpack[DurableTaskKeywords]",
     ) -> AnyDurableStandaloneDecorator: ...
     @overload
     def durable_task(
         self,
         *,
         name: str | None = ...,
-        description: str | None = ...,
         input_validator: type[TInput],
-        on_events: list[str] | None = ...,
-        on_crons: list[str] | None = ...,
-        cron_input: Any = ...,
-        version: str | None = ...,
-        sticky: "StickyStrategy | None" = ...,
-        default_priority: Priority | int = ...,
-        concurrency: "Concurrency | None" = ...,
-        schedule_timeout: "Duration | None" = ...,
-        execution_timeout: "Duration | None" = ...,
-        retries: int = ...,
-        rate_limits: "Sequence[RateLimit] | None" = ...,
-        desired_worker_labels: "DesiredLabels | None" = ...,
-        backoff_factor: float | None = ...,
-        backoff_max_seconds: int | None = ...,
-        default_filters: list[DefaultFilter] | None = ...,
-        default_additional_metadata: dict[str, Any] | None = ...,
-        idempotency: "Idempotency | None" = ...,
-        eviction_policy: "EvictionPolicy | None" = ...,
+        **options: "Unpack[DurableTaskKeywords]",
     ) -> DurableStandaloneDecorator[TInput]: ...
     def durable_task(
         self,
-        *,
+        *fn: Any,
         name: str | None = None,
-        description: str | None = None,
         input_validator: Any = None,
-        on_events: list[str] | None = None,
-        on_crons: list[str] | None = None,
-        cron_input: Any = None,
-        version: str | None = None,
-        sticky: "StickyStrategy | None" = None,
-        default_priority: Priority | int = Priority.LOW,
-        concurrency: "Concurrency | None" = None,
-        schedule_timeout: "Duration | None" = None,
-        execution_timeout: "Duration | None" = None,
-        retries: int = 0,
-        rate_limits: "Sequence[RateLimit] | None" = None,
-        desired_worker_labels: "DesiredLabels | None" = None,
-        backoff_factor: float | None = None,
-        backoff_max_seconds: int | None = None,
-        default_filters: list[DefaultFilter] | None = None,
-        default_additional_metadata: dict[str, Any] | None = None,
-        idempotency: "Idempotency | None" = None,
-        eviction_policy: "EvictionPolicy | None" = None,
+        **options: "Unpack[DurableTaskKeywords]",
     ) -> Any:
-        """Declare a standalone durable task. Options as for `task`."""
-        options = TaskOptions(
-            schedule_timeout=schedule_timeout,
-            execution_timeout=execution_timeout,
-            retries=retries,
-            rate_limits=list(rate_limits or ()),
-            desired_worker_labels=as_labels(desired_worker_labels),
-            backoff_factor=backoff_factor,
-            backoff_max_seconds=backoff_max_seconds,
-            concurrency=as_concurrency(concurrency),
-            is_durable=True,
-            eviction_policy=eviction_policy,
+        """Declare a standalone durable task. Options as for `task`, but no `slot_cost`."""
+        check_positional("hatchet.durable_task", fn)
+        check_keywords("hatchet.durable_task", DurableTaskKeywords, options)
+        return DurableStandaloneDecorator(
+            lambda fn: self._standalone(fn, name, input_validator, options, is_durable=True)
         )
 
-        def build(fn: Callable[..., Any]) -> Standalone[Any, Any]:
-            config = WorkflowConfig(
-                name=name or fn.__name__,
-                description=description,
-                input_validator=input_validator,
-                on_events=as_keys("on_events", on_events),
-                on_crons=as_keys("on_crons", on_crons),
-                cron_input=cron_input,
-                version=version,
-                sticky=sticky,
-                default_priority=default_priority,
-                default_filters=list(default_filters or ()),
-                default_additional_metadata=dict(default_additional_metadata or {}),
-                idempotency=idempotency,
-            )
-            return self._standalone(fn, config, options)
-
-        return DurableStandaloneDecorator(build)
-
     def _standalone(
-        self, fn: Callable[..., Any], config: WorkflowConfig, options: TaskOptions
+        self,
+        fn: Callable[..., Any],
+        name: str | None,
+        input_validator: Any,
+        given: Mapping[str, Any],
+        is_durable: bool = False,
     ) -> Standalone[Any, Any]:
-        declared = config.input_validator
-        if declared is None:
-            declared = signature_hints(fn).input
+        rest, options = split(given)
+        options.is_durable = is_durable
+        config = workflow_config(name or own_name(fn), input_validator, rest)
+        declared = signature_hints(fn).input if input_validator is None else input_validator
         return Standalone(fn, config, self._client, Codec(declared), options)

@@ -17,12 +17,21 @@ __all__ = ["TaskRunRef", "WorkflowRunRef"]
 TInput = TypeVar("TInput")
 R = TypeVar("R")
 
+DETAILS_PATH = "/v1.AdminService/GetRunDetails"
+
 
 class _RunRef:
+    """`known`: the engine has told this id; others are looked up, or a wait might never end."""
+
     def __init__(
-        self, workflow_run_id: str, client: "Client", actions: tuple[str, ...] = ()
+        self,
+        workflow_run_id: str,
+        client: "Client",
+        actions: tuple[str, ...] = (),
+        known: bool = True,
     ) -> None:
         self.workflow_run_id = workflow_run_id
+        self._known = known
         self._client = client
         self._actions = actions
         self._outcome: RunOutcome | None = None
@@ -34,7 +43,8 @@ class _RunRef:
         return f"{type(self).__name__}({self.workflow_run_id})"
 
     def stream(self) -> "RunEventListener":
-        """What happens in the run from now on: starts, ends and stream chunks of its tasks.
+        """What happens in the run: starts and ends of its tasks from now on, and stream chunks
+        from the first one on.
 
             async for event in ref.stream():
                 if event.type is StepRunEventType.STEP_RUN_EVENT_TYPE_STREAM:
@@ -50,6 +60,9 @@ class _RunRef:
         if self._outcome is None:
             check_blocking_wait(self._actions)
             session, ids = self._client.session, [raw(self.workflow_run_id)]
+            if not self._known:
+                session.unary_sync(DETAILS_PATH, self._details_request(), timeout_s)
+                self._known = True
             watch = session.watch(ids)
             try:
                 (self._outcome,) = watch.gathering.reply.wait(timeout_s)
@@ -61,6 +74,9 @@ class _RunRef:
     async def _aio_wait(self, timeout_s: float | None) -> "RunOutcome":
         if self._outcome is None:
             session, ids = self._client.session, [raw(self.workflow_run_id)]
+            if not self._known:
+                await session.unary(DETAILS_PATH, self._details_request(), timeout_s)
+                self._known = True
             watch = session.watch(ids)
             try:
                 (self._outcome,) = await watch.gathering.reply.aio(timeout_s)
@@ -68,6 +84,9 @@ class _RunRef:
                 session.unwatch(ids, watch.gathering)
                 raise
         return self._outcome
+
+    def _details_request(self) -> dict[str, str]:
+        return {"external_id": self.workflow_run_id}
 
 
 class WorkflowRunRef(_RunRef):
@@ -85,7 +104,8 @@ class WorkflowRunRef(_RunRef):
         the run goes on. `poll_interval` is accepted and not used.
 
         Raises `FailedTaskRunExceptionGroup` if the run failed, `RunCancelledError` if it was
-        cancelled; both are `ValueError`s.
+        cancelled (both are `ValueError`s), `HatchetCallError` (NOT_FOUND) for an id that nobody
+        knows.
         """
         return self._read(self._wait(timeout_s))
 
@@ -106,8 +126,9 @@ class TaskRunRef(_RunRef, Generic[TInput, R]):
         workflow_run_id: str,
         client: "Client",
         standalone: "Standalone[TInput, R]",
+        known: bool = True,
     ) -> None:
-        super().__init__(workflow_run_id, client, standalone._async_actions())
+        super().__init__(workflow_run_id, client, standalone._async_actions(), known)
         self._standalone = standalone
 
     def result(self, poll_interval: float | None = None, *, timeout_s: float | None = None) -> R:

@@ -14,7 +14,19 @@ except ImportError:  # the SDK alone is installed
     sys.exit("error: the command line is not installed. Try: pip install 'hatchet[server]'")
 
 from hatchet._version import __version__
-from hatchet_cli import demo, dev, output, profile, run, runs, server, token, workers, workflows
+from hatchet_cli import (
+    demo,
+    dev,
+    events,
+    output,
+    profile,
+    run,
+    runs,
+    server,
+    token,
+    workers,
+    workflows,
+)
 
 app = typer.Typer(
     name="hatchet",
@@ -37,6 +49,7 @@ app.add_typer(token.app, name="token", rich_help_panel=SERVE)
 app.add_typer(profile.app, name="profile", rich_help_panel=SERVE)
 app.command(rich_help_panel=WORK)(run.run)
 app.add_typer(runs.app, name="runs", rich_help_panel=WORK)
+app.add_typer(events.app, name="events", rich_help_panel=WORK)
 app.add_typer(workflows.app, name="workflows", rich_help_panel=WORK)
 app.add_typer(workers.app, name="workers", rich_help_panel=WORK)
 

@@ -47,7 +47,9 @@ class CommandError(Exception):
         self.code = code
 
 
-CUT_COLUMNS = ("error", "description", "actions")
+CUT_COLUMNS = ("error", "description", "payload")
+CUT_WIDTH_MIN = 20
+COLUMN_GAP = "  "
 
 
 def errors() -> Console:
@@ -83,7 +85,37 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     if not rows:
         note(empty)
         return
-    Console(highlight=False).print(make_table(headers, rows))
+    headers, rows = _without_empty_columns(headers, rows)
+    console = Console(highlight=False)
+    least = _width(headers, rows, cut=console.is_terminal)
+    if console.width < least:
+        console.width = least
+    console.print(make_table(headers, rows))
+
+
+def _without_empty_columns(
+    headers: Sequence[str], rows: Sequence[Sequence[object]]
+) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    """Long texts are rare: where no row has one, its column only takes room."""
+    kept = [
+        number
+        for number, header in enumerate(headers)
+        if header not in CUT_COLUMNS or any(row[number] for row in rows)
+    ]
+    return [headers[number] for number in kept], [[row[number] for number in kept] for row in rows]
+
+
+def _width(headers: Sequence[str], rows: Sequence[Sequence[object]], *, cut: bool) -> int:
+    """Columns a terminal must have to show all cells whole, or with ``cut`` all but long texts.
+
+    A narrower one breaks the lines, which is ugly; but cut ids would be useless.
+    """
+    width = len(COLUMN_GAP) * (len(headers) - 1)
+    for number, header in enumerate(headers):
+        cells = (Text.from_markup(cell(row[number])).cell_len for row in rows)
+        longest = max((len(header), *cells))
+        width += min(longest, CUT_WIDTH_MIN) if cut and header in CUT_COLUMNS else longest
+    return width
 
 
 def _one_line(value: object) -> Text:
@@ -94,10 +126,10 @@ def _one_line(value: object) -> Text:
 
 def make_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """Cells stay whole, so that ids can be copied; only long texts such as errors are cut."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, len(COLUMN_GAP), 0, 0), header_style="bold")
     for header in headers:
         # Only columns that may shrink give way in a narrow terminal; their cells stay one line.
-        table.add_column(header, no_wrap=header not in CUT_COLUMNS, overflow="fold")
+        table.add_column(Text(header, no_wrap=True), no_wrap=header not in CUT_COLUMNS)
     for row in rows:
         table.add_row(
             *(
@@ -110,13 +142,16 @@ def make_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Tabl
 
 def print_fields(fields: Sequence[tuple[str, object]]) -> None:
     """The result as lines of name and value; those without a value are left out."""
+    rows = [(name, value) for name, value in fields if value not in (None, "", {}, [])]
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in fields:
-        if value not in (None, "", {}, []):
-            table.add_row(name, cell(value))
-    Console(highlight=False).print(table)
+    for name, value in rows:
+        table.add_row(name, cell(value))
+    console = Console(highlight=False)
+    if not console.is_terminal:  # what is piped is not broken into lines
+        console.width = max(console.width, _width(("", ""), rows, cut=False))
+    console.print(table)
 
 
 def ago(timestamp: str | None) -> str:

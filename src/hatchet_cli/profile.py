@@ -7,6 +7,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +23,12 @@ from hatchet._core.profile import (
     profile_path,
     read_profiles,
 )
+from hatchet._core.token import read_claims
 from hatchet_cli import output
 
 app = typer.Typer(
-    help="Show or remove the profiles that local servers leave, so that `Hatchet()` and this "
-    "command find them without a token.",
+    help="Show, export or remove the profiles that local servers leave, so that `Hatchet()` and "
+    "this command find them without a token.",
     no_args_is_help=True,
 )
 
@@ -61,6 +63,22 @@ def show(as_json: output.JsonOption = False) -> None:
         [["*" if r["chosen"] else "", r["name"], r["server_url"], r["host_port"]] for r in rows],
         empty="no profiles yet: `hatchet server` writes one",
     )
+
+
+@app.command("env")
+def env(
+    name: Annotated[
+        str | None, typer.Argument(help="Name of the profile (default: the chosen one).")
+    ] = None,
+) -> None:
+    """Print a profile as shell variables, for curl and programs in containers. Shows the token.
+
+    Example: eval "$(hatchet profile env)"
+    """
+    environ = client_environ(name)
+    environ["HATCHET_CLIENT_TENANT_ID"] = read_claims(environ["HATCHET_CLIENT_TOKEN"]).tenant_id
+    for key, value in environ.items():
+        output.print_plain(f"export {key}={shlex.quote(value)}")
 
 
 @app.command("path")
@@ -100,8 +118,8 @@ def client_environ(name: str | None = None) -> dict[str, str]:
     profile = load_profile(name)
     if profile is None:
         raise output.CommandError(
-            "the server left no profile, so programs cannot find it",
-            hint="set HATCHET_CONFIG_DIR to a directory that can be written",
+            f"there is no profile {name or profile_name()!r}, so programs cannot find the server",
+            hint="`hatchet server` writes one, where HATCHET_CONFIG_DIR or your home says",
         )
     return {
         "HATCHET_CLIENT_TOKEN": profile.token,

@@ -19,6 +19,11 @@ WATCH_INTERVAL_S_MIN = 0.05
 WATCH_INTERVAL_S_MAX = 1.0
 INTERVAL_GROWTH = 1.5
 
+NewMetadata = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Additional metadata; repeat."),
+]
+
 
 def run(
     workflow: Annotated[str, typer.Argument(help="Name of the workflow or task.")],
@@ -31,10 +36,7 @@ def run(
             help="A JSON object; @FILE reads a file, - reads stdin.",
         ),
     ] = "{}",
-    metadata: Annotated[
-        list[str] | None,
-        typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Additional metadata; repeat."),
-    ] = None,
+    metadata: NewMetadata = None,
     priority: Annotated[
         int | None, typer.Option(min=1, max=3, help="1 (low), 2 (medium) or 3 (high).")
     ] = None,
@@ -107,25 +109,23 @@ def wait_for_end(api: Any, run_id: str, timeout_s: float | None) -> Any:
     return api.get(f"/api/v1/stable/workflow-runs/{run_id}")
 
 
-def read_input(text: str) -> dict[str, Any]:
-    """The JSON object given by --input, from the text itself, a file or standard input."""
+def read_input(text: str, option: str = "--input") -> dict[str, Any]:
+    """The JSON object of an option, from the text itself, a file or standard input."""
+    example = f'{option} \'{{"name": "Ada"}}\''
     if text == "-":
         text = sys.stdin.read()
     elif text.startswith("@"):
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise output.CommandError(f"--input: cannot read {text[1:]}: {error}") from error
+            raise output.CommandError(f"{option}: cannot read {text[1:]}: {error}") from error
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise output.CommandError(
-            f"--input is not JSON: {error}", hint="""--input '{"name": "Ada"}'"""
-        ) from error
+        raise output.CommandError(f"{option} is not JSON: {error}", hint=example) from error
     if not isinstance(value, dict):
         raise output.CommandError(
-            f"--input must be a JSON object, not {type(value).__name__}",
-            hint="""--input '{"name": "Ada"}'""",
+            f"{option} must be a JSON object, not {type(value).__name__}", hint=example
         )
     return value
 

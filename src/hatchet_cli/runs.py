@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ RUN_COLUMNS = ("run", "workflow", "status", "began", "took", "error")
 
 REFRESH_INTERVAL_S = 1.0
 LIST_LIMIT_MAX = 1_000
+IDS_PER_REQUEST = 100  # in an address
 ALL_STATUSES = ("QUEUED", "RUNNING", "COMPLETED", "CANCELLED", "FAILED")
 
 app = typer.Typer(help="List, show, follow, cancel and replay runs.", no_args_is_help=True)
@@ -188,6 +190,9 @@ def cancel(
     workflow: Workflows = None,
     since: Since = "24h",
     metadata: Metadata = None,
+    children: Annotated[
+        bool, typer.Option("--children", help="Also the runs that they have spawned, and theirs.")
+    ] = False,
     yes: Yes = False,
     as_json: output.JsonOption = False,
 ) -> None:
@@ -195,11 +200,12 @@ def cancel(
 
     Examples:
 
-        hatchet runs cancel 019a7c5e-…
+        hatchet runs cancel 019a7c5e-… --children
 
         hatchet runs cancel --workflow greet --status QUEUED --since 1h
     """
-    _act("cancel", run, status, workflow, since, metadata, yes=yes, as_json=as_json)
+    more = {"includeChildren": True} if children else {}
+    _act("cancel", run, status, workflow, since, metadata, yes=yes, as_json=as_json, more=more)
 
 
 @app.command("replay")
@@ -233,7 +239,9 @@ def _act(
     *,
     yes: bool,
     as_json: bool,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
+    """``more``: further fields of the request."""
     from hatchet_cli.api import Api
 
     if not runs and not (status or workflow or metadata):
@@ -248,6 +256,7 @@ def _act(
             code=output.EXIT_USAGE,
         )
     with Api() as api:
+        _check_known(api, runs or [])
         body: dict[str, Any] = {"externalIds": runs}
         if not runs:
             chosen = {
@@ -261,7 +270,7 @@ def _act(
                 typer.confirm(
                     f"{verb} all matching runs of the last {since}?", abort=True, err=True
                 )
-        answer = api.post(f"{api.stable_tenant}/tasks/{verb}", body)
+        answer = api.post(f"{api.stable_tenant}/tasks/{verb}", {**body, **(more or {})})
     ids = (answer or {}).get("ids") or []
     operation = (answer or {}).get("bulkOperation")
     if as_json:
@@ -274,7 +283,22 @@ def _act(
         return
     for run_id in ids:
         output.print_plain(run_id)
-    output.note(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} asked to {verb}")
+    what = "run" if verb == "cancel" else "task"  # replays are answered with tasks
+    output.note(f"{len(ids)} {what if len(ids) == 1 else what + 's'} asked to {verb}")
+
+
+def _check_known(api: Any, runs: list[str]) -> None:
+    """The API takes ids of what it does not know for ended runs; here they are mistakes."""
+    for start in range(0, len(runs), IDS_PER_REQUEST):
+        asked = runs[start : start + IDS_PER_REQUEST]
+        path = f"{api.stable_tenant}/workflow-runs/display-names"
+        found = api.get(path, {"external_ids": asked}).get("rows") or []
+        known = {row["metadata"]["id"] for row in found}
+        unknown = [run for run in asked if run.lower() not in known]
+        if unknown:
+            raise output.CommandError(
+                f"there is no run {', '.join(unknown)}", hint="hatchet runs list"
+            )
 
 
 def _watch_latest(api: Any, timeout_s: float | None, *, as_json: bool) -> None:

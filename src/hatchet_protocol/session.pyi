@@ -79,6 +79,7 @@ class Hello(Message):
     language_version: str
     os: str
     client_name: str  # free text for the dashboard
+    instance: bytes  # Chosen at random by the client, the same on all streams that follow one another. What an older stream of the same client still carries is not looked at any more.
     def __init__(
         self,
         *,
@@ -87,6 +88,7 @@ class Hello(Message):
         language_version: str = ...,
         os: str = ...,
         client_name: str = ...,
+        instance: bytes = ...,
     ) -> None: ...
 
 class Label(Message):
@@ -148,18 +150,24 @@ class WorkerChange(Message):
     def HasField(self, field_name: Literal["paused"]) -> bool: ...
 
 class Trigger(Message):
-    """One caller's request: its items are created all or none."""
+    """One caller's request: its items are created all or none, save those whose idempotency
+    keys are taken."""
     request_id: int  # chosen by the client, unique per stream
     @property
     def items(self) -> RepeatedCompositeFieldContainer[TriggerItem]: ...
     subscribe: bool  # as if the new runs' ids stood in `subscribe`
+    origin: int  # Chosen at random, below 2^62 and not 0: makes it possible to send the request once more when the stream broke before the answer. 0 = it never will be.
+    resent_after_ms: int  # Set: this is such a repeat, and the request was first sent so long ago. Runs that it has created already are not created again; their ids are the answer.
     def __init__(
         self,
         *,
         request_id: int = ...,
         items: Iterable[TriggerItem] | None = ...,
         subscribe: bool = ...,
+        origin: int = ...,
+        resent_after_ms: int | None = ...,
     ) -> None: ...
+    def HasField(self, field_name: Literal["resent_after_ms"]) -> bool: ...
 
 class TriggerItem(Message):
     workflow: str
@@ -354,14 +362,28 @@ class TriggerReply(Message):
     def run_ids(self) -> RepeatedScalarFieldContainer[bytes]: ...  # in item order
     @property
     def error(self) -> Error: ...  # set: nothing was created
+    @property
+    def collisions(self) -> RepeatedCompositeFieldContainer[KeyCollision]: ...  # items that were not created; the others were
     def __init__(
         self,
         *,
         request_id: int = ...,
         run_ids: Iterable[bytes] | None = ...,
         error: Error | None = ...,
+        collisions: Iterable[KeyCollision] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: Literal["error"]) -> bool: ...
+
+class KeyCollision(Message):
+    """Another run holds the idempotency key of an item."""
+    index: int  # of the item; run_ids has the id that its run would have
+    existing_run_id: bytes
+    def __init__(
+        self,
+        *,
+        index: int = ...,
+        existing_run_id: bytes = ...,
+    ) -> None: ...
 
 class Assignment(Message):
     task_id: bytes

@@ -37,6 +37,7 @@ async def test_acknowledged_work_survives_kills_of_the_engine(tmp_path: Path) ->
         await running
 
         assert len(load.done) == TASKS
+        assert not load.unknown  # what was not answered was sent again
         await cluster.check(listening=3)
         await load.check(cluster)
         # Every attempt that was begun counts: none was run in vain, none was handed out twice.

@@ -54,6 +54,7 @@ async def test_results_reach_callers_through_broken_connections(tmp_path: Path) 
         await asyncio.gather(*running)
 
         assert len(load.done) == SINGLES + IN_BULKS
+        assert not load.unknown  # what was not answered was sent again
         await cluster.check(listening=3)
         await load.check(cluster)
         # Broken streams alone cost no attempt: workers come back with what they hold.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
 import threading
@@ -11,7 +12,7 @@ import pytest
 
 from hatchet._core.profile import Profile, ProfileError, load_profile, profile_path
 from hatchet_cli.profile import client_environ, forget_server, remove_profile, save_profile
-from tests.cli.conftest import Hatchet
+from tests.cli.conftest import TENANT, Hatchet, make_token
 
 LOCAL = Profile("local", "token", "127.0.0.1:7077", "http://127.0.0.1:8080", server_pid=7)
 
@@ -112,3 +113,21 @@ def test_remove(hatchet: Hatchet) -> None:
 
 def test_file_has_a_version_for_later_changes() -> None:
     assert json.loads(save_profile(LOCAL).read_text())["version"] == 1
+
+
+def test_a_profile_as_shell_variables(hatchet: Hatchet) -> None:
+    result = hatchet("profile", "env")
+    assert result.code == 1
+    assert "there is no profile 'local'" in result.err
+    save_profile(dataclasses.replace(LOCAL, token=make_token()))
+    lines = dict(line.removeprefix("export ").split("=", 1) for line in env_lines(hatchet))
+    assert lines["HATCHET_CLIENT_TENANT_ID"] == TENANT
+    assert lines["HATCHET_CLIENT_SERVER_URL"] == "http://127.0.0.1:8080"
+    assert lines["HATCHET_CLIENT_HOST_PORT"] == "127.0.0.1:7077"
+    assert lines["HATCHET_CLIENT_TOKEN"].startswith("ey")
+
+
+def env_lines(hatchet: Hatchet) -> list[str]:
+    result = hatchet("profile", "env", "local")
+    assert (result.code, result.err) == (0, "")
+    return result.out.splitlines()

@@ -221,10 +221,30 @@ def test_watch_the_latest_as_json_lines(api: FakeApi, hatchet: Hatchet) -> None:
 
 @pytest.mark.parametrize("verb", ["cancel", "replay"])
 def test_cancel_and_replay_by_id(verb: str, api: FakeApi, hatchet: Hatchet) -> None:
+    api.answers["GET", f"{STABLE}/workflow-runs/display-names"] = {
+        "rows": [{"metadata": {"id": RUN}}]
+    }
     api.answers["POST", f"{STABLE}/tasks/{verb}"] = {"ids": [RUN]}
     result = hatchet("runs", verb, RUN)
     assert (result.code, result.out) == (0, f"{RUN}\n")
-    assert api.calls[0].body == {"externalIds": [RUN]}
+    assert api.calls[-1].body == {"externalIds": [RUN]}
+
+
+def test_cancel_with_children(api: FakeApi, hatchet: Hatchet) -> None:
+    known = {"rows": [{"metadata": {"id": RUN}}]}
+    api.answers["GET", f"{STABLE}/workflow-runs/display-names"] = known
+    api.answers["POST", f"{STABLE}/tasks/cancel"] = {"ids": [RUN]}
+    assert hatchet("runs", "cancel", RUN, "--children").out == f"{RUN}\n"
+    assert api.calls[-1].body == {"externalIds": [RUN], "includeChildren": True}
+
+
+def test_an_id_that_nobody_knows(api: FakeApi, hatchet: Hatchet) -> None:
+    api.answers["GET", f"{STABLE}/workflow-runs/display-names"] = {
+        "rows": [{"metadata": {"id": RUN}}]
+    }
+    result = hatchet("runs", "cancel", RUN, WORKFLOW)
+    assert (result.code, result.out) == (1, "")
+    assert f"there is no run {WORKFLOW}" in result.err
 
 
 def test_many_runs_are_cancelled_in_steps(api: FakeApi, hatchet: Hatchet) -> None:

@@ -7,91 +7,25 @@ A failure names its seed. To look at one seed alone, with the steps printed:
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
-import asyncpg
 import pytest
-import uvloop
 
-from hatchet_engine.turn.connection import prepare_writer
+from tests.simulation.runner import look_at, run_seeds
 from tests.simulation.world import World
-from tests.support.clean import clear
-from tests.support.engine import TENANT
 
 SEEDS = 300
 SEEDS_PER_TEST = 25
 STEPS = 60
-
-
-async def run_world(
-    seed: int, writer: asyncpg.Connection, reader: asyncpg.Connection, *, loud: bool = False
-) -> World:
-    """One seed from an empty database to the end of all work."""
-    await clear(writer)
-    await writer.execute(
-        "insert into tenant (id, slug, name, created_at, updated_at) "
-        "values ($1, 'default', 'default', now(), now())",
-        TENANT,
-    )
-    world = World(seed, writer, reader)
-    steps: list[str] = []
-    try:
-        await world.start()
-        for _ in range(STEPS):
-            steps.append("...")
-            steps[-1] = await world.step()
-            if loud:
-                print(len(steps), steps[-1])
-        await world.finish()
-    except BaseException as error:
-        error.add_note(f"seed {seed}, step {len(steps)}; before: {', '.join(steps[-6:])}")
-        raise
-    finally:
-        await world.stop()
-    return world
-
-
-async def run_worlds(dsn: str, seeds: range, *, loud: bool = False) -> None:
-    writer = await asyncpg.connect(dsn)
-    reader = await asyncpg.connect(dsn)
-    try:
-        await prepare_writer(writer)
-        runs = 0
-        for seed in seeds:
-            world = await run_world(seed, writer, reader, loud=loud)
-            runs += len(world.runs)
-        assert runs > 10 * len(seeds), "the worlds are too quiet to prove anything"
-    finally:
-        await reader.close()
-        await writer.close()
+RUNS_PER_SEED_MIN = 10
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
 def test_invariants_hold_in_random_worlds(database: str, first: int) -> None:
-    # The loop of the product; so many round trips go faster on it.
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_worlds(database, range(first, first + SEEDS_PER_TEST)))
-
-
-async def _one_seed(seed: int) -> None:
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
-
-    from hatchet_engine.app.embedded import EmbeddedPostgres
-    from hatchet_engine.store.migrate import migrate
-
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)
-        postgres = EmbeddedPostgres(Path(folder) / "data", durable=False)
-        dsn = await postgres.start(supervise=False)
-        try:
-            await migrate(dsn)
-            await run_worlds(dsn, range(seed, seed + 1), loud=True)
-        finally:
-            await postgres.stop()
+    runs = run_seeds(World, STEPS, database, range(first, first + SEEDS_PER_TEST))
+    assert runs > RUNS_PER_SEED_MIN * SEEDS_PER_TEST, "the worlds are too quiet to prove anything"
 
 
 if __name__ == "__main__":
-    asyncio.run(_one_seed(int(sys.argv[1])))
+    look_at(World, STEPS, sys.argv[1:])

@@ -179,19 +179,19 @@ class World:
                 assert isinstance(answer, asyncpg.RaiseError)
         return list(answers)
 
-    async def step(self) -> str:
-        """One random thing; returns its name."""
+    async def step(self, steps: list[str]) -> None:
+        """One random thing; its name stands in ``steps`` before it is done."""
         self.replayed.clear()
         self.faulty = False
         self.heartbeats()
         names = list(ACTIONS)
         (name,) = self.random.choices(names, [ACTIONS[name][0] for name in names])
+        steps.append(name)
         await ACTIONS[name][1](self)
         self.flaky.commit = None
         self.flaky.before_execute = None
         await self.idle()
         await self.check()
-        return name
 
     async def check(self) -> None:
         tables = await check_all(self.engine, self.reader)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ import orjson
 import pytest
 
 from hatchet_engine.domain.definition import Condition, TaskDefinition
+from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.observe import metrics, runs, task_events, tasks, timings
 from hatchet_engine.observe.dags import ready_times
@@ -21,19 +21,6 @@ from tests.support.rows import NOW_MS, Rows, Workflow, at
 QUEUED, RUNNING, COMPLETED = Status.QUEUED, Status.RUNNING, Status.COMPLETED
 FAILED, CANCELLED = Status.FAILED, Status.CANCELLED
 BLOCKED = {"blocked": True}
-
-
-@pytest.fixture
-async def rows(database: str) -> AsyncIterator[Rows]:
-    rows = await Rows.open(database)
-    yield rows
-    await rows.close()
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool:
-        yield pool
 
 
 class OneConnection:
@@ -337,3 +324,34 @@ async def test_members_are_no_runs(rows: Rows, pool: asyncpg.Pool) -> None:
     assert await runs.run_status(pool, rows.tenant_id, members[0]) is None
     [row] = await task_rows(pool, rows.tenant_id, [members[0]], payloads=True)
     assert (row.kind, row.input) == (TaskKind.MEMBER, '{"n": 1}')
+
+
+async def test_a_page_of_large_payloads(
+    rows: Rows, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read in pieces, in the same order; more than the server may hold is refused."""
+    workflow, other = await pipeline(rows), await rows.workflow("one")
+    alone = [await rows.run(other, COMPLETED, input="{}", output='{"a": 1}') for _ in range(2)]
+    run, members = await rows.dag(workflow, input='{"b": 1}')
+    last = await rows.run(other, COMPLETED, input="{}", output='{"a": 1}')
+    monkeypatch.setattr(runs, "PAYLOAD_ROWS_PER_READ", 2)
+
+    async def page(payloads: bool = True) -> runs.RunPage:
+        query = RunQuery(rows.tenant_id)
+        return await runs.run_list(pool, query, offset=0, limit=10, payloads=payloads)
+
+    everything = await page()
+    assert [row.id for row in everything.rows] == [last, run, *alone[::-1]]
+    assert [task.id for task in everything.members[run]] == members
+    found = [*everything.rows, *everything.members[run]]
+    size = sum(len(row.input or "") + len(row.output or "") for row in found if row.id != run)
+    size += len('{"b": 1}')  # the output of a DAG run is that of its members
+    monkeypatch.setattr(runs, "PAGE_CHARS_MAX", size)
+    assert [row.id for row in (await page()).rows] == [row.id for row in everything.rows]
+    monkeypatch.setattr(runs, "PAGE_CHARS_MAX", size - 1)
+    with pytest.raises(
+        Refused, match=f"larger than {size - 1} characters; ask for fewer"
+    ) as caught:
+        await page()
+    assert (caught.value.code, caught.value.field) == (Code.INVALID_ARGUMENT, "limit")
+    assert len((await page(payloads=False)).rows) == 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ import asyncpg
 import pytest
 
 from hatchet_engine.domain.definition import TaskDefinition
+from hatchet_engine.domain.errors import Refused
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import events, filters
 from hatchet_engine.observe.event_query import EventQuery
@@ -18,19 +18,6 @@ from hatchet_engine.observe.events import EventRun
 from tests.support.rows import NOW_MS, Rows, at
 
 SINCE = at(NOW_MS - 86_400_000)
-
-
-@pytest.fixture
-async def rows(database: str) -> AsyncIterator[Rows]:
-    rows = await Rows.open(database)
-    yield rows
-    await rows.close()
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool:
-        yield pool
 
 
 async def found(pool: asyncpg.Pool, rows: Rows, **selection: Any) -> list[UUID]:
@@ -155,3 +142,22 @@ async def test_filters(rows: Rows, pool: asyncpg.Pool) -> None:
     assert stored is not None
     assert (stored.expression, stored.payload) == ("input.a == 1", '{"b": 2}')
     assert (stored.created_ms, stored.declarative) == (NOW_MS, False)
+
+
+async def test_a_page_of_large_events(
+    rows: Rows, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read in pieces, in the same order; more than the server may hold is refused."""
+    workflow = await rows.workflow()
+    pushed = [await rows.pushed("a", metadata={"k": "v"}) for _ in range(5)]
+    for _ in range(2):
+        await rows.run(workflow, Status.COMPLETED, trigger={"event_id": str(pushed[0])})
+    whole = await events.event_rows(pool, rows.tenant_id, pushed)
+    assert [row.id for row in whole] == pushed[::-1]
+    monkeypatch.setattr(events, "ROWS_PER_READ", 2)
+    size = sum(len(row.payload) + len(row.metadata or "") for row in whole) + 2 * events.RUN_CHARS
+    monkeypatch.setattr(events, "PAGE_CHARS_MAX", size)
+    assert await events.event_rows(pool, rows.tenant_id, [*pushed, pushed[0]]) == whole
+    monkeypatch.setattr(events, "PAGE_CHARS_MAX", size - 1)
+    with pytest.raises(Refused, match=f"larger than {size - 1} characters; ask for fewer"):
+        await found(pool, rows)

@@ -14,13 +14,6 @@ from tests.support.rows import NOW_MS, Rows, at
 
 
 @pytest.fixture
-async def rows(database: str) -> AsyncIterator[Rows]:
-    rows = await Rows.open(database)
-    yield rows
-    await rows.close()
-
-
-@pytest.fixture
 async def lane(database: str) -> AsyncIterator[LogLane]:
     lane = LogLane(database, lambda: NOW_MS)
     await lane.start()

@@ -61,7 +61,8 @@ async def test_pages_of_runs_use_indexes(database: str) -> None:
     rare = await rows.workflow("rare", [TaskDefinition(name="step", action="rare:step")])
     await rows.many(usual, RUNS, span_ms=6 * HOUR_MS, failed_each=500)
     for n in range(20):
-        await rows.run(rare, Status(n % 5), created_ms=NOW_MS - n * HOUR_MS // 10)
+        created_ms = NOW_MS - n * HOUR_MS // 10
+        await rows.run(rare, Status(n % 5), created_ms=created_ms, idempotency_key=f"key {n}")
     tenant, since = rows.tenant_id, at(NOW_MS - 24 * HOUR_MS)
     selections: dict[str, dict[str, Any]] = {
         "newest": {},
@@ -78,6 +79,8 @@ async def test_pages_of_runs_use_indexes(database: str) -> None:
         "both workflows": {"workflow_ids": [usual.id, rare.id]},
         "metadata": {"metadata": [("user", "77")]},
         "children": {"parent_task_id": rows.ids.new(NOW_MS)},
+        "runs of keys": {"idempotency_keys": ["key 0", "key 19"]},
+        "tasks of keys": {"idempotency_keys": ["key 0", "key 19"], "only_tasks": True},
         "runs of an event": {"event_id": rows.ids.new(NOW_MS)},
         "tasks of an event": {"event_id": rows.ids.new(NOW_MS), "only_tasks": True},
         "tasks": {"only_tasks": True},

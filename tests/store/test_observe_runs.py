@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import asyncpg
@@ -14,19 +13,6 @@ from hatchet_engine.observe import runs, task_events, tasks
 from hatchet_engine.observe.rows import task_rows
 from hatchet_engine.observe.run_query import RunQuery, containments
 from tests.support.rows import NOW_MS, Rows, at
-
-
-@pytest.fixture
-async def rows(database: str) -> AsyncIterator[Rows]:
-    rows = await Rows.open(database)
-    yield rows
-    await rows.close()
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool:
-        yield pool
 
 
 async def ids_of(

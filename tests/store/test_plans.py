@@ -5,11 +5,7 @@ The plans are those of the writer's connection: generic, and made while the tabl
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +16,7 @@ from hatchet_engine.store.migrate import migrate
 from hatchet_engine.store.partitions import DAY_MS
 from hatchet_engine.store.sql import load
 from hatchet_engine.turn.connection import prepare_writer
+from tests.support.plans import Plan, Prepared
 from tests.support.postgres import dsn_of
 
 NOW_MS = 1_767_225_600_000
@@ -55,8 +52,8 @@ async def fill(connection: asyncpg.Connection) -> None:
             TENANT,
         )
         await connection.execute(
-            "insert into outcome (tenant_id, id, status, attempt, finished_at, output) "
-            f"select $1, {_id(day)}, 2, 0, now(), '{{}}' "
+            "insert into outcome (tenant_id, id, status, kind, attempt, finished_at, output) "
+            f"select $1, {_id(day)}, 2, 0, 0, now(), '{{}}' "
             f"from generate_series(0, {TASKS_PER_DAY - 1}) as n where n % 2 = 0",
             TENANT,
         )
@@ -70,6 +67,13 @@ async def fill(connection: asyncpg.Connection) -> None:
     await connection.execute(
         "insert into delayed_item "
         f"select {_id(1)}, $2::bigint + n, 1, $1, $1, 0, 1, 1, 0 "
+        f"from generate_series(0, {QUEUED - 1}) as n",
+        TENANT,
+        NOW_MS,
+    )
+    await connection.execute(
+        "insert into idempotency_key "
+        f"select $1, $1, 'key ' || n, {_id(0)}, n % 2 = 0, $2::bigint + n "
         f"from generate_series(0, {QUEUED - 1}) as n",
         TENANT,
         NOW_MS,
@@ -110,59 +114,12 @@ async def writer(filled: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@dataclass
-class Plan:
-    nodes: list[dict[str, Any]]
-    pages: int
-
-    def uses(self, index: str) -> bool:
-        """Whether this index, or that of a partition of it, is read."""
-        return any(index in node.get("Index Name", "") for node in self.nodes)
-
-    @property
-    def scanned(self) -> list[str]:
-        return [node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"]
-
-
-def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return [node, *itertools.chain.from_iterable(map(_nodes, node.get("Plans", ())))]
-
-
-def _literal(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, list | tuple):
-        inner = ",".join("null" if one is None else f'"{one}"' for one in value)
-        return f"'{{{inner}}}'"
-    return f"'{value}'"
-
-
-_numbers = itertools.count()
-
-
 async def explain(connection: asyncpg.Connection, statement: str, *arguments: object) -> Plan:
     """Run the statement as the writer does, with its generic plan, and take it back."""
-    prepared = await connection.prepare(statement)
-    types = []
-    for parameter in prepared.get_parameters():
-        name = parameter.name
-        types.append(f"{name[1:]}[]" if name.startswith("_") else name)
-    name = f"plan_{next(_numbers)}"
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        listed = f"({', '.join(types)})" if types else ""
-        await connection.execute(f"prepare {name} {listed} as {statement}")
-        given = f"({', '.join(map(_literal, arguments))})" if arguments else ""
-        text = await connection.fetchval(
-            f"explain (analyze, buffers, format json) execute {name}{given}"
-        )
-    finally:
-        await transaction.rollback()
-    root = json.loads(text)[0]["Plan"]
-    return Plan(_nodes(root), root["Shared Hit Blocks"] + root["Shared Read Blocks"])
+    return await (await Prepared.make(connection, statement)).explain(*arguments)
 
 
+KEYS = load("idempotency")
 QUEUE = load("queue")
 TASKS = load("tasks")
 OUTCOMES = load("outcomes")
@@ -219,7 +176,6 @@ async def test_due_backoffs_are_read_in_order(writer: asyncpg.Connection) -> Non
 @pytest.mark.parametrize(
     ("name", "arguments", "index"),
     [
-        ("queue_item_next_timeout", (), "queue_item_schedule_timeout"),
         ("queue_item_next_timeout_after", (NOW_MS + 50_000,), "queue_item_schedule_timeout"),
         ("delayed_item_next_due", (), "delayed_item_due"),
         ("delayed_item_next_due_after", (NOW_MS + 50_000,), "delayed_item_due"),
@@ -296,6 +252,7 @@ async def test_outcome_insert_touches_its_own_pages(writer: asyncpg.Connection) 
         "2026-01-02 00:00:00+00",
         chosen,
         [0] * 100,
+        [0] * 100,
         [NOW_MS] * 100,
         [None] * 100,
         [TENANT] * 100,
@@ -322,3 +279,38 @@ async def test_assignment_list_reads_each_task_by_key(writer: asyncpg.Connection
     plan = await explain(writer, ASSIGNMENTS["assignment_list"])
     assert "task_p20260103" not in plan.scanned
     assert plan.pages <= ASSIGNED * 30
+
+
+async def test_idempotency_keys_go_by_key_and_by_run(writer: asyncpg.Connection) -> None:
+    keys = [f"key {number}" for number in range(0, 1_000, 10)]
+    runs = [task_id(0, number) for number in range(0, 1_000, 10)]
+    plan = await explain(writer, KEYS["idempotency_key_holders"], [TENANT] * 100, keys)
+    assert plan.uses("idempotency_key_pkey")
+    assert plan.scanned == []
+    assert plan.pages <= 100 * 5
+    plan = await explain(writer, KEYS["idempotency_key_free"], runs)
+    assert plan.uses("idempotency_key_run")
+    assert plan.scanned == []
+    assert plan.pages <= 100 * 5
+    rows = [[TENANT] * 100, [TENANT] * 100, keys, runs, [True] * 100, [NOW_MS] * 100]
+    plan = await explain(writer, KEYS["idempotency_key_claim"], *rows)
+    assert plan.pages <= 100 * 40  # three indexes
+
+
+async def test_expired_idempotency_keys_are_read_in_order(filled: str) -> None:
+    """By upkeep, whose connection has the usual settings."""
+    connection = await asyncpg.connect(filled)
+    plan = await explain(connection, KEYS["idempotency_key_sweep"], NOW_MS + 50_000, 100)
+    await connection.close()
+    assert plan.uses("idempotency_key_expires")
+    assert plan.scanned == []
+    assert plan.pages <= 100 * 12
+
+
+async def test_repeats_read_the_newest_runs_only(writer: asyncpg.Connection) -> None:
+    seconds, newest = 5, TASKS_PER_DAY - 1
+    since = task_id(DAYS - 1, newest - seconds * 1_000)  # a run each millisecond
+    plan = await explain(writer, TASKS["task_by_origin"], TENANT, since, [7, 8, 9])
+    assert plan.uses("_pkey")
+    assert plan.scanned == []
+    assert plan.pages <= seconds * 1_000 / 5

@@ -30,6 +30,7 @@ from hatchet_engine.turn.commands import (
 from hatchet_engine.turn.connection import prepare_writer
 from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult
 from hatchet_engine.turn.engine import Engine
+from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.state import Limits
 
 TENANT = UUID("707d0855-80ab-4e1f-a156-f1c4546cbf52")
@@ -170,6 +171,26 @@ class Harness:
         if open:
             await worker.open()
         return worker
+
+    async def worker_of(self, *actions: str, slots: int = 100) -> FakeWorker:
+        """A worker for these actions, as they are written."""
+        worker = FakeWorker(self.engine)
+        self.workers.append(worker)
+        command = RegisterWorker(TENANT, "w", list(actions), {"default": slots}, {}, {}, "grpc")
+        worker.id = await self.engine.submit(command)
+        await worker.open()
+        return worker
+
+    async def restart(self) -> None:
+        """Forget everything that is in memory, as a server that starts again has; workers have
+        lost their streams."""
+        await self.settle()
+        connection = self.engine._connection
+        assert connection is not None
+        self.engine.hot = await recover(connection, self.clock.now_ms(), None)
+        self.engine._again = True
+        self.engine._wake.set()
+        await self.settle()
 
     async def trigger(
         self,

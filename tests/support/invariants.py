@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain.dag import Member, doomed, member_of, on_failure, run_status
+from hatchet_engine.domain.demand import read_demand
 from hatchet_engine.domain.labels import DesiredLabel, score
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn.engine import Engine
@@ -26,16 +27,22 @@ from hatchet_engine.turn.workers import Worker
 _LIVE = """
 select 'queued' as place, task_id, rank, queue_id, tenant_id, version_id, step, attempt,
        app_retries, internal_retries, schedule_timeout_ms as due_ms, queued_ms as assigned_ms,
-       null::bigint as started_ms, null::boolean as released, null::uuid as worker_id, demand
+       null::bigint as started_ms, null::boolean as released, null::uuid as worker_id, demand,
+       round, null::text as line
 from queue_item
 union all
 select 'delayed', task_id, null, queue_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, due_ms, null, null, null, null, demand
+       internal_retries, due_ms, null, null, null, null, demand, null, null
 from delayed_item
 union all
 select 'assigned', task_id, null, queue_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, deadline_ms, assigned_ms, started_ms, released, worker_id, demand
+       internal_retries, deadline_ms, assigned_ms, started_ms, released, worker_id, demand, null,
+       null
 from assignment
+union all
+select 'parked', task_id, rank, null, tenant_id, version_id, step, attempt, app_retries,
+       internal_retries, schedule_timeout_ms, queued_ms, null, null, null, demand, null, line
+from parked_item
 """
 # All others: many rows with few columns.
 _REST = """
@@ -62,9 +69,12 @@ class Tables:
     queued: dict[UUID, Row] = field(default_factory=dict)
     delayed: dict[UUID, Row] = field(default_factory=dict)
     assigned: dict[UUID, Row] = field(default_factory=dict)
+    parked: dict[UUID, Row] = field(default_factory=dict)
     ended: dict[UUID, Row] = field(default_factory=dict)
     worker: dict[UUID, Row] = field(default_factory=dict)  # those that have not left
     waiting: set[UUID] = field(default_factory=set)  # tasks with conditions to wait for
+    held: list[Row] = field(default_factory=list)  # concurrency places
+    rates: list[Row] = field(default_factory=list)
 
     @classmethod
     async def read(cls, connection: Any) -> Tables:
@@ -76,13 +86,15 @@ class Tables:
             rows[row["task_id"]] = row
         found = await connection.fetch("select distinct task_id from task_wait")
         tables.waiting = {row["task_id"] for row in found}
+        tables.held = await connection.fetch("select * from concurrency_place")
+        tables.rates = await connection.fetch("select * from rate_limit")
         return tables
 
 
 def check_tables(tables: Tables) -> None:
     """Every task is in exactly one place; those of runs of several tasks may wait as well."""
     places = Counter[UUID]()
-    for rows in (tables.queued, tables.delayed, tables.assigned, tables.ended):
+    for rows in (tables.queued, tables.delayed, tables.assigned, tables.parked, tables.ended):
         places.update(rows.keys())
     for task_id, task in tables.task.items():
         if task["status"] != TaskKind.STANDALONE:
@@ -104,6 +116,7 @@ def check_runs(hot: Hot, tables: Tables) -> None:
         rows.sort(key=lambda row: row["step"])
         version = hot.definitions.versions[rows[0]["version_id"]]
         states = [_state(tables, row["task_id"]) for row in rows]
+        held_back = run_id in tables.parked  # it waits for a place, so nothing of it begins
         assert len(states) == len(version.steps), f"run {run_id} lacks tasks"
         for step, state in zip(version.steps, states, strict=True):
             parents = [states[at] for at in step.parents]
@@ -112,9 +125,13 @@ def check_runs(hot: Hot, tables: Tables) -> None:
                 due = on_failure(others) is not Member.PENDING
             else:
                 due = all(one.final for one in parents) or doomed(parents) is not None
-            assert due == (state is not Member.PENDING) or (
-                # Chosen for a replay while a parent outside of it had failed.
-                state.final and not due
+            assert (
+                due == (state is not Member.PENDING)
+                or held_back
+                or (
+                    # Chosen for a replay while a parent outside of it had failed.
+                    state.final and not due
+                )
             ), f"1: {step.name} of run {run_id} is {state.name}, parents {parents}"
         over = all(state.final for state in states)
         assert over == (run_id in tables.ended), f"1/7: the end of run {run_id}"
@@ -137,7 +154,7 @@ def _state(tables: Tables, task_id: UUID) -> Member:
     ended = tables.ended.get(task_id)
     if ended is not None:
         return member_of(Status(ended["status"]), ended["skipped"])
-    places = (tables.queued, tables.delayed, tables.assigned, tables.waiting)
+    places = (tables.queued, tables.delayed, tables.assigned, tables.parked, tables.waiting)
     return Member.BEGUN if any(task_id in place for place in places) else Member.PENDING
 
 
@@ -164,6 +181,9 @@ def check_hot(hot: Hot, tables: Tables) -> None:
             assert worker.free[slot_type] == units - taken, f"3: {slot_type} of {worker.id} leaked"
         assert all(hot.running.get(task_id) is one for task_id, one in worker.running.items())
     _check_queues(hot, tables)
+    _check_lines(hot, tables)
+    _check_places(hot, tables)
+    _check_rates(hot, tables)
     _check_dues(hot, tables)
 
 
@@ -177,10 +197,62 @@ _RUNNING_FIELDS = (
 )
 
 
+def _check_lines(hot: Hot, tables: Tables) -> None:
+    by_line: dict[str, list[tuple[int, int, UUID]]] = {}
+    for row in tables.parked.values():
+        by_line.setdefault(row["line"], []).append((row["rank"], 0, row["task_id"]))
+    for id_, keys in by_line.items():
+        line = hot.lines.by_id[id_]
+        keys.sort()
+        assert line.depth == len(keys), f"depth of line {id_}: {line.depth}, {len(keys)} rows"
+        expected = keys
+        if not line.complete:
+            expected = [] if line.edge is None else [key for key in keys if key <= line.edge]
+        window = sorted((item.rank, item.round, item.task_id) for item in line.items.values())
+        assert window == expected, f"the window of line {id_} is not the head of its table"
+        assert {entry[2] for entry in line.heap if line.items.get(entry[2]) is entry[3]} == {
+            key[2] for key in window
+        }
+        assert all(item.shelved and item.line is line for item in line.items.values())
+    for id_, line in hot.lines.by_id.items():
+        assert line.depth == 0 or id_ in by_line, f"line {id_} has no rows"
+
+
+def _check_places(hot: Hot, tables: Tables) -> None:
+    held = sorted((group.id, holder) for holder, gs in hot.groups.held.items() for group in gs)
+    assert held == sorted((row["line"], row["holder_id"]) for row in tables.held)
+    members = {row["run_id"] for row in tables.task.values()}
+    for row in tables.held:
+        holder = row["holder_id"]
+        assert holder not in tables.ended, f"{holder} has ended, but holds a place"
+        assert holder not in tables.delayed, f"{holder} is in backoff, but holds a place"
+        assert holder in tables.task or holder in members
+        group = hot.groups.find(row["line"])
+        assert group is not None
+        assert holder in group.holders
+    for groups in hot.groups.held.values():
+        for group in groups:
+            count = len(group.holders)
+            assert count <= max(group.limit, group.recovered), f"4: {count} hold {group.id}"
+            waits = group.line.depth
+            assert not waits or group.free <= 0 or group.paused, f"{waits} wait for {group.id}"
+
+
+def _check_rates(hot: Hot, tables: Tables) -> None:
+    for row in tables.rates:
+        bucket = hot.buckets.find(row["tenant_id"], row["key"])
+        assert bucket is not None
+        meter = bucket.meter
+        assert (meter.limit, meter.window) == (row["limit_value"], row["window_length"])
+        assert row["remaining"] >= 0, f"5: {row['key']} is overdrawn"
+        if meter.began_ms == row["began_ms"]:
+            assert meter.remaining == row["remaining"], row["key"]
+
+
 def _check_queues(hot: Hot, tables: Tables) -> None:
-    by_queue: dict[int, list[tuple[int, UUID]]] = {queue_id: [] for queue_id in hot.queues}
+    by_queue: dict[int, list[tuple[int, int, UUID]]] = {queue_id: [] for queue_id in hot.queues}
     for row in tables.queued.values():
-        by_queue[row["queue_id"]].append((row["rank"], row["task_id"]))
+        by_queue[row["queue_id"]].append((row["rank"], row["round"], row["task_id"]))
     for queue in hot.queues.values():
         keys = sorted(by_queue[queue.id])
         assert queue.depth == len(keys), f"depth of {queue.action}: {queue.depth}, {len(keys)} rows"
@@ -188,9 +260,9 @@ def _check_queues(hot: Hot, tables: Tables) -> None:
             expected = keys
         else:
             expected = [] if queue.edge is None else [key for key in keys if key <= queue.edge]
-        window = sorted((item.rank, item.task_id) for item in queue.items.values())
+        window = sorted((item.rank, item.round, item.task_id) for item in queue.items.values())
         assert window == expected, f"the window of {queue.action} is not the head of its table"
-        in_heap = {entry[1] for entry in queue.heap if not entry[2].gone}
+        in_heap = {entry[2] for entry in queue.heap if queue.items.get(entry[2]) is entry[3]}
         assert in_heap == queue.items.keys(), f"heap and items of {queue.action} differ"
         for item in queue.items.values():
             row = tables.queued[item.task_id]
@@ -220,6 +292,7 @@ def _check_dues(hot: Hot, tables: Tables) -> None:
         (hot.next_deadline_ms, tables.assigned, "execution timeout"),
         (hot.next_delayed_ms, tables.delayed, "backoff"),
         (hot.next_schedule_timeout_ms, tables.queued, "schedule timeout"),
+        (hot.next_schedule_timeout_ms, tables.parked, "schedule timeout in a line"),
     ):
         if rows:
             earliest = min(row["due_ms"] for row in rows.values())
@@ -232,7 +305,13 @@ def check_work_conserved(hot: Hot, tables: Tables) -> None:
     for row in tables.queued.values():
         step = hot.definitions.versions[row["version_id"]].steps[row["step"]]
         for worker in step.queue.workers:
-            if row["demand"] is None and worker.fits(step.units) and _suits(worker, step.labels):
+            demand = read_demand(row["demand"])
+            labels = step.labels if demand is None else demand.labels or step.labels
+            if demand is not None and (demand.worker_id or demand.units):
+                continue  # a worker of its own, or units that may be lacking
+            if hot.pauses and hot.pauses.of_task(row["tenant_id"], step.version.workflow_id):
+                continue
+            if worker.fits(step.units) and _suits(worker, labels):
                 raise AssertionError(f"task {row['task_id']} waits though {worker.id} has room")
 
 
@@ -283,6 +362,11 @@ def _picture(hot: Hot) -> dict[str, object]:
                 *tuple(getattr(running, name) for name in _RUNNING_FIELDS),
             )
             for task_id, running in hot.running.items()
+        },
+        "lines": {id_: line.depth for id_, line in hot.lines.by_id.items() if line.depth},
+        "places": {
+            holder: sorted(group.id for group in groups)
+            for holder, groups in hot.groups.held.items()
         },
         "depths": {queue.action: queue.depth for queue in hot.queues.values()},
         "workers": {

@@ -129,6 +129,7 @@ class Rows:
         skipped: bool = False,
         retries: int = 0,
         trigger: dict[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> UUID:
         """A run (or, with kind and run_id, a member of one) in this state. Each step of its life
         takes 10 ms: created, assigned, started, finished. ``blocked``: it waits for parents, so it
@@ -138,8 +139,8 @@ class Rows:
         worker_id = worker_id or self.ids.new(created_ms)
         await self.connection.execute(
             "insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step,"
-            " priority, created_at, input, metadata, parent_task_id, trigger)"
-            " values ($1,$2,$3,$4,$5,$6,$7,1,$8,$9,$10,$11,$12)",
+            " priority, created_at, input, metadata, parent_task_id, trigger, idempotency_key)"
+            " values ($1,$2,$3,$4,$5,$6,$7,1,$8,$9,$10,$11,$12,$13)",
             self.tenant_id,
             task_id,
             run_id or task_id,
@@ -152,10 +153,11 @@ class Rows:
             None if metadata is None else orjson.dumps(metadata).decode(),
             parent_task_id,
             None if trigger is None else orjson.dumps(trigger).decode(),
+            idempotency_key,
         )
         if status.final:
             await self._outcome(
-                task_id, status, attempt, created_ms, worker_id, output, error, skipped
+                task_id, status, kind, attempt, created_ms, worker_id, output, error, skipped
             )
         elif kind is not TaskKind.DAG and not blocked:
             await self._live(
@@ -277,6 +279,7 @@ class Rows:
         self,
         task_id: UUID,
         status: Status,
+        kind: TaskKind,
         attempt: int,
         created_ms: int,
         worker_id: UUID,
@@ -285,10 +288,11 @@ class Rows:
         skipped: bool,
     ) -> None:
         await self.connection.execute(
-            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
             self.tenant_id,
             task_id,
             status,
+            kind,
             attempt,
             at(created_ms + 30),
             at(created_ms + 10),
@@ -422,8 +426,9 @@ class Rows:
             ids,
         )
         await self.connection.execute(
-            "insert into outcome (tenant_id, id, status, attempt, finished_at, worker_id, output)"
-            " select $1, x.id, case when x.n % $3 = 0 then 3 else 2 end, 0, $2, x.id, '{}'"
+            "insert into outcome (tenant_id, id, status, kind, attempt, finished_at, worker_id,"
+            " output)"
+            " select $1, x.id, case when x.n % $3 = 0 then 3 else 2 end, 0, 0, $2, x.id, '{}'"
             " from unnest($4::uuid[]) with ordinality as x (id, n)",
             self.tenant_id,
             at(self.now_ms),

@@ -53,6 +53,7 @@ async def status(h: Harness, task_id: UUID) -> Status:
     """The status that follows from the row that holds the task."""
     for query, found in (
         ("select 1 from queue_item where task_id = $1", Status.QUEUED),
+        ("select 1 from parked_item where task_id = $1", Status.QUEUED),
         ("select 1 from delayed_item where task_id = $1", Status.QUEUED),
         ("select 1 from assignment where task_id = $1", Status.RUNNING),
     ):

@@ -19,6 +19,9 @@ places as (
     union all
     select task_id, 'delayed', attempt, app_retries, internal_retries from delayed_item
     union all
+    select task_id, 'parked', attempt, app_retries, internal_retries from parked_item
+    where step >= 0
+    union all
     select task_id, 'assigned', attempt, app_retries, internal_retries from assignment
     union all
     select id, 'ended', attempt, null, null from outcome
@@ -108,6 +111,13 @@ RULES: dict[str, str] = {
         )
         select u.* from used u join worker w on w.id = u.worker_id
         where u.units > coalesce((w.slots ->> u.key)::integer, 0)""",
+    "ID-6, ID-7: a run that has ended holds no key until its end": """
+        select k.* from idempotency_key k join outcome o on o.id = k.run_id where k.until_end""",
+    "ID-2: the holder of a key exists, and was created under it": """
+        select k.* from idempotency_key k
+        where not exists (select from task t
+                          where t.id = k.run_id and t.tenant_id = k.tenant_id
+                            and t.workflow_id = k.workflow_id and t.idempotency_key = k.key)""",
     "9: one child per key": """
         select parent_task_id, child_key, child_index, count(*) from task
         where parent_task_id is not null and (child_key is not null or child_index is not null)

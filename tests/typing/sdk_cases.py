@@ -27,6 +27,7 @@ from hatchet import (
     or_,
 )
 from hatchet.clients.events import Event
+from hatchet.features.models import V1TaskSummary, V1TaskSummaryList
 from hatchet.runnables.task import Task
 from hatchet.runnables.workflow import Standalone, Workflow
 
@@ -126,6 +127,7 @@ def second(input: Name, ctx: Context) -> dict[str, str]:
 
 
 assert_type(first, Task[Name, Greeting])
+assert_type(flow.add_task(greet), Task[Name, Greeting])
 assert_type(second, Task[Name, dict[str, str]])
 assert_type(flow.run(Name(name="a")), dict[str, Any])
 assert_type(flow.run_no_wait(Name(name="a")), WorkflowRunRef)
@@ -167,6 +169,8 @@ assert_type(hatchet.filters.create("w", "true", "s"), V1Filter)
 assert_type(flow.create_filter("true", "s"), V1Filter)
 assert_type(flow.run_no_wait(Name(name="a")).stream(), RunEventListener)
 hatchet.runs.cancel("id", children=True)
+assert_type(hatchet.runs.list(None, True, limit=1, worker_id="w"), V1TaskSummaryList)
+assert_type(flow.list_runs(limit=1, only_tasks=True), list[V1TaskSummary])
 
 
 async def follow() -> None:
@@ -187,6 +191,10 @@ assert_type(remote.run(Name(name="a")), Greeting)
 greet.run(Greeting(text="a"))  # type: ignore[call-overload]
 greet.run({"name": "a"})  # type: ignore[call-overload]
 greet.run_no_wait("a")  # type: ignore[arg-type]
+hatchet.runs.list(workflow_id="w")  # type: ignore[call-arg]
+hatchet.event.list(scope="s")  # type: ignore[call-arg]
+hatchet.workflow(name="w", retries=3)  # type: ignore[call-overload]
+hatchet.task(on_events="a")  # type: ignore[call-overload]
 greet.create_bulk_run_item(Greeting(text="a"))  # type: ignore[arg-type]
 greet.run(Name(name="a"), priorty=3)  # type: ignore[call-overload]
 greet.run_no_wait(Name(name="a"), priority="high")  # type: ignore[arg-type]

@@ -8,10 +8,12 @@ there and back. A value whose type is not the declared one is written by its own
 is cut off silently.
 """
 
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
+import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -137,6 +139,16 @@ def write_output(codec: Codec[Any], value: Any) -> str:
     return text
 
 
+def write_metadata(metadata: Mapping[str, Any] | None) -> str:
+    """JSON text of additional metadata; "" for none. Raises `TypeError` for what has none."""
+    if not metadata:
+        return ""
+    try:
+        return orjson.dumps(metadata).decode()
+    except TypeError as error:
+        raise TypeError(f"additional_metadata cannot be written as JSON: {error}") from None
+
+
 def _is_structure(cls: type) -> bool:
     return issubclass(cls, BaseModel) or is_dataclass(cls)
 
@@ -147,5 +159,6 @@ __all__ = [
     "ValidationError",
     "write_by_own_type",
     "write_input",
+    "write_metadata",
     "write_output",
 ]

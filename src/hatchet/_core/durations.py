@@ -59,8 +59,14 @@ def parse_duration(text: str) -> timedelta:
 
 
 def as_timedelta(duration: Duration) -> timedelta:
-    """Either form of a duration as a `timedelta`."""
-    return parse_duration(duration) if isinstance(duration, str) else duration
+    """Either form of a duration as a `timedelta`. Raises `TypeError` and `ValueError`."""
+    if isinstance(duration, str):
+        return parse_duration(duration)
+    if not isinstance(duration, timedelta):
+        raise TypeError(
+            f"a duration is a timedelta or a text such as '10s', not {type(duration).__name__}"
+        )
+    return duration
 
 
 def to_ms(duration: Duration) -> int:

@@ -4,10 +4,9 @@ from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 from pydantic import BaseModel
 
-from hatchet._core.codec import write_by_own_type
+from hatchet._core.codec import write_by_own_type, write_metadata
 from hatchet._core.naming import apply_namespace
 from hatchet.context.current import current
 from hatchet.serde import has_escaped_null
@@ -83,7 +82,7 @@ def push_item(
     return PushItem(
         apply_namespace(key, namespace),
         _object("payload", payload),
-        orjson.dumps(metadata).decode() if metadata else "",
+        write_metadata(metadata),
         None if priority is None else int(priority),
         scope,
     )

@@ -51,6 +51,10 @@ class RunOutcome(NamedTuple):
     more: bool = False  # a piece: further tasks follow
 
 
+# In place of the result of a run that was not created, because another run has its key.
+NOT_CREATED = RunOutcome(-1, ())
+
+
 class Assigned:
     """One attempt of one task, given to this worker."""
 
@@ -137,6 +141,7 @@ class TriggerAnswer(NamedTuple):
     request_id: int
     run_ids: list[bytes]
     error: CallError | None
+    holders: dict[int, bytes]  # items that were not created -> the run that has their key
 
 
 class TaskAnswer(NamedTuple):

@@ -61,6 +61,23 @@ def in_doubt(host_port: str, failure: "CallFailure") -> TriggerOutcomeUnknownErr
     )
 
 
+def never_answered(host_port: str, reason: str) -> TriggerOutcomeUnknownError:
+    """The error for a trigger that was written, and could not be sent again in time."""
+    return TriggerOutcomeUnknownError(
+        f"the connection to {host_port} broke before the trigger was answered, and was not there "
+        f"again in time ({reason}): its runs may or may not exist. Look for them before you "
+        "trigger again."
+    )
+
+
+def too_large(size: int, limit: int) -> ValueError:
+    """The error for a trigger that does not fit into a frame."""
+    return ValueError(
+        f"the trigger takes {size:,} bytes; the engine accepts at most {limit:,} in one frame. "
+        "Store large data elsewhere and pass a reference."
+    )
+
+
 def refusal(failure: "CallFailure", host_port: str) -> HatchetCallError:
     """The exception for a stream that the server does not want."""
     if failure.code == "UNIMPLEMENTED":

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from hatchet._core.session import NOT_CREATED
 from hatchet._run.failures import call_error
 from hatchet._run.outbox import TaskCall, Trigger, Unwatch, Watch
 from hatchet._run.reply import Gathering, Wakeups
 
 if TYPE_CHECKING:
-    from hatchet._core.session import Received, RunOutcome, TaskOutcome
+    from hatchet._core.session import Received, RunOutcome, TaskOutcome, TriggerAnswer
 
 Waiting = Trigger | TaskCall | Watch
 
@@ -71,16 +72,7 @@ class Ledger:
         """Settle what a frame answers: triggers first, because their results may follow."""
         wakeups = self._wakeups
         for answer in received.trigger_answers:
-            trigger = self._triggers.pop(answer.request_id, None)
-            if trigger is None:
-                continue
-            if answer.error is not None:
-                self.fail(trigger, call_error(answer.error.code, answer.error.message))
-                continue
-            if trigger.gathering is not None:
-                for index, run_id in enumerate(answer.run_ids):
-                    self._watches.setdefault(run_id, []).append((trigger.gathering, index))
-            trigger.ids.settle(wakeups, answer.run_ids)
+            self._answer_trigger(answer)
         watches = self._watches
         for run_id, piece in received.results:
             outcome = self._whole(run_id, piece)
@@ -96,6 +88,22 @@ class Ledger:
                 self.fail(call, call_error(task_answer.error.code, task_answer.error.message))
             else:
                 call.reply.settle(wakeups, task_answer.timeout_at_ms)
+
+    def _answer_trigger(self, answer: "TriggerAnswer") -> None:
+        trigger = self._triggers.pop(answer.request_id, None)
+        if trigger is None:
+            return
+        if answer.error is not None:
+            self.fail(trigger, call_error(answer.error.code, answer.error.message))
+            return
+        trigger.holders = answer.holders
+        if trigger.gathering is not None:
+            for index, run_id in enumerate(answer.run_ids):
+                if index in answer.holders:
+                    trigger.gathering.put(index, NOT_CREATED, self._wakeups)
+                else:
+                    self._watches.setdefault(run_id, []).append((trigger.gathering, index))
+        trigger.ids.settle(self._wakeups, answer.run_ids)
 
     def _whole(self, run_id: bytes, piece: "RunOutcome") -> "RunOutcome | None":
         """A result too large for one frame comes in pieces; None until the last one is there."""
@@ -116,15 +124,16 @@ class Ledger:
         if isinstance(item, Trigger):
             item.ids.settle(self._wakeups, error=error)
 
-    def fail_written(self, of_trigger: Exception, of_call: Exception) -> None:
-        """The stream broke before the answers."""
-        for trigger in self._triggers.values():
-            self.fail(trigger, of_trigger)
+    def broken(self, of_call: Exception) -> list[Trigger]:
+        """The stream broke before the answers. Triggers may be sent again: those are returned, in
+        order."""
+        triggers = list(self._triggers.values())
         for call in self._calls.values():
             self.fail(call, of_call)
         self._triggers.clear()
         self._calls.clear()
         self._pieces.clear()  # results are sent anew on the next stream
+        return triggers
 
     def fail_watches(self, error: Exception) -> None:
         for waiting in self._watches.values():

@@ -5,11 +5,14 @@ only when the writer sleeps, so that under load a whole batch costs one wake-up 
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
 from hatchet._core.session import RunOutcome
 from hatchet._run.reply import Gathering, Reply
+
+RESEND_MAX_S = 590.0  # the engine looks back for ten minutes
 
 TaskKey = tuple[bytes, int]  # task id, attempt
 
@@ -17,7 +20,16 @@ TaskKey = tuple[bytes, int]  # task id, attempt
 class Trigger:
     """A request to create runs, until it is answered."""
 
-    __slots__ = ("count", "data", "deadline", "gathering", "ids", "request_id")
+    __slots__ = (
+        "count",
+        "data",
+        "deadline",
+        "gathering",
+        "holders",
+        "ids",
+        "request_id",
+        "written_at",
+    )
 
     def __init__(
         self, request_id: int, data: bytes, count: int, deadline: float, want_results: bool
@@ -26,8 +38,17 @@ class Trigger:
         self.data = data
         self.count = count
         self.deadline = deadline
+        self.written_at: float | None = None  # when first; from then on its outcome is in doubt
         self.ids: Reply[list[bytes]] = Reply()
+        # Items that were not created, and the runs that have their keys; known with the ids.
+        self.holders: dict[int, bytes] = {}
         self.gathering: Gathering[RunOutcome] | None = Gathering(count) if want_results else None
+
+    def written(self) -> None:
+        """Sent, perhaps not for the first time."""
+        if self.written_at is None:
+            self.written_at = time.monotonic()
+            self.deadline = min(self.deadline, self.written_at + RESEND_MAX_S)
 
 
 class TaskCall:

@@ -35,6 +35,7 @@ T = TypeVar("T")
 TIMEOUT_S = 30.0
 KEPT_CONNECTIONS = 8
 THREADS = 8
+NOT_OFFERED = 501  # by this version: trying again does not help
 
 Query = Mapping[str, Any]
 
@@ -157,7 +158,7 @@ class RestClient:
         if isinstance(error, ApiException):
             status = error.status or 0
             again = (
-                status >= 500
+                (status >= 500 and status != NOT_OFFERED)
                 or (status == 429 and policy.retry_429)
                 or (status == 404 and policy.retry_not_found)
             )

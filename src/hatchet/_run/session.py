@@ -6,25 +6,29 @@ way, and the reader settles replies. When the stream breaks:
 
 - reports and chunks of streams stay until acknowledged and are sent again; a worker resumes its id
   and tells what it holds; wishes for results are repeated;
-- triggers that were not written yet wait for the next stream; those written but unanswered fail
-  with `TriggerOutcomeUnknownError`, because nobody knows whether their runs exist.
+- triggers that are unanswered are sent again, marked as repeats, so that the engine creates no run
+  twice; only when their time is over before, they fail, with `TriggerOutcomeUnknownError` if they
+  had been written.
 """
 
 import asyncio
 import contextlib
 import itertools
 import logging
+import os
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from hatchet._core.session import Assigned, Cancelled, Registered, TriggerItemData, WorkerData
+from hatchet._core.session import TriggerItemData
 from hatchet._run.backlog import ChunkBacklog
 from hatchet._run.failures import (
     REFUSALS,
     as_failure,
+    never_answered,
     pauses,
     refusal,
+    too_large,
     unavailable,
 )
 from hatchet._run.io_thread import IoThread
@@ -44,6 +48,7 @@ from hatchet._run.outbox import (
     Watch,
 )
 from hatchet._run.reply import Gathering, Reply, Wakeups
+from hatchet._run.worker_port import WorkerPort
 from hatchet._version import __version__
 from hatchet.exceptions import (
     ConnectionLostError,
@@ -70,21 +75,6 @@ FIRST_FRAME_BYTES = 4 << 20  # until the engine has told its own limit
 SUBSCRIBE_IDS_PER_PIECE = 10_000
 
 
-class WorkerPort(Protocol):
-    """A worker, as the session sees it. All methods are called on the I/O thread."""
-
-    data: WorkerData
-    worker_id_bytes: bytes
-
-    def held(self) -> list[TaskKey]: ...
-    def deliver(self, assignments: list[Assigned]) -> None: ...
-    def cancel(self, cancellations: list[Cancelled]) -> None: ...
-    def acknowledged(self, keys: list[TaskKey]) -> None: ...
-    def registered(self, answer: Registered, wakeups: Wakeups) -> None: ...
-    def refused(self, error: Exception, wakeups: Wakeups) -> None: ...
-    def disconnected(self) -> None: ...
-
-
 class Session:
     """One client's connection to the engine."""
 
@@ -93,6 +83,7 @@ class Session:
         self._io = io
         self._client_name = client_name
         self._outbox = Outbox(io.loop, self._woken)
+        self._instance = os.urandom(16)
         self._request_ids = itertools.count(1)
         self._wakeups = Wakeups()
         self._ledger = Ledger(self._wakeups)
@@ -120,7 +111,9 @@ class Session:
         from hatchet._wire import frames
 
         request_id = next(self._request_ids)
-        data = frames.trigger(request_id, items, want_results)
+        # Not of `random`: after a fork that would give both processes the same numbers.
+        origin = int.from_bytes(os.urandom(8)) >> 2 | 1
+        data = frames.trigger(request_id, items, want_results, origin)
         deadline = time.monotonic() + self._config.trigger_timeout_s
         trigger = Trigger(request_id, data, len(items), deadline, want_results)
         self._outbox.put(trigger)
@@ -296,7 +289,7 @@ class Session:
         tasks: list[asyncio.Task[None]] = []
         try:
             async with asyncio.timeout(WELCOME_TIMEOUT_S):
-                await call.write(frames.hello(__version__, self._client_name))
+                await call.write(frames.hello(__version__, self._client_name, self._instance))
                 first = await call.read()
             if wire.is_end(first):
                 return await wire.ended(call)
@@ -412,11 +405,12 @@ class Session:
         if isinstance(item, Lossy):
             self.log_backlog -= item.is_log
         elif isinstance(item, Trigger):
-            if size > limit:
-                self._refuse_size(item, limit)
+            if size > limit and item.written_at is None:
+                self._ledger.fail(item, too_large(size, limit))
                 return False
             if item.ids.done:  # its caller's patience has ended
                 return False
+            item.written()
             self._ledger.wrote(item)
         elif isinstance(item, TaskCall):
             if item.reply.done:
@@ -439,15 +433,11 @@ class Session:
             return frames.register_worker(worker.data, worker.worker_id_bytes, worker.held())
         if isinstance(item, Chunk) and item.again:
             return frames.sent_again(item.data)
+        if isinstance(item, Trigger) and item.written_at is not None:
+            after_ms = int((time.monotonic() - item.written_at) * 1000)
+            return frames.repeated_trigger(item.data, after_ms)
         data: bytes = item.data
         return data
-
-    def _refuse_size(self, trigger: Trigger, limit: int) -> None:
-        error = ValueError(
-            f"the trigger takes {len(trigger.data):,} bytes; the engine accepts at most {limit:,} "
-            "in one frame. Store large data elsewhere and pass a reference."
-        )
-        self._ledger.fail(trigger, error)
 
     async def _read(self, call: "StreamCall") -> None:
         from hatchet._wire import channel as wire
@@ -494,13 +484,10 @@ class Session:
         """The stream ended: settle what can not be carried over to the next one."""
         where = f"{self._config.host_port}: {failure.message or 'stream ended'} ({failure.code})"
         self.last_failure = f"{failure.message or 'stream ended'} ({failure.code})"
-        self._ledger.fail_written(
-            TriggerOutcomeUnknownError(
-                f"the connection to {where} broke before the trigger was answered: its runs may or "
-                "may not exist. Look for them before you trigger again."
-            ),
-            ConnectionLostError(f"the connection to {where} broke before the answer"),
+        unanswered = self._ledger.broken(
+            ConnectionLostError(f"the connection to {where} broke before the answer")
         )
+        self._outbox.items.extendleft(reversed(unanswered))
         if failure.code in REFUSALS:
             self._refuse_all(refusal(failure, self._config.host_port))
         if self._worker is not None:
@@ -515,7 +502,7 @@ class Session:
 
         def keep(item: Item) -> bool:
             if isinstance(item, (Trigger, TaskCall, Watch)):
-                self._ledger.fail(item, error)
+                self._ledger.fail(item, self._gave_up(item, error))
                 return False
             if isinstance(item, Chunk) and not kept:
                 self._forget([item])
@@ -563,11 +550,17 @@ class Session:
             if item.deadline > now:
                 waiting = True
                 return True
-            self._ledger.fail(item, self.unavailable())
+            self._ledger.fail(item, self._gave_up(item, self.unavailable()))
             return False
 
         self._outbox.filter(patient)
         return waiting
+
+    def _gave_up(self, item: Item, error: Exception) -> Exception:
+        """The error for whoever waits, if it is not sent (again): a trigger that was written before
+        is in doubt."""
+        in_doubt = isinstance(item, Trigger) and item.written_at is not None
+        return never_answered(self._config.host_port, self.last_failure) if in_doubt else error
 
     def unavailable(self) -> EngineUnavailableError:
         """The error for those who waited too long for a connection."""

@@ -34,13 +34,14 @@ REPORT_FAILED = 3
 REPORT_CANCELLED = 4
 
 
-def hello(sdk_version: str, client_name: str) -> bytes:
+def hello(sdk_version: str, client_name: str, instance: bytes) -> bytes:
     frame = ClientFrame()
     frame.hello.sdk_version = sdk_version
     frame.hello.language = "python"
     frame.hello.language_version = platform.python_version()
     frame.hello.os = platform.platform(terse=True)
     frame.hello.client_name = client_name
+    frame.hello.instance = instance
     return frame.SerializeToString()
 
 
@@ -89,9 +90,11 @@ def _set_labels(message: "RegisterWorker | WorkerChange", labels: Mapping[str, L
             message.labels[key].text = value
 
 
-def trigger(request_id: int, items: Sequence[TriggerItemData], subscribe: bool) -> bytes:
+def trigger(
+    request_id: int, items: Sequence[TriggerItemData], subscribe: bool, origin: int = 0
+) -> bytes:
     frame = ClientFrame()
-    message = frame.triggers.add(request_id=request_id, subscribe=subscribe)
+    message = frame.triggers.add(request_id=request_id, subscribe=subscribe, origin=origin)
     add = message.items.add
     for item in items:
         added = add(
@@ -117,6 +120,13 @@ def trigger(request_id: int, items: Sequence[TriggerItemData], subscribe: bool) 
             desired.comparator = label.comparator
             if label.weight is not None:
                 desired.weight = label.weight
+    return frame.SerializeToString()
+
+
+def repeated_trigger(data: bytes, after_ms: int) -> bytes:
+    """What `trigger` gave, marked as sent before."""
+    frame = ClientFrame.FromString(data)
+    frame.triggers[0].resent_after_ms = after_ms
     return frame.SerializeToString()
 
 
@@ -214,6 +224,7 @@ def decode(data: bytes) -> Received:
             answer.request_id,
             list(answer.run_ids),
             _error(answer.error) if answer.HasField("error") else None,
+            {one.index: one.existing_run_id for one in answer.collisions},
         )
         for answer in frame.trigger_replies
     ]

@@ -3,7 +3,7 @@
 import builtins
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from hatchet._core.pushes import Pushed, PushItem, push_item
 from hatchet._run.rest import Call, metadata_pairs
@@ -16,6 +16,8 @@ from hatchet.types.trigger import (
 )
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from hatchet._run.client import Client
 
 __all__ = [
@@ -28,6 +30,18 @@ __all__ = [
 
 Event = Pushed
 JSONMapping = dict[str, Any]
+
+
+class EventSelection(TypedDict, total=False):
+    """Keywords of `list`."""
+
+    since: datetime | None
+    until: datetime | None
+    workflow_ids: Iterable[str] | None
+    workflow_run_statuses: Iterable[V1TaskStatus] | None
+    event_ids: Iterable[str] | None
+    additional_metadata: dict[str, str] | None
+    scopes: Iterable[str] | None
 
 
 class EventClient:
@@ -136,7 +150,7 @@ class EventClient:
         """Push many events; what the engine stored, in order.
 
         Up to 1,000 (and 4 MiB) are one request, which is stored whole or not at all; larger bulks
-        are cut.
+        are cut, and if one request is refused, those before it are stored.
 
             hatchet.event.bulk_push(
                 [BulkPushEventWithMetadata(key="order:created", payload={"id": n}) for n in ids]
@@ -173,13 +187,13 @@ class EventClient:
         offset: int | None,
         limit: int | None,
         keys: Iterable[str] | None,
-        since: datetime | None,
-        until: datetime | None,
-        workflow_ids: Iterable[str] | None,
-        workflow_run_statuses: Iterable[V1TaskStatus] | None,
-        event_ids: Iterable[str] | None,
-        additional_metadata: dict[str, str] | None,
-        scopes: Iterable[str] | None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        workflow_ids: Iterable[str] | None = None,
+        workflow_run_statuses: Iterable[V1TaskStatus] | None = None,
+        event_ids: Iterable[str] | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        scopes: Iterable[str] | None = None,
     ) -> Call[V1EventList]:
         return self._client.rest.call(
             "GET",
@@ -204,58 +218,29 @@ class EventClient:
         offset: int | None = None,
         limit: int | None = None,
         keys: Iterable[str] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        workflow_ids: Iterable[str] | None = None,
-        workflow_run_statuses: Iterable[V1TaskStatus] | None = None,
-        event_ids: Iterable[str] | None = None,
-        additional_metadata: dict[str, str] | None = None,
-        scopes: Iterable[str] | None = None,
+        **more: "Unpack[EventSelection]",
     ) -> V1EventList:
-        """One page of events, newest first. Default range: the last day.
+        """One page of events, newest first.
 
-        `workflow_ids` and `workflow_run_statuses` select events by the runs which they started;
-        of `additional_metadata` all pairs must match.
+        - `offset` (0), `limit` (50): the page
+        - `since` (one day ago), `until` (now): when they were pushed
+        - `keys`, `scopes`, `event_ids`: any of these
+        - `workflow_ids`, `workflow_run_statuses`: events that started such runs
+        - `additional_metadata`: all pairs must match
+
+            orders = hatchet.event.list(keys=["order:created"], limit=10).rows
         """
-        return self._list(
-            offset,
-            limit,
-            keys,
-            since,
-            until,
-            workflow_ids,
-            workflow_run_statuses,
-            event_ids,
-            additional_metadata,
-            scopes,
-        ).send()
+        return self._list(offset, limit, keys, **more).send()
 
     async def aio_list(
         self,
         offset: int | None = None,
         limit: int | None = None,
         keys: Iterable[str] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        workflow_ids: Iterable[str] | None = None,
-        workflow_run_statuses: Iterable[V1TaskStatus] | None = None,
-        event_ids: Iterable[str] | None = None,
-        additional_metadata: dict[str, str] | None = None,
-        scopes: Iterable[str] | None = None,
+        **more: "Unpack[EventSelection]",
     ) -> V1EventList:
         """Like `list`, from async code."""
-        return await self._list(
-            offset,
-            limit,
-            keys,
-            since,
-            until,
-            workflow_ids,
-            workflow_run_statuses,
-            event_ids,
-            additional_metadata,
-            scopes,
-        ).aio()
+        return await self._list(offset, limit, keys, **more).aio()
 
     def _get(self, event_id: str) -> Call[V1Event]:
         return self._client.rest.call(

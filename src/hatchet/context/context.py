@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -13,6 +12,7 @@ import orjson
 
 from hatchet._core.chunks import pieces
 from hatchet._core.durations import Duration, to_ms
+from hatchet._core.old_names import warn_of
 from hatchet._core.session import Assigned, LabelValue
 from hatchet.context.current import current
 from hatchet.exceptions import TaskRunError
@@ -126,6 +126,7 @@ class Context:
     @property
     def worker(self) -> "WorkerContext":
         """The worker, in the older form: `ctx.worker.labels()`."""
+        warn_of("ctx.worker", "ctx.worker_id and ctx.worker_labels")
         return WorkerContext(self._port)
 
     @property
@@ -159,7 +160,12 @@ class Context:
         """Id of the task that spawned this run; None for a run that is no child."""
         return _id_or_none(self._assigned.parent_task_id)
 
-    parent_workflow_run_id = parent_task_run_id
+    @property
+    def parent_workflow_run_id(self) -> str | None:
+        """Id of the run that spawned this one; None for a run that is no child."""
+        if not self._assigned.parent_task_id:
+            return None
+        return self._metadata_id("hatchet__parent_workflow_run_id") or self.parent_task_run_id
 
     @property
     def child_index(self) -> int | None:
@@ -212,14 +218,14 @@ class Context:
     @property
     def triggering_event_id(self) -> str | None:
         """Id of the event that caused this run; None if none did."""
-        return self._data.get("triggering_event_id") or self._event_metadata("hatchet__event_id")
+        return self._data.get("triggering_event_id") or self._metadata_id("hatchet__event_id")
 
     @property
     def triggering_event_key(self) -> str | None:
         """Key of the event that caused this run; None if none did."""
-        return self._data.get("triggering_event_key") or self._event_metadata("hatchet__event_key")
+        return self._data.get("triggering_event_key") or self._metadata_id("hatchet__event_key")
 
-    def _event_metadata(self, key: str) -> str | None:
+    def _metadata_id(self, key: str) -> str | None:
         value = self.additional_metadata.get(key)
         return str(value) if value else None
 
@@ -247,10 +253,15 @@ class Context:
 
     def was_skipped(self, task: "Task[Any, Any]") -> bool:
         """Whether a parent task was skipped."""
-        return _is_skipped(self._data.get("parents", {}).get(task.name))
+        return _is_skipped(self._parents.get(task.name))
+
+    @property
+    def _parents(self) -> dict[str, Any]:
+        """Outputs of the tasks before this one, by name."""
+        return self._data.get("parents") or {}
 
     def _parent_output(self, task: "Task[Any, Any]") -> Any:
-        parents = self._data.get("parents") or {}
+        parents = self._parents
         if task.name not in parents:
             raise ValueError(
                 f"no output of task {task.name!r}: is it a parent of {self.task_name!r}?"
@@ -440,11 +451,6 @@ class WorkerContext:
     """The worker of a task, in the older form of the official SDK."""
 
     def __init__(self, port: TaskPort) -> None:
-        warnings.warn(
-            "ctx.worker goes away in v2.0.0: use ctx.worker_id and ctx.worker_labels",
-            DeprecationWarning,
-            stacklevel=3,
-        )
         self._port = port
 
     def id(self) -> str:

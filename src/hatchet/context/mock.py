@@ -5,8 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from hatchet._core.codec import write_by_own_type, write_metadata
 from hatchet._core.session import Assigned, LabelValue
 from hatchet.context.context import Context, DurableContext
 from hatchet.runnables.started import text
@@ -72,7 +71,10 @@ def mock_context(
     retry_count: int,
     lifespan: Any,
 ) -> Context:
-    """The context of an attempt that nobody assigned. Ids are random."""
+    """The context of an attempt that nobody assigned. Ids are random.
+
+    `parent_outputs` are what the parents return, models or plain data, by name.
+    """
     task_id = os.urandom(16)
     assigned = Assigned(
         task_id,
@@ -81,11 +83,13 @@ def mock_context(
         task.action,
         task.name,
         input,
-        orjson.dumps(metadata).decode(),
+        write_metadata(metadata),
         1,
         os.urandom(16),
         os.urandom(16),
-        context=orjson.dumps({"parents": parent_outputs, "triggers": {}}).decode(),
+        context=write_by_own_type(
+            {"parents": {name.lower(): output for name, output in parent_outputs.items()}}
+        ),
     )
     kind = DurableContext if task.is_durable else Context
     return kind(assigned, task, MockPort(lifespan))

@@ -4,7 +4,7 @@ import asyncio
 import builtins
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -22,7 +22,7 @@ from hatchet.features.models import (
     WorkflowRunDetail,
 )
 from hatchet.runnables.started import raw, text
-from hatchet.workflow_run import WorkflowRunRef
+from hatchet.workflow_run import DETAILS_PATH, WorkflowRunRef
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -32,21 +32,31 @@ if TYPE_CHECKING:
 __all__ = ["RunsClient"]
 
 LONG_RANGE = timedelta(days=7)
-DETAILS_PATH = "/v1.AdminService/GetRunDetails"
 UNFINISHED = (V1TaskStatus.RUNNING, V1TaskStatus.QUEUED)
 UNSUCCESSFUL = (V1TaskStatus.FAILED, V1TaskStatus.CANCELLED)
 JSONMapping = dict[str, Any]
 
 
-class ListOptions(TypedDict, total=False):
-    """Keywords of `list_with_pagination`."""
+class RunSelection(TypedDict, total=False):
+    """Keywords that select runs; see `RunsClient.list`."""
 
-    only_tasks: bool
-    offset: int | None
-    limit: int | None
+    until: datetime | None
     statuses: Iterable[V1TaskStatus] | None
     additional_metadata: dict[str, str] | None
     workflow_ids: Iterable[str] | None
+
+
+class BulkSelection(RunSelection, total=False):
+    """The same, with the beginning of the range."""
+
+    since: datetime | None
+
+
+class ListOptions(RunSelection, total=False):
+    """Keywords of `list` and `list_with_pagination`."""
+
+    offset: int | None
+    limit: int | None
     worker_id: str | None
     parent_task_external_id: str | None
     triggering_event_external_id: str | None
@@ -147,69 +157,27 @@ class RunsClient:
         )
 
     def list(
-        self,
-        since: datetime | None = None,
-        only_tasks: bool = False,
-        offset: int | None = None,
-        limit: int | None = None,
-        statuses: Iterable[V1TaskStatus] | None = None,
-        until: datetime | None = None,
-        additional_metadata: dict[str, str] | None = None,
-        workflow_ids: Iterable[str] | None = None,
-        worker_id: str | None = None,
-        parent_task_external_id: str | None = None,
-        triggering_event_external_id: str | None = None,
-        include_payloads: bool = True,
+        self, since: datetime | None = None, only_tasks: bool = False, **more: "Unpack[ListOptions]"
     ) -> V1TaskSummaryList:
-        """One page of runs, newest first. Default range: the last day.
+        """One page of runs, newest first.
 
-        `only_tasks` lists tasks instead of runs. `additional_metadata` selects runs with these
-        pairs.
+        - `since` (one day ago), `until` (now): when they were created
+        - `only_tasks`: list tasks instead of runs
+        - `statuses`, `workflow_ids`: any of these
+        - `additional_metadata`: runs with one of these pairs
+        - `worker_id` (of tasks), `parent_task_external_id` (of runs),
+          `triggering_event_external_id`: where they run, and what they come from
+        - `limit` (50), `offset` (0): the page
+        - `include_payloads` (True): with inputs and outputs
+
+            failed = hatchet.runs.list(statuses=[V1TaskStatus.FAILED], limit=10).rows
         """
-        return self._list(
-            since,
-            only_tasks,
-            offset,
-            limit,
-            statuses,
-            until,
-            additional_metadata,
-            workflow_ids,
-            worker_id,
-            parent_task_external_id,
-            triggering_event_external_id,
-            include_payloads,
-        ).send()
+        return self._list(since, only_tasks, **more).send()
 
     async def aio_list(
-        self,
-        since: datetime | None = None,
-        only_tasks: bool = False,
-        offset: int | None = None,
-        limit: int | None = None,
-        statuses: Iterable[V1TaskStatus] | None = None,
-        until: datetime | None = None,
-        additional_metadata: dict[str, str] | None = None,
-        workflow_ids: Iterable[str] | None = None,
-        worker_id: str | None = None,
-        parent_task_external_id: str | None = None,
-        triggering_event_external_id: str | None = None,
-        include_payloads: bool = True,
+        self, since: datetime | None = None, only_tasks: bool = False, **more: "Unpack[ListOptions]"
     ) -> V1TaskSummaryList:
-        return await self._list(
-            since,
-            only_tasks,
-            offset,
-            limit,
-            statuses,
-            until,
-            additional_metadata,
-            workflow_ids,
-            worker_id,
-            parent_task_external_id,
-            triggering_event_external_id,
-            include_payloads,
-        ).aio()
+        return await self._list(since, only_tasks, **more).aio()
 
     def _create(
         self,
@@ -297,48 +265,41 @@ class RunsClient:
     # ------------------------------------------------------------------ many at once
 
     def _pages(
-        self, since: datetime | None, until: datetime | None, more: JSONMapping
+        self, since: datetime | None, only_tasks: bool, more: JSONMapping
     ) -> builtins.list[Call[V1TaskSummaryList]]:
         """One call for each UTC day of the range, newest first."""
-        end = _aware(until or datetime.now(UTC)).astimezone(UTC)
+        end = _aware(more.pop("until", None) or datetime.now(UTC)).astimezone(UTC)
         start = _aware(since).astimezone(UTC) if since else end - timedelta(days=1)
         calls = []
         while end > start:
             midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
             first = midnight if midnight < end else midnight - timedelta(days=1)
-            calls.append(self._list(since=max(first, start), until=end, **more))
+            calls.append(self._list(max(first, start), only_tasks, until=end, **more))
             end = first
         return calls
 
     def list_with_pagination(
-        self,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        **more: "Unpack[ListOptions]",
+        self, since: datetime | None = None, only_tasks: bool = False, **more: "Unpack[ListOptions]"
     ) -> builtins.list[V1TaskSummary]:
         """Runs of a long range, newest first: one request for each day, `limit` applies to each.
 
         Keywords as for `list`.
         """
-        pages = [call.send() for call in self._pages(since, until, {**more})]
-        return _merge(pages)
+        return _merge([call.send() for call in self._pages(since, only_tasks, {**more})])
 
     async def aio_list_with_pagination(
-        self,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        **more: "Unpack[ListOptions]",
+        self, since: datetime | None = None, only_tasks: bool = False, **more: "Unpack[ListOptions]"
     ) -> builtins.list[V1TaskSummary]:
-        pages = [await call.aio() for call in self._pages(since, until, {**more})]
-        return _merge(pages)
+        return _merge([await call.aio() for call in self._pages(since, only_tasks, {**more})])
 
     def _external_ids(
         self,
-        since: datetime | None,
-        until: datetime | None,
-        statuses: Iterable[V1TaskStatus],
-        additional_metadata: dict[str, str] | None,
-        workflow_ids: Iterable[str] | None,
+        default_statuses: Iterable[V1TaskStatus],
+        since: datetime | None = None,
+        until: datetime | None = None,
+        statuses: Iterable[V1TaskStatus] | None = None,
+        additional_metadata: dict[str, str] | None = None,
+        workflow_ids: Iterable[str] | None = None,
     ) -> Call[builtins.list[str]]:
         return self._client.rest.call(
             "GET",
@@ -347,97 +308,55 @@ class RunsClient:
             query={
                 "since": since or datetime.now(UTC) - timedelta(days=1),
                 "until": until or datetime.now(UTC),
-                "statuses": statuses,
+                "statuses": statuses or default_statuses,
                 "additional_metadata": metadata_pairs(additional_metadata),
                 "workflow_ids": workflow_ids,
             },
         )
 
     def bulk_cancel_by_filters_with_pagination(
-        self,
-        sleep_time: float = 3,
-        chunk_size: int = 500,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        statuses: Iterable[V1TaskStatus] | None = None,
-        additional_metadata: dict[str, str] | None = None,
-        workflow_ids: Iterable[str] | None = None,
+        self, sleep_time: float = 3, chunk_size: int = 500, **which: "Unpack[BulkSelection]"
     ) -> None:
         """Cancel all runs that match, `chunk_size` at a time with `sleep_time` seconds between.
 
-        Default: queued and running ones of the last day.
+        `which` as for `list`; default: queued and running ones of the last day.
         """
-        ids = self._external_ids(
-            since, until, statuses or UNFINISHED, additional_metadata, workflow_ids
-        ).send()
-        self._change_all("cancel", ids, chunk_size, sleep_time)
+        self._change_all("cancel", sleep_time, chunk_size, self._external_ids(UNFINISHED, **which))
 
     async def aio_bulk_cancel_by_filters_with_pagination(
-        self,
-        sleep_time: float = 3,
-        chunk_size: int = 500,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        statuses: Iterable[V1TaskStatus] | None = None,
-        additional_metadata: dict[str, str] | None = None,
-        workflow_ids: Iterable[str] | None = None,
+        self, sleep_time: float = 3, chunk_size: int = 500, **which: "Unpack[BulkSelection]"
     ) -> None:
-        await asyncio.to_thread(
-            self.bulk_cancel_by_filters_with_pagination,
-            sleep_time,
-            chunk_size,
-            since,
-            until,
-            statuses,
-            additional_metadata,
-            workflow_ids,
-        )
+        found = self._external_ids(UNFINISHED, **which)
+        await self._aio_change_all("cancel", sleep_time, chunk_size, found)
 
     def bulk_replay_by_filters_with_pagination(
-        self,
-        sleep_time: float = 3,
-        chunk_size: int = 500,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        statuses: Iterable[V1TaskStatus] | None = None,
-        additional_metadata: dict[str, str] | None = None,
-        workflow_ids: Iterable[str] | None = None,
+        self, sleep_time: float = 3, chunk_size: int = 500, **which: "Unpack[BulkSelection]"
     ) -> None:
-        """Replay all runs that match; default: failed and cancelled ones of the last day."""
-        ids = self._external_ids(
-            since, until, statuses or UNSUCCESSFUL, additional_metadata, workflow_ids
-        ).send()
-        self._change_all("replay", ids, chunk_size, sleep_time)
+        """Like cancelling them; default: failed and cancelled ones of the last day."""
+        found = self._external_ids(UNSUCCESSFUL, **which)
+        self._change_all("replay", sleep_time, chunk_size, found)
 
     async def aio_bulk_replay_by_filters_with_pagination(
-        self,
-        sleep_time: float = 3,
-        chunk_size: int = 500,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        statuses: Iterable[V1TaskStatus] | None = None,
-        additional_metadata: dict[str, str] | None = None,
-        workflow_ids: Iterable[str] | None = None,
+        self, sleep_time: float = 3, chunk_size: int = 500, **which: "Unpack[BulkSelection]"
     ) -> None:
-        await asyncio.to_thread(
-            self.bulk_replay_by_filters_with_pagination,
-            sleep_time,
-            chunk_size,
-            since,
-            until,
-            statuses,
-            additional_metadata,
-            workflow_ids,
-        )
+        found = self._external_ids(UNSUCCESSFUL, **which)
+        await self._aio_change_all("replay", sleep_time, chunk_size, found)
 
     def _change_all(
-        self, verb: str, ids: builtins.list[str], chunk_size: int, sleep_time: float
+        self, verb: str, pause_s: float, chunk_size: int, found: Call[builtins.list[str]]
     ) -> None:
-        for start in range(0, len(ids), chunk_size):
-            if start:
-                time.sleep(sleep_time)
-            opts = BulkCancelReplayOpts(ids=ids[start : start + chunk_size])
-            self._change(verb, opts).send()
+        for number, chunk in enumerate(_chunks(found.send(), chunk_size)):
+            if number:
+                time.sleep(pause_s)
+            self._change(verb, BulkCancelReplayOpts(ids=chunk)).send()
+
+    async def _aio_change_all(
+        self, verb: str, pause_s: float, chunk_size: int, found: Call[builtins.list[str]]
+    ) -> None:
+        for number, chunk in enumerate(_chunks(await found.aio(), chunk_size)):
+            if number:
+                await asyncio.sleep(pause_s)
+            await self._change(verb, BulkCancelReplayOpts(ids=chunk)).aio()
 
     # ------------------------------------------------------------------ details and results
 
@@ -480,7 +399,14 @@ class RunsClient:
 
     def get_run_ref(self, workflow_run_id: str) -> WorkflowRunRef:
         """A reference to a run, to wait for it."""
-        return WorkflowRunRef(workflow_run_id, self._client)
+        return WorkflowRunRef(workflow_run_id, self._client, known=False)
+
+
+def _chunks(ids: list[str], size: int) -> Iterator[list[str]]:
+    if size < 1:
+        raise ValueError(f"chunk_size must be at least 1, not {size}")
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
 
 
 def _merge(pages: Iterable[V1TaskSummaryList]) -> list[V1TaskSummary]:

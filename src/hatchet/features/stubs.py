@@ -55,7 +55,7 @@ class StubsClient:
         config = WorkflowConfig(
             name=name,
             input_validator=input_validator,
-            default_additional_metadata=dict(default_additional_metadata or {}),
+            default_additional_metadata=default_additional_metadata or {},
         )
         return Workflow(config, self._client, Codec(input_validator))
 
@@ -111,7 +111,7 @@ class StubsClient:
         config = WorkflowConfig(
             name=name,
             input_validator=input_validator,
-            default_additional_metadata=dict(default_additional_metadata or {}),
+            default_additional_metadata=default_additional_metadata or {},
         )
         codec = Codec[Any](input_validator)
         output = Codec[Any](output_validator)

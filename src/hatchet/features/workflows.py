@@ -1,18 +1,25 @@
 """`hatchet.workflows`: read and delete registered workflows."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hatchet._core.durations import timedelta_to_expr
 from hatchet._run.rest import Call, nothing
 from hatchet.features.models import Workflow, WorkflowList, WorkflowVersion
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from hatchet._run.client import Client
 
 __all__ = ["WorkflowsClient"]
 
-WhilePaused = Literal["DROP", "QUEUE"]
+
+class WhilePaused(TypedDict, total=False):
+    """What becomes of runs that are due while a workflow is paused."""
+
+    paused_workflow_cron_run_queue_behavior: Literal["DROP", "QUEUE"]
+    paused_workflow_scheduled_run_queue_behavior: Literal["DROP", "QUEUE"]
 
 
 class WorkflowsClient:
@@ -101,33 +108,20 @@ class WorkflowsClient:
         )
 
     def pause(
-        self,
-        workflow_id: str,
-        queue_ttl: timedelta,
-        paused_workflow_cron_run_queue_behavior: WhilePaused = "QUEUE",
-        paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
+        self, workflow_id: str, queue_ttl: timedelta, **behaviors: "Unpack[WhilePaused]"
     ) -> Workflow:
-        """Start no runs of a workflow for now. What is queued waits for at most `queue_ttl`."""
-        body = _pause_body(
-            queue_ttl,
-            paused_workflow_cron_run_queue_behavior,
-            paused_workflow_scheduled_run_queue_behavior,
-        )
-        return self._update(workflow_id, body).send()
+        """Start no runs of a workflow for now. What is queued waits for at most `queue_ttl`.
+
+        `paused_workflow_cron_run_queue_behavior` and
+        `paused_workflow_scheduled_run_queue_behavior` say whether runs that become due are queued
+        as well ("QUEUE", the default) or never made ("DROP").
+        """
+        return self._update(workflow_id, _pause_body(queue_ttl, **behaviors)).send()
 
     async def aio_pause(
-        self,
-        workflow_id: str,
-        queue_ttl: timedelta,
-        paused_workflow_cron_run_queue_behavior: WhilePaused = "QUEUE",
-        paused_workflow_scheduled_run_queue_behavior: WhilePaused = "QUEUE",
+        self, workflow_id: str, queue_ttl: timedelta, **behaviors: "Unpack[WhilePaused]"
     ) -> Workflow:
-        body = _pause_body(
-            queue_ttl,
-            paused_workflow_cron_run_queue_behavior,
-            paused_workflow_scheduled_run_queue_behavior,
-        )
-        return await self._update(workflow_id, body).aio()
+        return await self._update(workflow_id, _pause_body(queue_ttl, **behaviors)).aio()
 
     def unpause(self, workflow_id: str) -> Workflow:
         """Let a paused workflow run again."""
@@ -137,12 +131,16 @@ class WorkflowsClient:
         return await self._update(workflow_id, {"pause": {"action": "unpause"}}).aio()
 
 
-def _pause_body(queue_ttl: timedelta, cron: str, scheduled: str) -> dict[str, Any]:
+def _pause_body(
+    queue_ttl: timedelta,
+    paused_workflow_cron_run_queue_behavior: str = "QUEUE",
+    paused_workflow_scheduled_run_queue_behavior: str = "QUEUE",
+) -> dict[str, Any]:
     return {
         "pause": {
             "action": "pause",
-            "pausedWorkflowCronRunQueueBehavior": cron,
-            "pausedWorkflowScheduledRunQueueBehavior": scheduled,
+            "pausedWorkflowCronRunQueueBehavior": paused_workflow_cron_run_queue_behavior,
+            "pausedWorkflowScheduledRunQueueBehavior": paused_workflow_scheduled_run_queue_behavior,
             "pausedWorkflowQueueTTL": timedelta_to_expr(queue_ttl),
         }
     }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from hatchet._core.codec import Codec, write_input
 from hatchet._core.naming import action_id, apply_namespace
+from hatchet._core.old_names import warn_of
 from hatchet.runnables.task import Task, TaskOptions, TInput
 from hatchet.runnables.types import StepType
 
@@ -46,6 +47,12 @@ class BaseWorkflow(Generic[TInput]):
         """All tasks, those for failure and success last."""
         extra = [task for task in (self._on_failure, self._on_success) if task is not None]
         return [*self._tasks, *extra]
+
+    @property
+    def config(self) -> "WorkflowConfig":
+        """What the declaration said. Deprecated."""
+        warn_of("workflow.config", "the properties of the workflow")
+        return self._config
 
     @property
     def input_validator(self) -> "TypeAdapter[TInput]":
@@ -102,7 +109,7 @@ class BaseWorkflow(Generic[TInput]):
         type: StepType = StepType.DEFAULT,
         codec: Codec[Any] | None = None,
     ) -> Task[TInput, Any]:
-        task_name = (name or fn.__name__).lower()
+        task_name = (name or own_name(fn)).lower()
         if type is not StepType.DEFAULT:
             task_name = f"{task_name}-{type.value.replace('_', '-')}"
         if any(task.name == task_name for task in self.tasks):
@@ -111,3 +118,11 @@ class BaseWorkflow(Generic[TInput]):
         if type is StepType.DEFAULT:
             self._tasks.append(task)
         return task
+
+
+def own_name(fn: Callable[..., Any]) -> str:
+    """The name of a function. Raises `ValueError` for what has none, such as a `partial`."""
+    name: str | None = getattr(fn, "__name__", None)
+    if name is None:
+        raise ValueError(f"{fn!r} has no name of its own: give it one with name=...")
+    return name

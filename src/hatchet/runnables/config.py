@@ -1,8 +1,8 @@
 """What a workflow's declaration says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hatchet.runnables.types import DefaultFilter, TaskDefaults
 from hatchet.types.priority import Priority
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hatchet.types.sticky import StickyStrategy
 
 __all__ = ["WorkflowConfig"]
+
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -36,6 +38,10 @@ class WorkflowConfig:
     idempotency: "TTLBasedIdempotencyConfig | StatusBasedIdempotencyConfig | None" = None
 
     def __post_init__(self) -> None:
+        self.on_events = as_keys("on_events", self.on_events)
+        self.on_crons = as_keys("on_crons", self.on_crons)
+        self.default_filters = list(self.default_filters)
+        self.default_additional_metadata = dict(self.default_additional_metadata)
         if not self.name:
             raise ValueError("a workflow needs a name")
         if not 1 <= int(self.default_priority) <= 3:
@@ -44,8 +50,23 @@ class WorkflowConfig:
             raise ValueError(f"workflow {self.name!r}: on_events has an empty key")
 
 
-def as_keys(option: str, value: Sequence[str] | None) -> list[str]:
+def as_keys(option: str, value: Sequence[str]) -> list[str]:
     """A list option; a single text, of which each letter would count, is a mistake."""
     if isinstance(value, str):
         raise TypeError(f"{option} takes a list: {option}=[{value!r}]")
-    return list(value or ())
+    return list(value)
+
+
+def as_list(option: str, value: Sequence[T] | None) -> list[T]:
+    """A list option; a single thing that should stand in a list is a mistake."""
+    if value is None:
+        return []
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{option} takes a list: {option}=[...]")
+    return list(value)
+
+
+def check_call(decorator: str, name: object) -> None:
+    """Refuse a decorator without parentheses, which gets the function where a name belongs."""
+    if callable(name):
+        raise TypeError(f"write @{decorator}(), with parentheses")

@@ -172,7 +172,13 @@ async def _aio_value(
 
 async def _aio_enter(manager: Any, stack: contextlib.AsyncExitStack) -> Any:
     """Enter a sync context manager in a thread, and leave it in one."""
-    entered = await _in_thread(manager.__enter__)
+    entering = _start_in_thread(manager.__enter__)
+    try:
+        entered = await asyncio.shield(entering)
+    except asyncio.CancelledError as error:  # the thread goes on
+        cause = error
+        entering.add_done_callback(lambda done: _leave_late(done, manager, cause))
+        raise
 
     async def leave(*error: Any) -> bool | None:
         return await _in_thread(lambda: manager.__exit__(*error))  # type: ignore[no-any-return]
@@ -181,7 +187,23 @@ async def _aio_enter(manager: Any, stack: contextlib.AsyncExitStack) -> Any:
     return entered
 
 
+def _leave_late(entered: "asyncio.Future[Any]", manager: Any, cause: BaseException) -> None:
+    """Leave a manager that was entered after the task had been cancelled."""
+    if entered.cancelled() or entered.exception() is not None:
+        return
+
+    def leave() -> None:
+        with contextlib.suppress(BaseException):  # there is nobody left to tell
+            manager.__exit__(type(cause), cause, cause.__traceback__)
+
+    _pool().run(leave)
+
+
 async def _in_thread(function: Callable[[], Any]) -> Any:
+    return await _start_in_thread(function)
+
+
+def _start_in_thread(function: Callable[[], Any]) -> "asyncio.Future[Any]":
     """Run it in a thread of our own: user code may fill asyncio's default executor."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
@@ -206,7 +228,7 @@ async def _in_thread(function: Callable[[], Any]) -> Any:
             loop.call_soon_threadsafe(settle, *outcome)
 
     _pool().run(run)
-    return await done
+    return done
 
 
 def _pool() -> Any:

@@ -1,7 +1,7 @@
 """What can be asked and said about a registered workflow: its filters, its runs, its end."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from hatchet.runnables.base import BaseWorkflow
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from hatchet.features.event_models import V1Filter
     from hatchet.features.filters import FiltersClient
     from hatchet.features.models import V1TaskStatus, V1TaskSummary
+    from hatchet.features.models import Workflow as StoredWorkflow
     from hatchet.features.runs import RunsClient
-    from hatchet.features.workflows import WorkflowsClient
+    from hatchet.features.workflows import WhilePaused, WorkflowsClient
 
 __all__ = ["Managed"]
 
@@ -22,8 +23,6 @@ __all__ = ["Managed"]
 class RunListOptions(TypedDict, total=False):
     """Keywords of `list_runs`."""
 
-    limit: int | None
-    offset: int | None
     statuses: "Iterable[V1TaskStatus] | None"
     additional_metadata: dict[str, str] | None
     worker_id: str | None
@@ -51,23 +50,32 @@ class Managed(BaseWorkflow[TInput]):
         self,
         since: datetime | None = None,
         until: datetime | None = None,
+        limit: int | None = 100,
+        offset: int | None = None,
         **more: "Unpack[RunListOptions]",
     ) -> "list[V1TaskSummary]":
-        """Runs of this workflow, newest first; default: of the last day. `limit` (100) is for
-        each day of the range."""
-        more.setdefault("limit", 100)
-        return self._runs().list_with_pagination(since, until, workflow_ids=[self.id], **more)
+        """Runs of this workflow, newest first; default: of the last day.
+
+        `limit` and `offset` are for each day of the range. Further keywords as for
+        `hatchet.runs.list`.
+        """
+        return self._runs().list_with_pagination(
+            since, until=until, limit=limit, offset=offset, workflow_ids=[self.id], **more
+        )
 
     async def aio_list_runs(
         self,
         since: datetime | None = None,
         until: datetime | None = None,
+        limit: int | None = 100,
+        offset: int | None = None,
         **more: "Unpack[RunListOptions]",
     ) -> "list[V1TaskSummary]":
         """Like `list_runs`, from async code."""
-        more.setdefault("limit", 100)
         ids = [await self._aio_id()]
-        return await self._runs().aio_list_with_pagination(since, until, workflow_ids=ids, **more)
+        return await self._runs().aio_list_with_pagination(
+            since, until=until, limit=limit, offset=offset, workflow_ids=ids, **more
+        )
 
     def delete(self) -> None:
         """Remove this workflow and its versions from the engine."""
@@ -76,6 +84,24 @@ class Managed(BaseWorkflow[TInput]):
     async def aio_delete(self) -> None:
         """Like `delete`, from async code."""
         await self._workflows().aio_delete(await self._aio_id())
+
+    def pause(self, queue_ttl: timedelta, **behaviors: "Unpack[WhilePaused]") -> "StoredWorkflow":
+        """Start no runs of this workflow for now; see `hatchet.workflows.pause`."""
+        return self._workflows().pause(self.id, queue_ttl, **behaviors)
+
+    async def aio_pause(
+        self, queue_ttl: timedelta, **behaviors: "Unpack[WhilePaused]"
+    ) -> "StoredWorkflow":
+        """Like `pause`, from async code."""
+        return await self._workflows().aio_pause(await self._aio_id(), queue_ttl, **behaviors)
+
+    def unpause(self) -> "StoredWorkflow":
+        """Let this workflow run again."""
+        return self._workflows().unpause(self.id)
+
+    async def aio_unpause(self) -> "StoredWorkflow":
+        """Like `unpause`, from async code."""
+        return await self._workflows().aio_unpause(await self._aio_id())
 
     def _filters(self) -> "FiltersClient":
         from hatchet.features.filters import FiltersClient

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-import orjson
-
-from hatchet._core.codec import EmptyModel, write_input
+from hatchet._core.codec import EmptyModel, write_input, write_metadata
 from hatchet._core.naming import apply_namespace
 from hatchet._core.session import DesiredLabelData, RunOutcome, TriggerItemData
 from hatchet.context.current import current
@@ -85,7 +83,8 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
 
         Raises `FailedTaskRunExceptionGroup` or `RunCancelledError` (both `ValueError`s) for how
         the run ended, `HatchetCallError` if the engine refuses it, `EngineUnavailableError` if it
-        cannot be reached, `TriggerOutcomeUnknownError` if the connection broke before the answer,
+        cannot be reached, `TriggerOutcomeUnknownError` if the connection broke before the answer
+        and stayed away, `IdempotencyCollisionError` if another run has its idempotency key,
         `SyncWaitInAsyncTaskError` where waiting could never end.
 
             greeting = greet.run(Name(name="Ada"))
@@ -183,6 +182,10 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
         With `return_exceptions` failed runs give their exception in place; without, the first
         failure is raised when all runs have ended. Errors otherwise as for `run`.
 
+        Items whose idempotency keys are taken are not created, while the others are. With
+        `return_exceptions` each gives its `IdempotencyCollisionError` in place; without,
+        `BulkTriggerIdempotencyCollisionError` with all of them is raised at once.
+
             results = greet.run_many(
                 [greet.create_bulk_run_item(Name(name=n)) for n in names]
             )
@@ -261,7 +264,11 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
         if key is not None and chosen.child_key is None:
             chosen = replace(chosen, child_key=key)
         return WorkflowRunTriggerConfig(
-            self._config.name, write_input(self._input_codec, input), chosen, key
+            self._config.name,
+            write_input(self._input_codec, input),
+            chosen,
+            key,
+            self._config.default_additional_metadata,
         )
 
     # ------------------------------------------------------------------ inside
@@ -275,21 +282,25 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
     ) -> Started[TResult]:
         if options is None:
             options = _options(more)
-        text = write_input(self._input_codec, input)
-        return Started(self._client, [self._item(text, options)], want_results, self._read_outcome)
+        item = WorkflowRunTriggerConfig(
+            self._config.name, write_input(self._input_codec, input), options
+        )
+        return Started(self._client, [self._item(item)], want_results, self._read_outcome)
 
     def _start_many(
         self, items: Sequence[WorkflowRunTriggerConfig], want_results: bool
     ) -> Started[TResult]:
-        data = [self._item(item.input or "", item.options) for item in items]
-        return Started(self._client, data, want_results, self._read_outcome)
+        data = [self._item(item) for item in items]
+        return Started(self._client, data, want_results, self._read_outcome, bulk=True)
 
-    def _item(self, input: str, options: TriggerWorkflowOptions) -> TriggerItemData:
-        context = current.get()
-        name = self.name
+    def _item(self, item: WorkflowRunTriggerConfig) -> TriggerItemData:
+        """An item as it is sent; one that another workflow has made starts that one."""
+        context, options = current.get(), item.options
+        own = item.workflow_name == self._config.name
+        name = self._client.config.namespace + item.workflow_name
         if options.namespace is not None:
-            name = apply_namespace(self._config.name, options.namespace)
-        metadata = self._config.default_additional_metadata
+            name = apply_namespace(item.workflow_name, options.namespace)
+        metadata = self._config.default_additional_metadata if own else item.default_metadata
         parent_task_id, child_index = b"", None
         worker_id = raw(options.desired_worker_id) if options.desired_worker_id else b""
         if context is not None:
@@ -309,8 +320,8 @@ class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
         labels = options.desired_worker_label
         return TriggerItemData(
             name,
-            input,
-            orjson.dumps(metadata).decode() if metadata else "",
+            item.input or "",
+            write_metadata(metadata),
             priority or 0,
             parent_task_id,
             child_index,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from hatchet._core.chunks import FRAME_OVERHEAD_BYTES, chunked
 from hatchet._core.session import RunOutcome, TriggerItemData
+from hatchet.exceptions import BulkTriggerIdempotencyCollisionError, IdempotencyCollisionError
 
 if TYPE_CHECKING:
     from hatchet._run.client import Client
@@ -18,9 +19,12 @@ ReadOutcome = Callable[[str, RunOutcome], TResult]
 
 
 class Started(Generic[TResult]):
-    """One trigger call. Large bulks are several requests, sent without waiting in between."""
+    """One trigger call. Large bulks are several requests, sent without waiting in between.
 
-    __slots__ = ("_read", "_session", "_triggers")
+    `bulk`: how taken idempotency keys are told, as one error with all of them.
+    """
+
+    __slots__ = ("_bulk", "_read", "_session", "_triggers")
 
     def __init__(
         self,
@@ -28,7 +32,10 @@ class Started(Generic[TResult]):
         items: Sequence[TriggerItemData],
         want_results: bool,
         read: ReadOutcome[TResult],
+        *,
+        bulk: bool = False,
     ) -> None:
+        self._bulk = bulk
         self._session: Session = client.session
         self._read = read
         max_bytes = client.config.grpc_max_send_message_length - FRAME_OVERHEAD_BYTES
@@ -42,11 +49,12 @@ class Started(Generic[TResult]):
         ]
 
     def ids(self) -> list[str]:
-        """Wait until the engine has stored the runs; their ids in order."""
-        return [text(run_id) for trigger in self._triggers for run_id in trigger.ids.wait()]
+        """Wait until the engine has stored the runs; their ids in order. Raises if it has not
+        created some, because other runs have their idempotency keys."""
+        return self._all_created([trigger.ids.wait() for trigger in self._triggers])
 
     async def aio_ids(self) -> list[str]:
-        return [text(run_id) for trigger in self._triggers for run_id in await trigger.ids.aio()]
+        return self._all_created([await trigger.ids.aio() for trigger in self._triggers])
 
     def outcomes(self) -> list[RunOutcome]:
         outcomes: list[RunOutcome] = []
@@ -80,10 +88,22 @@ class Started(Generic[TResult]):
         return self._read(self.ids()[0], outcome)
 
     def results(self, return_exceptions: bool) -> list[TResult | BaseException]:
+        if not return_exceptions:
+            try:
+                self.ids()
+            except BaseException:
+                self._forget()
+                raise
         outcomes = self.outcomes()
         return self._read_all(outcomes, return_exceptions)
 
     async def aio_results(self, return_exceptions: bool) -> list[TResult | BaseException]:
+        if not return_exceptions:
+            try:
+                await self.aio_ids()
+            except BaseException:
+                self._forget()
+                raise
         outcomes = await self.aio_outcomes()
         return self._read_all(outcomes, return_exceptions)
 
@@ -91,15 +111,40 @@ class Started(Generic[TResult]):
         self, outcomes: list[RunOutcome], return_exceptions: bool
     ) -> list[TResult | BaseException]:
         ids = [run_id for trigger in self._triggers for run_id in trigger.ids.wait()]
+        collisions = self._collisions()
         results: list[TResult | BaseException] = []
-        for run_id, outcome in zip(ids, outcomes, strict=True):
+        for index, (run_id, outcome) in enumerate(zip(ids, outcomes, strict=True)):
             try:
+                if index in collisions:
+                    raise collisions[index]
                 results.append(self._read(text(run_id), outcome))
             except Exception as error:
                 if not return_exceptions:
                     raise
                 results.append(error)
         return results
+
+    def _all_created(self, answers: list[list[bytes]]) -> list[str]:
+        ids = [text(run_id) for answer in answers for run_id in answer]
+        collisions = self._collisions()
+        if not collisions:
+            return ids
+        if not self._bulk:
+            raise collisions[0]
+        created = [run_id for index, run_id in enumerate(ids) if index not in collisions]
+        raise BulkTriggerIdempotencyCollisionError(created, list(collisions.values()))
+
+    def _collisions(self) -> dict[int, IdempotencyCollisionError]:
+        """Items that were not created, once the engine has answered."""
+        found = {}
+        first = 0  # item of a request
+        for trigger in self._triggers:
+            for index, holder in trigger.holders.items():
+                item = first + index
+                error = IdempotencyCollisionError(text(holder), item if self._bulk else None)
+                found[item] = error
+            first += trigger.count
+        return found
 
     def _forget(self) -> None:
         """Nobody waits any more: do not keep the engine sending."""

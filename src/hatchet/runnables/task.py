@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from hatchet._core.annotations import decorating_scope, read_annotations
 from hatchet._core.codec import Codec, EmptyModel
 from hatchet._core.durations import Duration, as_timedelta, timedelta_to_expr
+from hatchet._core.old_names import warn_of
 from hatchet.runnables.dependencies import Depends, aio_call, call, find_dependencies
 from hatchet.runnables.types import BatchConfig, StepType
 
@@ -106,14 +107,20 @@ class Task(Generic[TInput, R]):
         self._check()
 
     def _check(self) -> None:
+        if not _takes_two(self._fn):
+            raise TypeError(f"task {self.name!r} must take (input, ctx)")
         for option in ("schedule_timeout", "execution_timeout"):
             value = getattr(self, option)
             try:
                 positive = as_timedelta(value) > timedelta(0)
             except ValueError as error:
                 raise ValueError(f"task {self.name!r}: {option} is {error}") from None
+            except TypeError as error:
+                raise TypeError(f"task {self.name!r}: {option}: {error}") from None
             if not positive:
                 raise ValueError(f"task {self.name!r}: {option} must be positive, not {value}")
+        if not isinstance(self.retries, int):
+            raise TypeError(f"task {self.name!r}: retries must be a number, not {self.retries!r}")
         if self.retries < 0:
             raise ValueError(f"task {self.name!r}: retries must not be negative")
         if self._options.slot_cost is not None and self._options.slot_cost <= 0:
@@ -140,6 +147,24 @@ class Task(Generic[TInput, R]):
     def action(self) -> str:
         """The id under which workers offer this task."""
         return self._workflow._action_of(self.name)
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """The decorated function. Deprecated: `mock_run` calls it."""
+        warn_of("task.fn", "task.mock_run or task.aio_mock_run")
+        return self._fn
+
+    @property
+    def workflow(self) -> "BaseWorkflow[TInput]":
+        """Where the task belongs. Deprecated."""
+        warn_of("task.workflow", "the workflow itself")
+        return self._workflow
+
+    @property
+    def is_async_function(self) -> bool:
+        """Deprecated: the same as `is_async`."""
+        warn_of("task.is_async_function", "task.is_async")
+        return self.is_async
 
     @property
     def slot_requests(self) -> dict[str, int]:
@@ -235,6 +260,17 @@ class Task(Generic[TInput, R]):
             self, text, additional_metadata or {}, parent_outputs or {}, retry_count, lifespan
         )
         return self._input_codec.read(text), context
+
+
+def _takes_two(fn: Callable[..., Any]) -> bool:
+    """Whether a function can be called with an input and a context."""
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):  # builtins that do not tell
+        return True
+    places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    count = sum(each.kind in places for each in parameters)
+    return count >= 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters)
 
 
 class SignatureHints(typing.NamedTuple):

@@ -7,6 +7,7 @@ from hatchet._core import outcome as outcomes
 from hatchet._core.codec import Codec
 from hatchet._core.session import RunOutcome
 from hatchet.runnables.base import BaseWorkflow
+from hatchet.runnables.config import as_list, check_call
 from hatchet.runnables.runnable import Runnable
 from hatchet.runnables.task import (
     MockOptions,
@@ -95,6 +96,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         """
         from hatchet.runnables.decorators import TaskDecorator
 
+        check_call("workflow.task", name)
         options = self._task_options(
             schedule_timeout, execution_timeout, retries, backoff_factor, backoff_max_seconds
         )
@@ -102,9 +104,9 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         options.rate_limits = list(rate_limits or ())
         options.desired_worker_labels = as_labels(desired_worker_labels)
         options.concurrency = as_concurrency(concurrency)
-        options.wait_for = list(wait_for or ())
-        options.skip_if = list(skip_if or ())
-        options.cancel_if = list(cancel_if or ())
+        options.wait_for = as_list("wait_for", wait_for)
+        options.skip_if = as_list("skip_if", skip_if)
+        options.cancel_if = as_list("cancel_if", cancel_if)
         options.slot_cost = slot_cost
         return TaskDecorator(lambda fn: self._add(fn, name, options))
 
@@ -128,6 +130,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         """Add a durable task. Options as for `task`; it takes a slot of the durable pool."""
         from hatchet.runnables.decorators import DurableTaskDecorator
 
+        check_call("workflow.durable_task", name)
         options = self._task_options(
             schedule_timeout, execution_timeout, retries, backoff_factor, backoff_max_seconds
         )
@@ -135,9 +138,9 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         options.rate_limits = list(rate_limits or ())
         options.desired_worker_labels = as_labels(desired_worker_labels)
         options.concurrency = as_concurrency(concurrency)
-        options.wait_for = list(wait_for or ())
-        options.skip_if = list(skip_if or ())
-        options.cancel_if = list(cancel_if or ())
+        options.wait_for = as_list("wait_for", wait_for)
+        options.skip_if = as_list("skip_if", skip_if)
+        options.cancel_if = as_list("cancel_if", cancel_if)
         options.is_durable = True
         options.eviction_policy = eviction_policy
         return DurableTaskDecorator(lambda fn: self._add(fn, name, options))
@@ -163,6 +166,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         """
         from hatchet.runnables.decorators import TaskDecorator
 
+        check_call("workflow.on_failure_task", name)
         options = TaskOptions(
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
@@ -198,6 +202,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         """
         from hatchet.runnables.decorators import TaskDecorator
 
+        check_call("workflow.on_success_task", name)
         options = TaskOptions(
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
@@ -216,10 +221,13 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
 
         return TaskDecorator(build)
 
-    def add_task(self, standalone: "Standalone[Any, Any]") -> None:
-        """Put the task of a standalone into this workflow. It keeps its own input type."""
+    def add_task(self, standalone: "Standalone[Any, R]") -> "Task[TInput, R]":
+        """Put the task of a standalone into this workflow. It keeps its own input type.
+
+        Returns the task, to be a parent of others and for `ctx.task_output`.
+        """
         task = standalone._task
-        self._add(task._fn, task.name, task._options, codec=standalone._input_codec)
+        return self._add(task._fn, task.name, task._options, codec=standalone._input_codec)
 
     def _task_options(
         self,
@@ -244,7 +252,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         )
 
     def _parents(self, parents: Sequence[Task[Any, Any]] | None) -> list[Task[Any, Any]]:
-        given = list(parents or ())
+        given = as_list("parents", parents)
         for number, parent in enumerate(given):
             if parent not in self._tasks:
                 shown = getattr(parent, "name", parent)
@@ -290,15 +298,15 @@ class Standalone(Runnable[TInput, R, TaskRunRef[TInput, R]], Generic[TInput, R])
 
     def get_run_ref(self, run_id: str) -> TaskRunRef[TInput, R]:
         """A reference to an earlier run of this task."""
-        return self._ref(run_id)
+        return TaskRunRef(run_id, self._client, self, known=False)
 
     def get_result(self, run_id: str) -> R:
         """Wait for an earlier run of this task."""
-        return self._ref(run_id).result()
+        return self.get_run_ref(run_id).result()
 
     async def aio_get_result(self, run_id: str) -> R:
         """Like `get_result`, from async code."""
-        return await self._ref(run_id).aio_result()
+        return await self.get_run_ref(run_id).aio_result()
 
     @property
     def is_async_function(self) -> bool:

@@ -75,6 +75,7 @@ class WorkflowRunTriggerConfig:
     input: str | None
     options: TriggerWorkflowOptions
     key: str | None = None
+    default_metadata: JSONMapping = field(default_factory=dict)  # that workflow's, for each run
 
 
 @dataclass(kw_only=True, slots=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from uuid import UUID
+
+KEY_COLLISION = "idempotency key collision"  # SDKs compare the text
 
 
 class Code(IntEnum):
@@ -34,6 +38,25 @@ class Refused(Exception):
         self.message = message
         self.field = field
         self.index = index
+
+
+class KeyCollision(Refused):
+    """Some runs of a call were not created, because others hold their idempotency keys. Those with
+    free keys were, so this is raised only once they are stored (ID-3, ID-4).
+
+    ``run_ids``: in item order, of the runs that were created and of those that would have been;
+    ``holders``: by position, the run that holds the key of an item that was not created.
+    """
+
+    def __init__(self, run_ids: Sequence[UUID], holders: Mapping[int, UUID]) -> None:
+        super().__init__(Code.ALREADY_EXISTS, KEY_COLLISION, index=min(holders))
+        self.run_ids = run_ids
+        self.holders = holders
+
+    @property
+    def created(self) -> list[UUID]:
+        """The runs that were created, in item order."""
+        return [id_ for at, id_ in enumerate(self.run_ids) if at not in self.holders]
 
 
 def invalid(message: str, *, field: str | None = None, index: int = 0) -> Refused:

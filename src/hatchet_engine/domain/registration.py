@@ -18,8 +18,9 @@ from hatchet_engine.domain.definition import (
     WorkflowDefinition,
     to_json,
 )
-from hatchet_engine.domain.durations import parse_ms
+from hatchet_engine.domain.durations import MAX_MS, parse_ms
 from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.idempotency import METHODS
 from hatchet_engine.domain.payloads import has_nul_escape
 from hatchet_engine.domain.registration_expressions import check_expressions, described
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
@@ -79,14 +80,8 @@ def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
     missing = []
     if definition.cron_triggers:
         missing.append("cron triggers")
-    if definition.concurrency or any(task.concurrency for task in definition.tasks):
-        missing.append("concurrency rules")
-    if any(task.rate_limits for task in definition.tasks):
-        missing.append("rate limits")
     if any(task.batch for task in definition.tasks):
         missing.append("batch tasks")
-    if definition.idempotency is not None:
-        missing.append("idempotency keys")
     if definition.sticky is not None:
         missing.append("sticky workflows")
     if missing:
@@ -134,9 +129,12 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
     if idempotency is not None:
         if not idempotency.expression:
             raise invalid("idempotency.expression: is required", field="idempotency")
-        if idempotency.ttl_ms < 1:
-            raise invalid("idempotency.ttl_ms: must be at least 1", field="idempotency")
-        if idempotency.method not in ("TTL", "STATUS"):
+        if not 1 <= idempotency.ttl_ms <= MAX_MS:
+            raise invalid(
+                f"idempotency.ttl_ms: must be between 1 and {MAX_MS}, got {idempotency.ttl_ms}",
+                field="idempotency",
+            )
+        if idempotency.method not in METHODS:
             raise invalid(
                 f"idempotency.method: is TTL or STATUS, not {idempotency.method}",
                 field="idempotency",
@@ -242,6 +240,15 @@ def _check_concurrency(rule: ConcurrencyRule, where: str) -> None:
         )
     if rule.max_runs < 1:
         raise invalid(f"{where}: max_runs must be at least 1", field="concurrency")
+    if rule.tenant_scoped and not rule.name:
+        raise invalid(
+            f"{where}: a limit that workflows of the tenant share needs a name", field="concurrency"
+        )
+    if rule.name is not None and len(rule.name) > NAME_LENGTH_MAX:
+        raise invalid(
+            f"{where}: name is {len(rule.name)} characters long, the limit is {NAME_LENGTH_MAX}",
+            field="concurrency",
+        )
 
 
 def _check_text(definition: WorkflowDefinition) -> None:

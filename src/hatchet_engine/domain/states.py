@@ -55,6 +55,7 @@ class EventKind(IntEnum):
     CONDITION_MET = 14  # message: the data it brought (JSON); data: key, action
     CONDITION_FAILED = 15  # its expression can't be evaluated; message: expression and reason
     SKIPPED = 16  # message: why
+    REQUEUED_RATE_LIMIT = 17  # units are lacking; message: which and how many
 
 
 # Rank of a queued task: lower goes first. Users have priorities 1..3; what has run before

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain import ids
+from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import event_query
 from hatchet_engine.observe.event_query import EventQuery
@@ -22,6 +23,9 @@ RUNS_LOOKED_AT_MAX = 20_000  # of each status, when events are selected by their
 RUNS_LOOKED_AT_USUAL = 5_000  # by pages that need no more
 RUNS_PER_EVENT_MAX = 1_000  # shown and counted of one event
 KEYS_MAX = 10_000
+ROWS_PER_READ = 100
+PAGE_CHARS_MAX = 256 * 1024 * 1024
+RUN_CHARS = 100  # of one run of an event
 
 _SQL = statements("read_events")
 
@@ -43,6 +47,11 @@ class EventRow:
     priority: int | None
     source: str | None  # name of the webhook it came by
     runs: list[EventRun] = field(default_factory=list)
+
+    @property
+    def chars(self) -> int:
+        """How much of it an answer shows."""
+        return len(self.payload) + len(self.metadata or "") + RUN_CHARS * len(self.runs)
 
     @property
     def seen_at(self) -> datetime:
@@ -73,10 +82,28 @@ async def event_list(
 async def event_rows(
     pool: asyncpg.Pool, tenant_id: UUID, event_ids: Sequence[UUID]
 ) -> list[EventRow]:
-    """These events with their runs, newest first; unknown ids are missing. Two reads."""
-    if not event_ids:
-        return []
-    wanted = list(event_ids)
+    """These events with their runs, newest first; unknown ids are missing.
+
+    Raises ``Refused`` if they are larger than ``PAGE_CHARS_MAX``: the server would have to hold all
+    of them at once. Two reads for each ``ROWS_PER_READ``.
+    """
+    wanted = sorted(set(event_ids), reverse=True)
+    rows: list[EventRow] = []
+    left = PAGE_CHARS_MAX
+    for start in range(0, len(wanted), ROWS_PER_READ):
+        read = await _read(pool, tenant_id, wanted[start : start + ROWS_PER_READ])
+        left -= sum(row.chars for row in read)
+        if left < 0:
+            raise invalid(
+                f"limit: the payloads of these {len(wanted)} events are larger than "
+                f"{PAGE_CHARS_MAX} characters; ask for fewer",
+                field="limit",
+            )
+        rows += read
+    return rows
+
+
+async def _read(pool: asyncpg.Pool, tenant_id: UUID, wanted: list[UUID]) -> list[EventRow]:
     records = await pool.fetch(_SQL["event_rows"], tenant_id, wanted, min(wanted), max(wanted))
     rows = {record["id"]: EventRow(**record) for record in records}
     after = [ids_after(id) for id in rows]

@@ -44,7 +44,13 @@ class TaskRow:
     error: str | None
     version: Version | None  # None: the definition is gone
     skipped: bool = False  # conditions said so: COMPLETED without having run
+    idempotency_key: str | None = None  # that the run was created under
     begun: bool = True  # False: a member that still waits for its parents
+
+    @property
+    def payload_chars(self) -> int:
+        """How much of its input and output was read."""
+        return len(self.input or "") + len(self.output or "")
 
     @property
     def workflow_name(self) -> str:
@@ -189,6 +195,7 @@ def _row(record: asyncpg.Record, version: Version | None) -> TaskRow:
         error=record["error"],
         version=version,
         skipped=record["skipped"],
+        idempotency_key=record["idempotency_key"],
         begun=ended or live or record["waits"] or record["kind"] != TaskKind.MEMBER,
     )
 

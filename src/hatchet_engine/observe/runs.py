@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.observe import definitions, run_query
 from hatchet_engine.observe.dags import with_members
@@ -32,6 +34,8 @@ from hatchet_engine.observe.run_query import RunQuery, Statement
 COUNT_MAX = 20_000  # totals stop here: clients only show pages
 EXTERNAL_IDS_MAX = 1_000_000
 DISPLAY_NAMES_MAX = 10_000
+PAYLOAD_ROWS_PER_READ = 50
+PAGE_CHARS_MAX = 256 * 1024 * 1024  # inputs and outputs of one page
 CHILDREN_COUNTED_MAX = 1_000  # per task of a list; a task by itself is counted to the end
 CHILDREN_MAX = 2_000_000_000
 
@@ -134,18 +138,41 @@ async def run_list(
     payloads: bool,
     with_total: bool = True,
 ) -> RunPage:
-    """One page, newest first."""
+    """One page, newest first. Raises ``Refused`` for payloads of more than
+    ``PAGE_CHARS_MAX``: the server would have to hold all of them at once."""
     roles = await _roles(pool, query)
     found = await _fetch(pool, run_query.page(query, offset, limit, roles))
-    rows = await task_rows(pool, query.tenant_id, [row["id"] for row in found], payloads=payloads)
-    dags = [row.id for row in rows if row.kind is TaskKind.DAG]
-    members = await member_rows(pool, query.tenant_id, dags, payloads=payloads)
-    rows = [
-        with_members(row, members.get(row.id, ())) if row.kind is TaskKind.DAG else row
-        for row in rows
-    ]
+    ids = [row["id"] for row in found]
+    rows, members = await _page_rows(pool, query.tenant_id, ids, payloads)
     total = await run_count(pool, query) if with_total else 0
     return RunPage(rows, members, total)
+
+
+async def _page_rows(
+    pool: asyncpg.Pool, tenant_id: UUID, wanted: list[UUID], payloads: bool
+) -> tuple[list[TaskRow], dict[UUID, list[TaskRow]]]:
+    """These runs in their order, and the members of those that are DAG runs."""
+    rows: list[TaskRow] = []
+    members: dict[UUID, list[TaskRow]] = {}
+    left = PAGE_CHARS_MAX
+    step = PAYLOAD_ROWS_PER_READ if payloads else max(len(wanted), 1)
+    for start in range(0, len(wanted), step):
+        read = await task_rows(pool, tenant_id, wanted[start : start + step], payloads=payloads)
+        dags = [row.id for row in read if row.kind is TaskKind.DAG]
+        of_dags = await member_rows(pool, tenant_id, dags, payloads=payloads)
+        left -= sum(row.payload_chars for row in (*read, *chain(*of_dags.values())))
+        if left < 0:
+            raise invalid(
+                f"limit: the inputs and outputs of these {len(wanted)} runs are larger than "
+                f"{PAGE_CHARS_MAX} characters; ask for fewer, or without payloads",
+                field="limit",
+            )
+        rows += [
+            with_members(row, of_dags.get(row.id, ())) if row.kind is TaskKind.DAG else row
+            for row in read
+        ]
+        members |= of_dags
+    return rows, members
 
 
 async def child_counts(

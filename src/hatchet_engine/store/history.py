@@ -26,7 +26,7 @@ def columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
 
 def task_insert_plain(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
     """``common``: tenant, workflow, version, step, created at; ``rows``: id, priority, input,
-    metadata."""
+    metadata, origin."""
     batch.add(_TASKS["task_insert_plain"], *common, *columns(rows))
 
 
@@ -53,10 +53,20 @@ async def task_existing(
     return {row["id"] for row in rows}
 
 
+async def task_by_origin(
+    connection: asyncpg.Connection, tenant_id: UUID, since: UUID, origins: Sequence[int]
+) -> list[asyncpg.Record]:
+    """Runs with these origins whose ids are not below ``since``."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _TASKS["task_by_origin"], tenant_id, since, origins
+    )
+    return rows
+
+
 def outcome_insert_completed(
     batch: Batch, tenant_id: UUID, finished_at: datetime, rows: Sequence[Row]
 ) -> None:
-    """``rows``: id, attempt, assigned ms, started ms, worker id, output."""
+    """``rows``: id, kind, attempt, assigned ms, started ms, worker id, output."""
     statement = _OUTCOMES["outcome_insert_completed"]
     batch.add(statement, tenant_id, finished_at, *columns(rows))
 
@@ -76,8 +86,10 @@ async def outcome_get_many(
 
 
 def outcome_delete_many(batch: Batch, keys: Sequence[tuple[UUID, UUID]]) -> None:
+    """``keys``: (tenant id, task id)."""
     tenant_ids, ids = columns(keys)
-    batch.add(_OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids))
+    tenants = list(dict.fromkeys(tenant_ids))
+    batch.add(_OUTCOMES["outcome_delete_many"], tenants, ids, min(ids), max(ids))
 
 
 async def outcome_sizes(

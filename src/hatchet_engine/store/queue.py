@@ -12,7 +12,7 @@ from hatchet_engine.store.history import Row, columns
 from hatchet_engine.store.sql import load
 
 _SQL = load("queue")
-BEFORE_ALL = (-32_768, UUID(int=0))
+BEFORE_ALL = (-32_768, 0, UUID(int=0))
 
 
 async def list_all(connection: asyncpg.Connection) -> list[asyncpg.Record]:
@@ -52,13 +52,23 @@ def delete_many(batch: Batch, keys: Sequence[Row]) -> None:
 
 
 async def window(
-    connection: asyncpg.Connection, queue_id: int, after: tuple[int, UUID] | None, limit: int
+    connection: asyncpg.Connection,
+    queue_id: int,
+    after: tuple[int, int, UUID] | None,
+    limit: int,
+    *,
+    plain: bool,
+    fair: bool,
 ) -> list[asyncpg.Record]:
-    """The next ``limit`` items behind a position, in queue order."""
-    rank, task_id = after or BEFORE_ALL
-    rows: list[asyncpg.Record] = await connection.fetch(
-        _SQL["queue_item_window"], queue_id, rank, task_id, limit
-    )
+    """The next ``limit`` items behind a position, in queue order. ``plain`` and ``fair``: whether
+    there are items without a round, and with one."""
+    rank, round_, task_id = after or BEFORE_ALL
+    name = "queue_item_window"
+    position: tuple[int | UUID, ...] = (rank, task_id)
+    if fair:
+        name = "queue_item_window_mixed" if plain else "queue_item_window_fair"
+        position = (rank, round_, task_id)
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL[name], queue_id, *position, limit)
     return rows
 
 
@@ -77,11 +87,6 @@ async def timed_out(
 ) -> list[asyncpg.Record]:
     rows: list[asyncpg.Record] = await connection.fetch(_SQL["queue_item_timed_out"], now_ms, limit)
     return rows
-
-
-async def next_timeout_ms(connection: asyncpg.Connection) -> int | None:
-    value: int | None = await connection.fetchval(_SQL["queue_item_next_timeout"])
-    return value
 
 
 def delayed_insert_many(batch: Batch, rows: Sequence[Row]) -> None:

@@ -47,6 +47,28 @@ create table bulk_operation (
 CREATE INDEX bulk_operation_open ON public.bulk_operation USING btree (id) WHERE (finished_at IS NULL);
 CREATE INDEX bulk_operation_tenant ON public.bulk_operation USING btree (tenant_id, id);
 
+create table concurrency_limit (
+    id bigint not null generated always as identity,
+    tenant_id uuid not null,
+    scope text not null,
+    workflow_id uuid,
+    task text,
+    name text,
+    expression text not null,
+    constraint concurrency_limit_pkey PRIMARY KEY (id),
+    constraint concurrency_limit_tenant_id_scope_key UNIQUE (tenant_id, scope)
+);
+
+create table concurrency_place (
+    holder_id uuid not null,
+    line text not null,
+    rank smallint not null,
+    max_runs integer not null,
+    tenant_id uuid not null,
+    taken_ms bigint not null,
+    constraint concurrency_place_pkey PRIMARY KEY (holder_id, line)
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+
 create table delayed_item (
     task_id uuid not null,
     due_ms bigint not null,
@@ -101,10 +123,23 @@ create table expression_failure (
     constraint expression_failure_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 
+create table idempotency_key (
+    tenant_id uuid not null,
+    workflow_id uuid not null,
+    key text not null,
+    run_id uuid not null,
+    until_end boolean not null,
+    expires_ms bigint not null,
+    constraint idempotency_key_pkey PRIMARY KEY (workflow_id, key)
+);
+CREATE INDEX idempotency_key_expires ON public.idempotency_key USING btree (expires_ms);
+CREATE INDEX idempotency_key_run ON public.idempotency_key USING btree (run_id) WHERE until_end;
+
 create table outcome (
     tenant_id uuid not null,
     id uuid not null,
     status smallint not null,
+    kind smallint not null,
     attempt integer not null,
     finished_at timestamp with time zone not null,
     assigned_at timestamp with time zone,
@@ -115,7 +150,40 @@ create table outcome (
     skipped boolean not null default false,
     constraint outcome_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
-CREATE INDEX outcome_not_completed ON ONLY public.outcome USING btree (tenant_id, status, id) WHERE (status <> 2);
+CREATE INDEX outcome_not_completed ON ONLY public.outcome USING btree (tenant_id, status, id) INCLUDE (kind) WHERE (status <> 2);
+
+create table parked_item (
+    line text not null,
+    rank smallint not null,
+    task_id uuid not null,
+    tenant_id uuid not null,
+    version_id uuid not null,
+    step smallint not null,
+    attempt integer not null,
+    app_retries smallint not null,
+    internal_retries smallint not null,
+    queued_ms bigint not null,
+    schedule_timeout_ms bigint not null,
+    demand jsonb,
+    run_id uuid,
+    constraint parked_item_pkey PRIMARY KEY (line, rank, task_id)
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+CREATE INDEX parked_item_schedule_timeout ON public.parked_item USING btree (schedule_timeout_ms);
+CREATE INDEX parked_item_task ON public.parked_item USING btree (task_id);
+
+create table pause (
+    tenant_id uuid not null,
+    kind smallint not null,
+    target text not null,
+    since_ms bigint not null,
+    until_ms bigint,
+    by text not null default ''::text,
+    reason text not null default ''::text,
+    queue_ttl_ms bigint,
+    drop_crons boolean not null default false,
+    drop_scheduled boolean not null default false,
+    constraint pause_pkey PRIMARY KEY (tenant_id, kind, target)
+);
 
 create table queue (
     id bigint not null generated always as identity,
@@ -139,9 +207,23 @@ create table queue_item (
     schedule_timeout_ms bigint not null,
     demand jsonb,
     run_id uuid,
+    round bigint not null default 0,
     constraint queue_item_pkey PRIMARY KEY (queue_id, rank, task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+CREATE INDEX queue_item_round ON public.queue_item USING btree (queue_id, rank, round, task_id) WHERE (round <> 0);
 CREATE INDEX queue_item_schedule_timeout ON public.queue_item USING btree (schedule_timeout_ms);
+
+create table rate_limit (
+    tenant_id uuid not null,
+    key text not null,
+    limit_value bigint,
+    window_length text not null,
+    remaining bigint not null,
+    began_ms bigint not null,
+    paused_until_ms bigint,
+    updated_at timestamp with time zone not null,
+    constraint rate_limit_pkey PRIMARY KEY (tenant_id, key)
+);
 
 create table schema_version (
     number integer not null,
@@ -192,9 +274,13 @@ create table task (
     child_key text,
     demand jsonb,
     trigger jsonb,
+    idempotency_key text,
+    origin bigint,
     constraint task_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 CREATE INDEX task_child ON ONLY public.task USING btree (parent_task_id, COALESCE(child_key, (child_index)::text)) WHERE (parent_task_id IS NOT NULL);
+CREATE INDEX task_dag ON ONLY public.task USING btree (workflow_id, id) WHERE (kind = 1);
+CREATE INDEX task_idempotency_key ON ONLY public.task USING btree (tenant_id, idempotency_key, id) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX task_metadata ON ONLY public.task USING gin (metadata jsonb_path_ops) WHERE (metadata IS NOT NULL);
 CREATE INDEX task_parent ON ONLY public.task USING btree (parent_task_id, id) WHERE (parent_task_id IS NOT NULL);
 CREATE INDEX task_run ON ONLY public.task USING btree (run_id) WHERE (kind = 2);

@@ -22,9 +22,11 @@ from hatchet_engine.domain.definition import Condition
 from hatchet_engine.domain.durations import parse_ms
 from hatchet_engine.domain.expressions import CONDITION, EvaluationError, ExpressionError, compile
 from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind
+from hatchet_engine.turn.asks import AskError
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.deliveries import RunEvent
+from hatchet_engine.turn.demands import demand_of_member
 from hatchet_engine.turn.ends import end_member
 from hatchet_engine.turn.lifecycle import enqueue
 from hatchet_engine.turn.queues import Payload
@@ -41,8 +43,11 @@ def begin(turn: Turn, dag: Dag, position: int, ended: deque[int], *, chosen: boo
     if not chosen and not skip_judged and rules.all_skipped(dag.parents(step)):
         _end(turn, dag, position, Member.SKIPPED, "All of its parents were skipped", ended)
         return
+    if step.asks is not None and not _knows_asked(dag, step):
+        turn.postponed.append((dag, [position]))
+        return
     if not step.conditions:
-        enqueue_member(turn, dag, position)
+        enqueue_member(turn, dag, position, ended)
         return
     if not dag.knows_outputs(_looked_at(step)):
         turn.postponed.append((dag, [position]))
@@ -61,7 +66,7 @@ def _act(
         if judged.data:
             dag.triggers[position] = joined_data(step, judged.data)
         watch(turn, dag, step, decision.watch, {})
-        enqueue_member(turn, dag, position)
+        enqueue_member(turn, dag, position, ended)
     elif verdict is Verdict.WAIT:
         dag.states[position] = Member.BEGUN
         watch(turn, dag, step, decision.watch, judged.data)
@@ -178,10 +183,35 @@ def watch(turn: Turn, dag: Dag, step: Step, positions: list[int], met: dict[int,
         )
 
 
-def enqueue_member(turn: Turn, dag: Dag, position: int) -> None:
+def ready(dag: Dag) -> list[int]:
+    """The tasks that begin once their run may."""
+    return [
+        step.index
+        for step in dag.version.steps
+        if dag.states[step.index] is Member.PENDING
+        and not step.on_failure
+        and dag.pending_parents[step.index] == 0
+    ]
+
+
+def _knows_asked(dag: Dag, step: Step) -> bool:
+    """Whether what the expressions of a task look at is in memory."""
+    assert step.asks is not None
+    if step.asks.looks_at("input") and dag.input is None:
+        return False
+    return not step.asks.looks_at("parents") or dag.knows_outputs(step.parents)
+
+
+def enqueue_member(turn: Turn, dag: Dag, position: int, ended: deque[int]) -> None:
     """Put a task of a run into its queue."""
     step = dag.version.steps[position]
     task_id = dag.task_ids[position]
+    try:
+        demand = demand_of_member(turn, dag, step)
+    except AskError as error:
+        turn.plan.forget_waits(task_id)
+        _end(turn, dag, position, Member.FAILED, str(error), ended)
+        return
     dag.states[position] = Member.BEGUN
     attempt = dag.attempts[position]
     triggers = dag.triggers.get(position)
@@ -208,7 +238,7 @@ def enqueue_member(turn: Turn, dag: Dag, position: int) -> None:
         step=step,
         priority=PRIORITY_AGAIN if attempt > 0 else dag.priority,
         attempt=attempt,
-        demand=dag.demand,
+        demand=demand,
         payload=payload,
         run_id=dag.run_id,
     )

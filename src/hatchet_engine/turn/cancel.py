@@ -9,7 +9,7 @@ from hatchet_engine.turn.commands import CancelTasks
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.lifecycle import cancel_running
 from hatchet_engine.turn.state import MemberCancel, Turn
-from hatchet_engine.turn.waiting import Found, end_waiting_anywhere
+from hatchet_engine.turn.waiting import Found, end_waiting_anywhere, forget_parked_run
 
 
 def cancel(turn: Turn, command: CancelTasks) -> list[UUID]:
@@ -30,6 +30,7 @@ def cancel(turn: Turn, command: CancelTasks) -> list[UUID]:
 def _cancel_run(turn: Turn, command: CancelTasks, dag: Dag, found: Found) -> bool:
     """All tasks of a run. An on-failure task that has not begun is left to its own rule (OF-2)."""
     done = False
+    forget_parked_run(turn, dag.run_id, found)
     for position, state in enumerate(dag.states):
         if state.final or (position == dag.version.on_failure and state is Member.PENDING):
             continue
@@ -56,7 +57,8 @@ def _cancel_task(
 
 def _cancel_member(turn: Turn, command: CancelTasks, dag: Dag, position: int, found: Found) -> bool:
     task_id = dag.task_ids[position]
-    again = any(item.task_id == task_id and not item.gone for item in turn.plan.queued)
+    queued = turn.plan.queued.get(task_id)
+    again = queued is not None and not queued.gone
     if task_id in turn.left and task_id not in turn.hot.running and not again:
         return False  # it has just ended in this turn
     if not _cancel_begun(turn, command, task_id, found):

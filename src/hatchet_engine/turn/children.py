@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import UUID
 
 import orjson
-
-from hatchet_engine.turn.commands import TriggerItem
 
 RESERVED = "hatchet__"
 
@@ -26,7 +25,14 @@ class Spawn:
     existing: dict[tuple[UUID, str], UUID] = field(default_factory=dict)  # (parent, key) -> run
 
 
-def child_key(item: TriggerItem) -> str | None:
+class Child(Protocol):
+    """A run to be spawned, as asked for or as checked."""
+
+    child_index: int | None
+    child_key: str | None
+
+
+def child_key(item: Child) -> str | None:
     """What tells the children of one task apart: the given key, else the index (CH-2)."""
     if item.child_key:
         return item.child_key

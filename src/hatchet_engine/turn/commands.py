@@ -77,14 +77,19 @@ class TriggerItem:
 
 @dataclass(slots=True)
 class TriggerRuns(Command[list[UUID]]):
-    """Create runs, all or none. Returns the run ids in item order.
+    """Create runs, all or none. Returns the run ids in item order. Raises ``KeyCollision`` when
+    idempotency keys of some items are taken; the others are created all the same.
 
     ``subscriber``: gets the results of these runs, as if it had subscribed right after the commit.
+    ``origin``: a number that makes it possible to send this call once more (turn/repeats.py).
+    ``resent_ms``: it is sent once more, so long after the first time.
     """
 
     tenant_id: UUID
     items: Sequence[TriggerItem]
     subscriber: RunSubscriber | None = None
+    origin: int | None = None
+    resent_ms: int | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -359,3 +364,86 @@ class ChangeWorker(Command[None]):
     worker_id: UUID
     labels: Mapping[str, LabelValue] = field(default_factory=dict)
     paused: bool | None = None
+
+
+# ---------------------------------------------------------------- rate limits and pauses
+
+
+@dataclass(slots=True, frozen=True)
+class PutRateLimit(Command[None]):
+    """Make or change a limit of the tenant (RL-3). INVALID_ARGUMENT for an empty or too long key,
+    a negative limit, an unknown window."""
+
+    tenant_id: UUID
+    key: str  # 1..rate_key_bytes_max bytes
+    limit: int  # units per window, at least 0
+    window: str = "SECOND"  # SECOND, MINUTE, HOUR, DAY, WEEK, MONTH, YEAR
+
+
+@dataclass(slots=True, frozen=True)
+class DeleteRateLimit(Command[bool]):
+    """Forget a limit; tasks that ask for it wait until there is one again. Returns whether there
+    was one."""
+
+    tenant_id: UUID
+    key: str
+
+
+@dataclass(slots=True, frozen=True)
+class PauseRateLimit(Command[int]):
+    """No units of a key before a time; a longer pause that is on already stays. An unknown key is
+    made, paused and without a limit. Returns when the pause ends, epoch ms."""
+
+    tenant_id: UUID
+    key: str
+    until_ms: int
+
+
+class PauseKind(IntEnum):
+    """What can be paused, and what its target is."""
+
+    TENANT = 1  # ""
+    WORKFLOW = 2  # workflow id
+    CONCURRENCY_KEY = 3  # name of the line: "c<limit id>:<key>"
+
+
+@dataclass(slots=True, frozen=True)
+class PausedThing:
+    """A pause that is on."""
+
+    tenant_id: UUID
+    kind: PauseKind
+    target: str
+    since_ms: int
+    until_ms: int | None = None  # None: until somebody ends it
+    by: str = ""  # who, in words
+    reason: str = ""
+    queue_ttl_ms: int | None = None  # WORKFLOW: what waits longer than this is cancelled (REG-25)
+    drop_crons: bool = False  # WORKFLOW: ticks do not make runs meanwhile (REG-27)
+    drop_scheduled: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Pause(Command[PausedThing]):
+    """Begin a pause, or change the one that is on. What runs goes on; what waits is not given to a
+    worker (REG-24). NOT_FOUND for an unknown workflow."""
+
+    tenant_id: UUID
+    kind: PauseKind
+    target: str = ""
+    until_ms: int | None = None
+    by: str = ""
+    reason: str = ""
+    queue_ttl_ms: int | None = None
+    drop_crons: bool = False
+    drop_scheduled: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Resume(Command[bool]):
+    """End a pause; what it held goes back to its queue with a fresh schedule timeout (REG-26).
+    Returns whether there was one."""
+
+    tenant_id: UUID
+    kind: PauseKind
+    target: str = ""

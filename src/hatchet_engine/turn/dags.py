@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from hatchet_engine.domain.dag import SKIPPED_OUTPUT, Member
+from hatchet_engine.domain.demand import Demand, Place
 from hatchet_engine.turn.definitions import Step, Version
 from hatchet_engine.turn.queues import KEPT_INPUT_MAX
 
@@ -36,6 +37,7 @@ class Dag:
         "outputs",
         "parent_task_id",
         "pending_parents",
+        "places",
         "priority",
         "rank",
         "replays",
@@ -58,11 +60,12 @@ class Dag:
         input: str | None,
         metadata: str,
         created_ms: int,
-        demand: str | None = None,
+        demand: Demand | None = None,
         parent_task_id: UUID | None = None,
         child_index: int | None = None,
         child_key: str | None = None,
         filter_payload: str | None = None,
+        places: tuple[Place, ...] = (),
     ) -> None:
         count = len(task_ids)
         self.run_id = run_id
@@ -74,7 +77,8 @@ class Dag:
         self.input = input  # None: large, and read when needed
         self.metadata = metadata
         self.created_ms = created_ms
-        self.demand = demand
+        self.demand = demand  # worker and labels, for all of its tasks
+        self.places = places  # under the concurrency rules of whole runs
         self.parent_task_id = parent_task_id
         self.child_index = child_index
         self.child_key = child_key
@@ -125,13 +129,9 @@ class Dag:
         one, data of met conditions, errors for the on-failure task. JSON object text, "" = none.
         """
         parts = []
-        outputs = [
-            f"{_text(self.version.steps[position].name)}:{self._output(position)}"
-            for position in step.ancestors
-            if self.states[position].done
-        ]
+        outputs = self._outputs(step.ancestors)
         if outputs:
-            parts.append(f'"parents":{{{",".join(outputs)}}}')
+            parts.append(f'"parents":{outputs}')
         triggers = merge_triggers(self.triggers.get(step.index), self.filter_payload)
         if triggers is not None:
             parts.append(f'"triggers":{triggers}')
@@ -139,6 +139,18 @@ class Dag:
             errors = {self.version.steps[at].name: text for at, text in self.errors.items()}
             parts.append(f'"step_run_errors":{orjson.dumps(errors).decode()}')
         return f"{{{','.join(parts)}}}" if parts else ""
+
+    def parent_outputs(self, step: Step) -> str:
+        """By name, for expressions. JSON object text."""
+        return self._outputs(step.parents) or "{}"
+
+    def _outputs(self, positions: list[int]) -> str:
+        texts = [
+            f"{_text(self.version.steps[position].name)}:{self._output(position)}"
+            for position in positions
+            if self.states[position].done
+        ]
+        return f"{{{','.join(texts)}}}" if texts else ""
 
     def _output(self, position: int) -> str:
         """As an object, which is what SDKs expect of a parent."""

@@ -12,6 +12,8 @@ from hatchet_engine.turn import (
     cancel,
     events,
     filters,
+    pauses,
+    rates,
     register,
     replay,
     report,
@@ -27,16 +29,21 @@ from hatchet_engine.turn.commands import (
     CloseStream,
     CreateFilter,
     DeleteFilter,
+    DeleteRateLimit,
     DeleteWorkflow,
     LeaveWorker,
     OpenStream,
+    Pause,
+    PauseRateLimit,
     PushEvents,
+    PutRateLimit,
     PutWorkflow,
     RefreshTimeout,
     RegisterWorker,
     ReleaseSlot,
     ReplayTasks,
     ReportTasks,
+    Resume,
     StartBulk,
     TriggerRuns,
 )
@@ -64,6 +71,11 @@ DECIDE: dict[type, Decide] = {
     ReplayTasks: replay.replay,
     RefreshTimeout: running_changes.refresh_timeout,
     ReleaseSlot: running_changes.release_slot,
+    Pause: pauses.pause,
+    Resume: pauses.resume,
+    PutRateLimit: rates.put,
+    DeleteRateLimit: rates.delete,
+    PauseRateLimit: rates.pause,
     RegisterWorker: worker_changes.register,
     OpenStream: worker_changes.open_stream,
     CloseStream: worker_changes.close_stream,
@@ -76,6 +88,10 @@ def decide_timers(turn: Turn, loader: Loader) -> None:
     """What is due goes first: a report that comes too late is too late."""
     timers.end_backoffs(turn, loader.due_backoffs)
     timers.end_waits(turn, loader.due_waits)
+    timers.end_parked(turn, loader.due_parked)
+    timers.call_due(turn, loader.due_buckets)
+    pauses.end_due(turn)
+    pauses.release(turn, loader.released)
     timers.end_sleeps(turn, loader.due_sleeps)
     timers.end_overdue(turn)
     timers.check_workers(turn)

@@ -8,7 +8,10 @@ from uuid import UUID
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.conditions import CANCEL
 from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
+from hatchet_engine.domain.idempotency import STATUS
 from hatchet_engine.domain.labels import DesiredLabel
+from hatchet_engine.domain.states import TaskKind
+from hatchet_engine.turn.asks import Asks, Rule
 from hatchet_engine.turn.queues import Queue
 
 TRIGGERED_KEPT_MAX = 10_000  # event keys whose workflows are remembered
@@ -19,6 +22,7 @@ class Step:
 
     __slots__ = (
         "ancestors",
+        "asks",
         "backoff_factor",
         "backoff_max_s",
         "children",
@@ -32,6 +36,7 @@ class Step:
         "parents",
         "queue",
         "retries",
+        "rules",
         "schedule_timeout_ms",
         "units",
         "version",
@@ -58,24 +63,35 @@ class Step:
             condition.action == CANCEL and condition.kind != "parent"
             for condition in task.conditions
         )
+        # What its expressions ask for as it begins; None: nothing.
+        self.asks: Asks | None = None
+        self.rules: tuple[Rule, ...] = ()
         # Positions in the version: what it follows from directly, what follows from it directly,
         # and everything before it.
         self.parents: list[int] = []
         self.children: list[int] = []
         self.ancestors: list[int] = []
 
+    def ask(self, asks: Asks) -> None:
+        """Attach what its expressions ask for."""
+        self.asks, self.rules = asks, asks.rules
+
 
 class Version:
     __slots__ = (
+        "asks",
         "created_ms",
         "definition",
         "digest",
+        "frees_key",
         "id",
         "name",
         "number",
         "on_failure",
+        "rules",
         "several",
         "steps",
+        "task_kind",
         "tenant_id",
         "workflow_id",
     )
@@ -101,9 +117,19 @@ class Version:
         self.definition = definition
         self.created_ms = created_ms
         self.steps: list[Step] = []
+        # For whole runs of several tasks; a single task has the rules of its workflow (REG-15).
+        self.asks: Asks | None = None
+        self.rules: tuple[Rule, ...] = ()
+        keys = definition.idempotency
+        self.frees_key = keys is not None and keys.method == STATUS  # when a run ends
         # Whether its runs have members, which can wait for each other and for conditions.
         self.several = len(definition.tasks) > 1 or any(t.conditions for t in definition.tasks)
+        self.task_kind = TaskKind.MEMBER if self.several else TaskKind.STANDALONE
         self.on_failure: int | None = None  # position of that task
+
+    def limit(self, asks: Asks) -> None:
+        """Attach the concurrency rules of whole runs."""
+        self.asks, self.rules = asks, asks.rules
 
     def link(self) -> None:
         """Connect the steps with each other, once all are there; parents stand before children."""
@@ -125,6 +151,7 @@ class Definitions:
     def __init__(self) -> None:
         self.latest: dict[tuple[UUID, str], Version] = {}
         self.versions: dict[UUID, Version] = {}
+        self.keyed: set[tuple[UUID, str]] = set()  # those of the latest with idempotency keys
         self._triggered: dict[tuple[UUID, str], list[Version]] = {}  # what keys start, as asked
 
     def triggered_by(
@@ -147,10 +174,16 @@ class Definitions:
         self.versions[version.id] = version
         self._triggered.clear()
         if latest:
-            self.latest[version.tenant_id, version.name] = version
+            key = (version.tenant_id, version.name)
+            self.latest[key] = version
+            if version.definition.idempotency is not None:
+                self.keyed.add(key)
+            else:
+                self.keyed.discard(key)
 
     def remove_workflow(self, tenant_id: UUID, workflow_id: UUID) -> None:
         self._triggered.clear()
         for key, version in list(self.latest.items()):
             if version.tenant_id == tenant_id and version.workflow_id == workflow_id:
                 del self.latest[key]
+                self.keyed.discard(key)

@@ -26,10 +26,12 @@ from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.store import partitions
 from hatchet_engine.turn import bulk
+from hatchet_engine.turn.admit import admit, evict
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
-from hatchet_engine.turn.commands import Command, ReportTasks
+from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
+from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.load_dags import load_noted
 from hatchet_engine.turn.place import forget_large_inputs, place
@@ -39,7 +41,7 @@ from hatchet_engine.turn.signs import Signs
 from hatchet_engine.turn.state import Hot, Limits, Turn
 from hatchet_engine.turn.timers import next_due_ms
 from hatchet_engine.turn.worker_changes import heartbeat
-from hatchet_engine.turn.write import stored, write
+from hatchet_engine.turn.write import prepare, stored, write
 
 log = structlog.get_logger("hatchet.turn")
 
@@ -298,7 +300,7 @@ class Engine:
             try:
                 await self._decide_direct(connection, turn, direct, answers)
                 await self._decide(turn, loader, batch, answers)
-                await write(connection, turn.plan)
+                await write(connection, prepare(turn.plan))
             except BaseException:
                 if not connection.is_closed():
                     await transaction.rollback()
@@ -307,7 +309,7 @@ class Engine:
         else:
             await self._decide(turn, loader, batch, answers)
             if not turn.plan.empty:
-                await self._store(doubt, write(connection, turn.plan))
+                await self._store(doubt, write(connection, prepare(turn.plan)))
         self._finish(turn, answers)
 
     async def _store(self, doubt: Doubt, storing: Awaitable[None]) -> None:
@@ -332,9 +334,13 @@ class Engine:
             # Stored is stored: running the commands again would apply them twice.
             log.exception("announce_failed")
         for future, answer in answers:
-            if not future.done():
+            if future.done():
+                continue
+            if isinstance(answer, Refused):  # of a part of the command; the rest is stored
+                future.set_exception(answer)
+            else:
                 future.set_result(answer)
-        self._again = bool(self.hot.bulk) or any(
+        self._again = bool(self.hot.bulk or self.hot.pauses.released) or any(
             queue.wants_reading and queue.workers for queue in self.hot.queues.values()
         )
 
@@ -359,6 +365,9 @@ class Engine:
         batch: list[Waiting],
         answers: list[tuple[asyncio.Future[Any], Any]],
     ) -> None:
+        triggers = [command for command, _ in batch if isinstance(command, TriggerRuns)]
+        await turn.repeats.read(loader.connection, turn.now_ms, triggers)
+        await loader.keys(triggers, [one for one, _ in batch if isinstance(one, PushEvents)])
         decide_timers(turn, loader)
         for command, future in batch:
             decide = DECIDE.get(type(command))
@@ -372,17 +381,23 @@ class Engine:
                     future.set_exception(refused)
         if self.hot.bulk:
             await bulk.step(loader.connection, turn)
-        await self._settle(turn, loader.connection)
+        await self._settle(turn, loader)
+        free_keys(turn)
         place(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)
         for dag in turn.touched:
             dag.forget_large()
 
-    async def _settle(self, turn: Turn, connection: asyncpg.Connection) -> None:
+    async def _settle(self, turn: Turn, loader: Loader) -> None:
         """Follow all that was noted to the end; what must be read on the way is read."""
         while turn.noted:
-            settle(turn, await load_noted(connection, turn))
+            if turn.facts:
+                settle(turn, await load_noted(loader.connection, turn))
+            elif turn.evicted:
+                await evict(loader, turn)
+            else:
+                await admit(loader.connection, turn)
 
     def _stamp(self) -> int:
         """The turn's time: never goes backwards."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import orjson
 
-from hatchet_engine.domain.errors import invalid
+from hatchet_engine.domain.errors import Refused, invalid
 from hatchet_engine.domain.event_keys import matches
 from hatchet_engine.domain.expressions import FILTER, EvaluationError, ExpressionError, compile
 from hatchet_engine.domain.payloads import EMPTY_OBJECT, check_object
@@ -18,6 +19,7 @@ from hatchet_engine.turn.begin import holds
 from hatchet_engine.turn.children import RESERVED
 from hatchet_engine.turn.commands import Filter, NewEvent, PushedEvent, PushEvents
 from hatchet_engine.turn.definitions import Version
+from hatchet_engine.turn.idempotency import KeyTaken
 from hatchet_engine.turn.state import Hit, Limits, Turn
 from hatchet_engine.turn.trigger import NewRun, create
 from hatchet_engine.turn.waiting import step_of
@@ -88,12 +90,46 @@ def _take_in(
         )
     )
     run_ids = []
-    version = None
     for version, filter_ in _triggered(turn, tenant_id, event, event_id):
-        run_ids.append(create(turn, tenant_id, _run(version, event, event_id, filter_)))
+        new_run = _run(version, event, event_id, filter_)
+        if version.definition.idempotency is None or _set_key(turn, new_run, event):
+            # An event whose run exists already triggers nothing (ID-9).
+            with suppress(KeyTaken):
+                run_ids.append(create(turn, tenant_id, new_run))
     for row in waits:
         _meet(turn, row, event, event_id)
     return PushedEvent(event_id, turn.now_ms, run_ids)
+
+
+def ask_keys(turn: Turn, command: PushEvents) -> None:
+    """Ask for the idempotency keys of all runs that the events of a call may trigger. A call that
+    will be refused asks for nothing."""
+    triggered_by = turn.hot.definitions.triggered_by
+    for at, sent in enumerate(command.events):
+        found = triggered_by(command.tenant_id, sent.key, matches)
+        keyed = [version for version in found if version.definition.idempotency is not None]
+        if not keyed:
+            continue
+        try:
+            event = _check(sent, turn.limits, at)
+        except Refused:
+            return
+        for version in keyed:
+            turn.keys.ask(version, event.payload, event.metadata)
+
+
+def _set_key(turn: Turn, new_run: NewRun, event: NewEvent) -> bool:
+    """Whether the run has the key it needs; if not, that is recorded (ID-8). The key is made of
+    what was sent: the metadata that a run gets of its event would tell all events apart."""
+    version = new_run.version
+    try:
+        new_run.key = turn.keys.of(version, event.payload, event.metadata)
+    except ValueError as error:
+        failure_id = turn.ids.new(turn.now_ms)
+        text = f"idempotency key of workflow {version.name!r}, event {event.key!r}: {error}"
+        turn.plan.expression_failures.append((version.tenant_id, failure_id, "IDEMPOTENCY", text))
+        return False
+    return True
 
 
 def _triggered(

@@ -7,9 +7,11 @@ from uuid import UUID
 import orjson
 
 from hatchet_engine.domain import retry
+from hatchet_engine.domain.demand import Demand, text_of
 from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind, Status
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.deliveries import CancelNotice, RunEvent
+from hatchet_engine.turn.entering import arrive, release
 from hatchet_engine.turn.queues import Payload, Queued
 from hatchet_engine.turn.state import Finished, MemberEnd, Turn
 from hatchet_engine.turn.workers import Running
@@ -25,13 +27,11 @@ def enqueue(
     attempt: int = 0,
     app_retries: int = 0,
     internal_retries: int = 0,
-    demand: str | None = None,
+    demand: Demand | None = None,
     payload: Payload | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """Put a task into its queue with a fresh schedule timeout (TO-1). It is stored only if no
-    worker takes it within this turn."""
-    expires_ms = turn.now_ms + step.schedule_timeout_ms
+    """A task is ready to run: it goes through its concurrency rules into its queue."""
     item = Queued(
         task_id,
         tenant_id,
@@ -41,17 +41,12 @@ def enqueue(
         app_retries,
         internal_retries,
         turn.now_ms,
-        expires_ms,
+        turn.now_ms + step.schedule_timeout_ms,
         demand,
         payload,
         run_id=run_id,
     )
-    step.queue.add(item)
-    turn.plan.queued.append(item)
-    turn.wake(step.queue)
-    earliest = turn.hot.next_schedule_timeout_ms
-    if earliest is None or expires_ms < earliest:
-        turn.hot.next_schedule_timeout_ms = expires_ms
+    arrive(turn, item)
 
 
 def leave_worker(turn: Turn, running: Running) -> None:
@@ -78,11 +73,20 @@ def finish(
 ) -> None:
     """The task ends with this attempt."""
     leave_worker(turn, running)
+    if running.task_id in turn.hot.groups.held:
+        release(turn, running.task_id)
     if status is Status.COMPLETED:
         turn.plan.completed.append((running, output))
     else:
         turn.plan.end(
-            running.tenant_id, running.task_id, status, running.attempt, running, output, error
+            running.tenant_id,
+            running.task_id,
+            running.step.version.task_kind,
+            status,
+            running.attempt,
+            running,
+            output,
+            error,
         )
     step = running.step
     if step.version.several:
@@ -167,7 +171,8 @@ def again(turn: Turn, running: Running, app_retries: int, internal_retries: int)
 
 
 def delay(turn: Turn, running: Running, app_retries: int, due_ms: int) -> None:
-    """Hold no slot until the backoff is over (RT-6)."""
+    """Hold no slot and no concurrency place until the backoff is over (RT-6, CON-12)."""
+    release(turn, running.task_id)
     step = running.step
     turn.plan.delayed.append(
         (
@@ -180,7 +185,7 @@ def delay(turn: Turn, running: Running, app_retries: int, due_ms: int) -> None:
             running.attempt + 1,
             app_retries,
             running.internal_retries,
-            running.demand,
+            text_of(running.demand),
             running.run_id if step.version.several else None,
         )
     )
@@ -215,8 +220,10 @@ def end_waiting(
     reason: str,
 ) -> None:
     """A task that holds no worker ends as cancelled; its hot row is removed by the caller."""
+    release(turn, task_id)
     turn.plan.event(kind, tenant_id, task_id, attempt, None, reason)
-    turn.plan.end(tenant_id, task_id, Status.CANCELLED, attempt, None, None, reason)
+    kind_of_task = step.version.task_kind
+    turn.plan.end(tenant_id, task_id, kind_of_task, Status.CANCELLED, attempt, None, None, reason)
     if step.version.several:
         if step.watched:
             turn.plan.forget_waits(task_id)

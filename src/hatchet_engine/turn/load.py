@@ -12,7 +12,9 @@ import structlog
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.dag import Member
 from hatchet_engine.domain.states import Status, TaskKind
-from hatchet_engine.store import history, queue, waits, workers
+from hatchet_engine.store import history, lines, queue, waits, workers
+from hatchet_engine.turn import events, rates, trigger
+from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.children import Parent, Spawn, child_key
 from hatchet_engine.turn.commands import (
     CancelTasks,
@@ -27,8 +29,16 @@ from hatchet_engine.turn.commands import (
 )
 from hatchet_engine.turn.dags import Dag, merge_triggers
 from hatchet_engine.turn.lifecycle import leave_worker
-from hatchet_engine.turn.load_dags import load_dags, load_outputs, load_triggers
+from hatchet_engine.turn.lines import Line
+from hatchet_engine.turn.load_dags import (
+    find_waiting,
+    load_dags,
+    load_input,
+    load_outputs,
+    load_triggers,
+)
 from hatchet_engine.turn.queues import WINDOW_READ, Payload, Queue
+from hatchet_engine.turn.read_lines import LINE_READ_MAX, read_lines
 from hatchet_engine.turn.recover import worker_from_row
 from hatchet_engine.turn.register import load_versions
 from hatchet_engine.turn.replay import Selected
@@ -36,7 +46,7 @@ from hatchet_engine.turn.selection import check_selection
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.timers import DUE_READ_MAX
 from hatchet_engine.turn.times import from_ms
-from hatchet_engine.turn.waiting import Found, item_from_row
+from hatchet_engine.turn.waiting import WHOLE_RUN, Found, item_from_row
 from hatchet_engine.turn.workers import Running
 
 FAR_FUTURE_MS = (1 << 48) - 1
@@ -57,6 +67,9 @@ class Loader:
         self.due_backoffs: list[asyncpg.Record] = []
         self.due_waits: list[asyncpg.Record] = []
         self.due_sleeps: list[asyncpg.Record] = []
+        self.due_parked: list[asyncpg.Record] = []
+        self.due_buckets: list[Bucket] = []
+        self.released: list[Line] = []  # of pauses that have ended
 
     async def timers(self) -> None:
         """Rows whose time has come; the next due time is read when a batch was the last one."""
@@ -68,20 +81,45 @@ class Loader:
             if len(self.due_backoffs) < DUE_READ_MAX:
                 hot.next_delayed_ms = await self._next_delayed(now_ms)
         if hot.next_schedule_timeout_ms is not None and hot.next_schedule_timeout_ms <= now_ms:
-            self.due_waits = await queue.timed_out(self.connection, now_ms, DUE_READ_MAX)
-            await self._versions(self.due_waits)
-            hot.next_schedule_timeout_ms = now_ms
-            if len(self.due_waits) < DUE_READ_MAX:
-                hot.next_schedule_timeout_ms = await queue.next_timeout_after_ms(
-                    self.connection, now_ms
-                )
-
+            await self._schedule_timeouts(now_ms)
         if hot.next_wait_ms is not None and hot.next_wait_ms <= now_ms:
             self.due_sleeps = await waits.due(self.connection, now_ms, DUE_READ_MAX)
             await self._versions(self.due_sleeps)
             hot.next_wait_ms = now_ms
             if len(self.due_sleeps) < DUE_READ_MAX:
                 hot.next_wait_ms = await waits.next_due_after_ms(self.connection, now_ms)
+
+        self.due_buckets = hot.buckets.take_due(now_ms, rates.DUE_MAX)
+        if self.due_buckets:
+            wanted = {bucket.line: rates.CALLED_MAX for bucket in self.due_buckets}
+            wanted |= {bucket.over: 1 for bucket in self.due_buckets}
+            await read_lines(self.connection, self.turn, wanted)
+
+        self.released = list(hot.pauses.released)
+        if self.released:
+            await read_lines(
+                self.connection, self.turn, dict.fromkeys(self.released, LINE_READ_MAX)
+            )
+
+    async def _schedule_timeouts(self, now_ms: int) -> None:
+        """Those who have waited too long, in queues and in lines."""
+        connection, hot = self.connection, self.turn.hot
+        self.due_waits = await queue.timed_out(connection, now_ms, DUE_READ_MAX)
+        self.due_parked = await lines.parked_timed_out(connection, now_ms, DUE_READ_MAX)
+        await self._versions(self.due_waits)
+        await self._versions(self.due_parked)
+        hot.next_schedule_timeout_ms = now_ms
+        if max(len(self.due_waits), len(self.due_parked)) < DUE_READ_MAX:
+            nexts = (
+                await queue.next_timeout_after_ms(connection, now_ms),
+                await lines.parked_next_timeout_after_ms(connection, now_ms),
+            )
+            hot.next_schedule_timeout_ms = min(
+                (one for one in nexts if one is not None), default=None
+            )
+        for row in self.due_parked:
+            if row["step"] == WHOLE_RUN:
+                await load_dags(connection, hot, row["tenant_id"], [row["task_id"]])
 
     async def _next_delayed(self, now_ms: int) -> int | None:
         return await queue.delayed_next_due_after_ms(self.connection, now_ms)
@@ -93,11 +131,31 @@ class Loader:
                 await self._read_window(one)
 
     async def _read_window(self, one: Queue) -> None:
-        rows = await queue.window(self.connection, one.id, one.edge, WINDOW_READ)
+        rows = await queue.window(
+            self.connection,
+            one.id,
+            one.edge,
+            WINDOW_READ,
+            plain=one.depth > one.fair_depth,
+            fair=one.fair_depth > 0,
+        )
         await self._versions(rows)
         items = [item_from_row(self.turn.hot, row) for row in rows]
+        if one.edge is None and items:
+            one.round = max(one.round, items[0].round - 1)
         one.extend(items, read_all=len(rows) < WINDOW_READ)
         self.turn.wake(one)
+
+    async def keys(self, triggers: Sequence[TriggerRuns], pushes: Sequence[PushEvents]) -> None:
+        """Who holds the idempotency keys that new runs need; in one read for the whole turn."""
+        if not self.turn.hot.definitions.keyed:
+            return
+        for command in triggers:
+            await self._children(command)
+            trigger.ask_keys(self.turn, command)
+        for pushed in pushes:
+            events.ask_keys(self.turn, pushed)
+        await self.turn.keys.read(self.connection)
 
     async def command(self, command: Any) -> None:
         """What one command needs; raises ``Refused`` for a selection that makes no sense."""
@@ -108,7 +166,8 @@ class Loader:
         elif isinstance(command, ReplayTasks):
             await self._replay(command)
         elif isinstance(command, TriggerRuns):
-            await self._children(command)
+            if id(command) not in self.turn.loaded:
+                await self._children(command)
         elif isinstance(command, PushEvents):
             await self._event_waits(command)
         elif isinstance(command, OpenStream | ChangeWorker | LeaveWorker):
@@ -146,7 +205,9 @@ class Loader:
         if not dags:
             return
         dag, step = dags[0], running.step
-        payload.input = dag.input if dag.input is not None else await self._input(dag)
+        payload.input = (
+            dag.input if dag.input is not None else await load_input(self.connection, dag)
+        )
         payload.created_ms = dag.created_ms
         payload.parent_task_id = dag.parent_task_id
         payload.child_index, payload.child_key = dag.child_index, dag.child_key
@@ -154,10 +215,6 @@ class Loader:
         await load_triggers(self.connection, dag, step.index)
         payload.context = dag.context(step)
         self.turn.touched.add(dag)
-
-    async def _input(self, dag: Dag) -> str:
-        rows = await history.task_get_many(self.connection, dag.tenant_id, [dag.run_id])
-        return rows[0]["input"] if rows else "{}"
 
     async def _children(self, command: TriggerRuns) -> None:
         """What new children inherit, and which of them exist already (CH-2, CH-7)."""
@@ -249,11 +306,7 @@ class Loader:
         keys = [
             (versions[row["version_id"]].steps[row["step"]].queue.id, row["id"]) for row in tasks
         ]
-        for row in await queue.find_many(self.connection, keys):
-            found.queued[row["task_id"]] = row
-        known = [row["id"] for row in tasks]
-        for row in await queue.delayed_find_many(self.connection, known):
-            found.delayed[row["task_id"]] = row
+        await find_waiting(self.connection, keys, found)
 
     async def _replay(self, command: ReplayTasks) -> None:
         limit = self.turn.limits.replay_ids_max

@@ -10,8 +10,9 @@ import asyncpg
 
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.dag import Member, member_of
+from hatchet_engine.domain.demand import Demand, read_demand
 from hatchet_engine.domain.states import EventKind, Status
-from hatchet_engine.store import history, queue, waits
+from hatchet_engine.store import history, lines, queue, waits
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.queues import KEPT_INPUT_MAX
 from hatchet_engine.turn.register import load_versions
@@ -41,6 +42,7 @@ async def load_dags(
 
 
 def _dag(hot: Hot, row: Any, members: list[Any]) -> Dag:
+    demand = read_demand(row["demand"])
     dag = Dag(
         run_id=row["id"],
         version=hot.definitions.versions[row["version_id"]],
@@ -49,7 +51,8 @@ def _dag(hot: Hot, row: Any, members: list[Any]) -> Dag:
         input=row["input"] if len(row["input"]) <= KEPT_INPUT_MAX else None,
         metadata=row["metadata"] or "",
         created_ms=ids.time_ms(row["id"]),
-        demand=row["demand"],
+        demand=_for_tasks(demand),
+        places=demand.places if demand is not None else (),
         parent_task_id=row["parent_task_id"],
         child_index=row["child_index"],
         child_key=row["child_key"],
@@ -68,8 +71,16 @@ def _dag(hot: Hot, row: Any, members: list[Any]) -> Dag:
             begun_ms = to_ms(member["begun_at"])
             dag.begun_ms = begun_ms if dag.begun_ms is None else min(dag.begun_ms, begun_ms)
     dag.recount()
-    _mark_begun(dag)
+    if len(hot.groups.held.get(dag.run_id, ())) == len(dag.places):  # else it waits to begin
+        _mark_begun(dag)
     return dag
+
+
+def _for_tasks(demand: Demand | None) -> Demand | None:
+    """What a run's tasks take over: the worker and the labels, not the places."""
+    if demand is None or not (demand.worker_id or demand.labels):
+        return None
+    return Demand(worker_id=demand.worker_id, labels=demand.labels)
 
 
 def _mark_begun(dag: Dag) -> None:
@@ -113,6 +124,12 @@ async def load_outputs(connection: asyncpg.Connection, dag: Dag, positions: Sequ
             dag.outputs[at] = texts.get(dag.task_ids[at])
 
 
+async def load_input(connection: asyncpg.Connection, dag: Dag) -> str:
+    """The input of a run, too large to be kept."""
+    rows = await history.task_get_many(connection, dag.tenant_id, [dag.run_id])
+    return rows[0]["input"] if rows else "{}"
+
+
 async def load_triggers(connection: asyncpg.Connection, dag: Dag, position: int) -> None:
     """Data of the conditions that released a task."""
     if position not in dag.triggers and dag.version.steps[position].conditions:
@@ -135,13 +152,30 @@ async def load_noted(connection: asyncpg.Connection, turn: Turn) -> Waits:
         runs.setdefault(noted.tenant_id, []).append(noted.run_id)
     for tenant_id, run_ids in runs.items():
         await load_dags(connection, turn.hot, tenant_id, run_ids)
+    for tenant_id, run_id in turn.admitted_runs:
+        await load_dags(connection, turn.hot, tenant_id, [run_id])
     for dag, positions in turn.postponed:
         for position in positions:
             turn.touched.add(dag)
+            if dag.input is None:
+                dag.input = await load_input(connection, dag)
             await load_outputs(connection, dag, dag.version.steps[position].parents)
     if not turn.hits:
         return Waits()
     return await _waits(connection, turn)
+
+
+async def find_waiting(
+    connection: asyncpg.Connection, keys: list[tuple[int, UUID]], found: Found
+) -> None:
+    """Where tasks stand that hold no worker; ``keys``: queue and task id."""
+    task_ids = [key[1] for key in keys]
+    for row in await queue.find_many(connection, keys):
+        found.queued[row["task_id"]] = row
+    for row in await queue.delayed_find_many(connection, task_ids):
+        found.delayed[row["task_id"]] = row
+    for row in await lines.parked_find_many(connection, task_ids):
+        found.parked[row["task_id"]] = row
 
 
 async def _waits(connection: asyncpg.Connection, turn: Turn) -> Waits:
@@ -157,8 +191,5 @@ async def _waits(connection: asyncpg.Connection, turn: Turn) -> Waits:
         if step.watched:
             keys.append((step.queue.id, task_id))
     if keys:
-        for row in await queue.find_many(connection, keys):
-            found.queued[row["task_id"]] = row
-        for row in await queue.delayed_find_many(connection, [key[1] for key in keys]):
-            found.delayed[row["task_id"]] = row
+        await find_waiting(connection, keys, found)
     return Waits(rows, found)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import orjson
-
-from hatchet_engine.domain.labels import Comparator, DesiredLabel, score
+from hatchet_engine.domain.labels import DesiredLabel, score
 from hatchet_engine.turn.definitions import Step
+from hatchet_engine.turn.entering import leave_queue
+from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import KEPT_INPUT_MAX, Queue, Queued
+from hatchet_engine.turn.rates import hold_back, lacking, take
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.workers import Running, Worker
 
@@ -37,7 +38,16 @@ def _place_queue(turn: Turn, queue: Queue) -> None:
         if item is None:
             break
         step = item.step
-        labels = step.labels if item.demand is None else _labels(item)
+        demand = item.demand
+        if turn.hot.pauses and hold(turn, item):
+            continue
+        if demand is not None and demand.units:
+            line = lacking(turn, item)
+            if line is not None:
+                leave_queue(turn, item)
+                hold_back(turn, item, line)
+                continue
+        labels = step.labels if demand is None else demand.labels or step.labels
         if labels:
             worker = _best(workers, step, labels)
         elif step in full:
@@ -82,23 +92,6 @@ def _best(workers: list[Worker], step: Step, labels: dict[str, DesiredLabel]) ->
     return best
 
 
-def _labels(item: Queued) -> dict[str, DesiredLabel]:
-    """Labels given on the trigger replace those of the task (B13.6)."""
-    demand = orjson.loads(item.demand or "{}")
-    labels = demand.get("labels")
-    if not labels:
-        return item.step.labels
-    return {
-        key: DesiredLabel(
-            value=data["value"],
-            required=data["required"],
-            comparator=Comparator(data["comparator"]),
-            weight=data["weight"],
-        )
-        for key, data in labels.items()
-    }
-
-
 def _has_room(worker: Worker, queue: Queue) -> bool:
     return any(map(worker.fits, queue.requests))
 
@@ -107,8 +100,13 @@ def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
     step = item.step
     task_id = item.task_id
     queue.remove(item)
+    item.gone = True
     if item.stored:
         turn.plan.queue_removed.append((queue.id, item.rank, task_id))
+    if item.round > queue.round:
+        queue.round = item.round
+    if item.demand is not None and item.demand.units:
+        take(turn, item)
     worker.take(step.units)
     if step.watched:
         turn.plan.forget_waits(task_id)  # what has started is not cancelled by conditions
@@ -138,7 +136,7 @@ def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
 
 def forget_large_inputs(turn: Turn) -> None:
     """What was not placed at once waits in the table; only small inputs wait in memory too."""
-    for item in turn.plan.queued:
+    for item in (*turn.plan.queued.values(), *turn.plan.parked.values()):
         payload = item.payload
         if payload is None or item.gone:
             continue

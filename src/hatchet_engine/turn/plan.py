@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
-from hatchet_engine.domain.states import EventKind, Status
+from hatchet_engine.domain.states import EventKind, Status, TaskKind
+from hatchet_engine.turn.buckets import Bucket
+from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.queues import Queued
@@ -16,15 +18,19 @@ Row = tuple[Any, ...]
 
 
 class NewTask(NamedTuple):
-    """A row of ``task``: a run. ``extra``: parent task id, child index, child key, demand, trigger
-    and kind, when any of them is not that of a plain standalone run."""
+    """A row of ``task``: a run. ``extra``: parent task id, child index, child key, demand, trigger,
+    idempotency key and kind, when any of them is not that of a plain standalone run. ``origin``
+    marks what may be sent again (:mod:`hatchet_engine.turn.repeats`)."""
 
     step: Step
     id: UUID
     priority: int
     input: str
     metadata: str | None
-    extra: tuple[UUID | None, int | None, str | None, str | None, str | None, int] | None
+    origin: int | None
+    extra: (
+        tuple[UUID | None, int | None, str | None, str | None, str | None, str | None, int] | None
+    )
 
 
 class Plan:
@@ -39,8 +45,15 @@ class Plan:
         self.outcomes: list[Row] = []  # all other ends
         self.outcomes_removed: list[tuple[UUID, UUID]] = []  # (tenant, task): replays
         self.events: list[Row] = []
-        self.queued: list[Queued] = []  # stored at the end of the turn unless gone by then
+        # Stored at the end of the turn, unless gone or parked by then; by task.
+        self.queued: dict[UUID, Queued] = {}
         self.queue_removed: list[Row] = []
+        self.parked: dict[UUID, Queued] = {}  # stored in their lines, by task
+        self.parked_removed: set[UUID] = set()
+        self.places: dict[UUID, list[Row]] = {}  # taken in this turn, by holder
+        self.places_removed: set[UUID] = set()  # holders that leave all places they had
+        self.pauses: dict[tuple[UUID, PauseKind, str], PausedThing | None] = {}  # None: ended
+        self.buckets: dict[Bucket, None] = {}  # rate limits that have changed
         self.delayed: list[Row] = []
         self.delayed_removed: list[UUID] = []
         self.assigned: list[Running] = []  # stored unless ended within the turn
@@ -51,6 +64,8 @@ class Plan:
         self.waits_met: dict[tuple[UUID, int], str] = {}  # (task, position) -> data
         self.waits_dropped: list[tuple[UUID, int]] = []
         self.waits_removed: set[UUID] = set()  # all of a task
+        self.claims: dict[UUID, Row] = {}  # idempotency keys that new runs take, by run
+        self.keys_freed: list[UUID] = []  # runs that held one until their end
         self.new_events: list[Row] = []
         self.expression_failures: list[Row] = []
         self.bulk: Row | None = None  # progress of the operation that took a step
@@ -66,6 +81,7 @@ class Plan:
         self,
         tenant_id: UUID,
         task_id: UUID,
+        kind: TaskKind,
         status: Status,
         attempt: int,
         running: Running | None,
@@ -83,6 +99,7 @@ class Plan:
                 tenant_id,
                 task_id,
                 status.value,
+                kind.value,
                 attempt,
                 begun_ms,
                 begun_ms,
@@ -96,6 +113,7 @@ class Plan:
                 tenant_id,
                 task_id,
                 status.value,
+                kind.value,
                 attempt,
                 running.assigned_ms,
                 running.started_ms,
@@ -149,6 +167,12 @@ class Plan:
             or self.events
             or self.queued
             or self.queue_removed
+            or self.parked
+            or self.parked_removed
+            or self.places
+            or self.places_removed
+            or self.buckets
+            or self.pauses
             or self.delayed
             or self.delayed_removed
             or self.assigned

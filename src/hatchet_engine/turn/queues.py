@@ -8,12 +8,17 @@ window is ``complete`` (the table has nothing behind it) new items join it direc
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from hatchet_engine.domain.demand import Demand
+
 if TYPE_CHECKING:
+    from hatchet_engine.turn.asks import Rule
     from hatchet_engine.turn.definitions import Step
+    from hatchet_engine.turn.lines import Line
     from hatchet_engine.turn.workers import Worker
 
 WINDOW_READ = 1_000  # rows per read
@@ -21,7 +26,7 @@ WINDOW_MAX = 2_000  # items kept; what is above goes back to the table only
 STARVED_WINDOW_MAX = 50_000  # how far to look for something placeable behind what is not
 KEPT_INPUT_MAX = 4_096  # characters of input kept in memory for a queued task
 
-Key = tuple[int, UUID]  # (rank, task id): the order of the queue
+Key = tuple[int, int, UUID]  # (rank, round, task id): the order of a queue
 
 
 @dataclass(slots=True)
@@ -40,7 +45,7 @@ class Payload:
 
 
 class Queued:
-    """A task waiting for a worker."""
+    """A task waiting for a worker, or in a line for something else."""
 
     __slots__ = (
         "app_retries",
@@ -48,15 +53,20 @@ class Queued:
         "demand",
         "gone",
         "internal_retries",
+        "line",
         "payload",
         "queued_ms",
         "rank",
+        "round",
         "run_id",
         "schedule_timeout_ms",
+        "shelved",
+        "stage",
         "step",
         "stored",
         "task_id",
         "tenant_id",
+        "whole",
     )
 
     def __init__(
@@ -70,7 +80,7 @@ class Queued:
         internal_retries: int,
         queued_ms: int,
         schedule_timeout_ms: int,
-        demand: str | None = None,
+        demand: Demand | None = None,
         payload: Payload | None = None,
         stored: bool = False,
         run_id: UUID | None = None,
@@ -79,6 +89,7 @@ class Queued:
         self.tenant_id = tenant_id
         self.step = step
         self.rank = rank
+        self.round = 0  # its key's turn among the keys of the queue; 0 without a key
         self.attempt = attempt
         self.app_retries = app_retries
         self.internal_retries = internal_retries
@@ -88,40 +99,123 @@ class Queued:
         self.payload = payload
         self.run_id = task_id if run_id is None else run_id
         self.stored = stored  # has a row in queue_item
+        self.shelved = False  # has a row in parked_item
+        self.line: Line | None = None  # where it is parked
+        self.stage = 0  # how many of its concurrency rules it has passed
+        self.whole = False  # stands for a whole run of several tasks
         self.gone = False  # cancelled, placed or timed out: skip it
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The concurrency rules it has to pass."""
+        return self.step.version.rules if self.whole else self.step.rules
+
     def __lt__(self, other: Queued) -> bool:
-        # The heap holds (rank, task id, item); ids are unique, so this is never decisive.
+        # The heap holds (rank, round, task id, item); ids are unique, so this is never decisive.
         return self.task_id < other.task_id
 
 
-class Queue:
+class Window:
+    """The first waiting items, in order; what is behind ``edge`` is in the table only."""
+
+    __slots__ = ("complete", "depth", "edge", "heap", "items")
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth  # all that wait, in memory or not
+        self.heap: list[tuple[int, int, UUID, Queued]] = []
+        self.items: dict[UUID, Queued] = {}  # by task id
+        self.complete = depth == 0
+        self.edge: Key | None = None  # None: nothing read yet
+
+    @property
+    def most(self) -> int:
+        """How many items are kept."""
+        return WINDOW_MAX
+
+    def holds(self, key: Key) -> bool:
+        """Whether an item with this key belongs into the window."""
+        return self.complete or (self.edge is not None and key <= self.edge)
+
+    def add(self, item: Queued) -> None:
+        """A new item; it stays in the table only when it lies behind the window's edge."""
+        self.depth += 1
+        if self.holds((item.rank, item.round, item.task_id)):
+            self._push(item)
+            if len(self.items) > self.most:
+                self._shrink()
+
+    def put_back(self, items: list[Queued]) -> None:
+        """Return items that were popped but could not be placed."""
+        for item in items:
+            heapq.heappush(self.heap, (item.rank, item.round, item.task_id, item))
+
+    def pop(self) -> Queued | None:
+        """The next item of the window; it stays counted until :meth:`remove`."""
+        heap = self.heap
+        while heap:
+            item = heapq.heappop(heap)[3]
+            if self.items.get(item.task_id) is item:
+                return item
+        return None
+
+    def remove(self, item: Queued) -> None:
+        """The item has left; works for items outside the window too."""
+        self.depth -= 1
+        self.items.pop(item.task_id, None)
+        if len(self.heap) > 2 * len(self.items) + self.most:
+            self.heap = list(self._entries())
+            heapq.heapify(self.heap)
+
+    def extend(self, items: list[Queued], read_all: bool) -> None:
+        """Take in rows just read from behind the edge."""
+        for item in items:
+            if item.task_id not in self.items:
+                self._push(item)
+        if items:
+            last = items[-1]
+            self.edge = (last.rank, last.round, last.task_id)
+        self.complete = read_all
+
+    def _push(self, item: Queued) -> None:
+        heapq.heappush(self.heap, (item.rank, item.round, item.task_id, item))
+        self.items[item.task_id] = item
+
+    def _shrink(self) -> None:
+        """Keep the first half; the rest is in the table, or will be with this turn's commit."""
+        kept = heapq.nsmallest(self.most // 2, self._entries())
+        self.heap = kept  # sorted, hence a heap
+        self.items = {entry[2]: entry[3] for entry in kept}
+        self.edge = kept[-1][:3]
+        self.complete = False
+
+    def _entries(self) -> Iterator[tuple[int, int, UUID, Queued]]:
+        return (entry for entry in self.heap if self.items.get(entry[2]) is entry[3])
+
+
+class Queue(Window):
     """One action of one tenant."""
 
     __slots__ = (
         "action",
-        "complete",
-        "depth",
-        "edge",
-        "heap",
+        "fair_depth",
         "id",
-        "items",
         "requests",
+        "round",
         "starved",
         "tenant_id",
         "workers",
     )
 
-    def __init__(self, id: int, tenant_id: UUID, action: str, depth: int = 0) -> None:
+    def __init__(
+        self, id: int, tenant_id: UUID, action: str, depth: int = 0, fair_depth: int = 0
+    ) -> None:
+        super().__init__(depth)
         self.id = id
         self.tenant_id = tenant_id
         self.action = action
-        self.depth = depth  # all queued tasks, in memory or not
-        self.heap: list[tuple[int, UUID, Queued]] = []
-        self.items: dict[UUID, Queued] = {}  # the window by task id
-        self.complete = depth == 0
-        self.edge: Key | None = None  # None: nothing read yet
+        self.fair_depth = fair_depth  # of them, those that have a round
         self.starved = False  # nothing in the window fits anywhere: read on behind it
+        self.round = 0  # the latest round that a task was placed from
         # The different slot requests of its steps: what a worker must have room for to be of use.
         self.requests: list[dict[str, int]] = []
         self.workers: list[Worker] = []  # those with this action, a stream and no pause
@@ -133,60 +227,20 @@ class Queue:
             return False
         return not self.items or (self.starved and len(self.items) < STARVED_WINDOW_MAX)
 
-    def holds(self, key: Key) -> bool:
-        """Whether an item with this key belongs into the window."""
-        return self.complete or (self.edge is not None and key <= self.edge)
-
     def add(self, item: Queued) -> None:
-        """A new item; it stays in the table only when it lies behind the window's edge."""
-        self.depth += 1
-        if self.holds((item.rank, item.task_id)):
-            self._push(item)
-            if len(self.items) > WINDOW_MAX and not self.starved:
-                self._shrink()
-
-    def put_back(self, items: list[Queued]) -> None:
-        """Return items that were popped but could not be placed."""
-        for item in items:
-            heapq.heappush(self.heap, (item.rank, item.task_id, item))
-
-    def pop(self) -> Queued | None:
-        """The next item of the window; it stays counted until :meth:`remove`."""
-        heap = self.heap
-        while heap:
-            item = heapq.heappop(heap)[2]
-            if not item.gone:
-                return item
-        return None
+        if item.round:
+            self.fair_depth += 1
+        super().add(item)
 
     def remove(self, item: Queued) -> None:
-        """The item was placed, cancelled or timed out; works for items outside the window too."""
-        item.gone = True
-        self.depth -= 1
-        self.items.pop(item.task_id, None)
-        if len(self.heap) > 2 * len(self.items) + WINDOW_MAX:
-            self.heap = [entry for entry in self.heap if not entry[2].gone]
-            heapq.heapify(self.heap)
+        if item.round:
+            self.fair_depth -= 1
+        super().remove(item)
 
     def extend(self, items: list[Queued], read_all: bool) -> None:
-        """Take in rows just read from behind the edge."""
-        for item in items:
-            if item.task_id not in self.items:
-                self._push(item)
-        if items:
-            last = items[-1]
-            self.edge = (last.rank, last.task_id)
-        self.complete = read_all
+        super().extend(items, read_all)
         self.starved = False
 
-    def _push(self, item: Queued) -> None:
-        heapq.heappush(self.heap, (item.rank, item.task_id, item))
-        self.items[item.task_id] = item
-
     def _shrink(self) -> None:
-        """Keep the first half; the rest is in the table, or will be with this turn's commit."""
-        kept = heapq.nsmallest(WINDOW_MAX // 2, (entry for entry in self.heap if not entry[2].gone))
-        self.heap = kept  # sorted, hence a heap
-        self.items = {entry[1]: entry[2] for entry in kept}
-        self.edge = kept[-1][:2]
-        self.complete = False
+        if not self.starved:
+            super()._shrink()

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import asyncpg
 import orjson
 
-from hatchet_engine.store import assignments, bulk, filters, queue, waits, workers, workflows
+from hatchet_engine.domain.concurrency import Strategy
+from hatchet_engine.domain.demand import read_demand
+from hatchet_engine.store import (
+    assignments,
+    bulk,
+    filters,
+    lines,
+    pauses,
+    queue,
+    rates,
+    waits,
+    workers,
+    workflows,
+)
+from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.filters import filter_from_row
+from hatchet_engine.turn.lines import Line, is_pause_line, is_place_line
 from hatchet_engine.turn.operations import operation_from_row
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.register import add_version, load_versions
@@ -22,12 +38,13 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     life across a failed turn; without it every worker gets a full heartbeat timeout to return."""
     hot = Hot()
     waiting = await queue.depths(connection)
-    depths: dict[int, int] = {}
+    depths, fair = Counter[int](), Counter[int]()
     for row in waiting:
-        depths[row["queue_id"]] = depths.get(row["queue_id"], 0) + row["depth"]
+        depths[row["queue_id"]] += row["depth"]
+        fair[row["queue_id"]] += row["fair"]
     for row in await queue.list_all(connection):
-        depth = depths.get(row["id"], 0)
-        hot.add_queue(Queue(row["id"], row["tenant_id"], row["action"], depth))
+        id_ = row["id"]
+        hot.add_queue(Queue(id_, row["tenant_id"], row["action"], depths[id_], fair[id_]))
     for row in await workflows.latest_list(connection):
         await add_version(connection, hot, row, latest=True)
     await load_versions(connection, hot, {row["version_id"] for row in waiting})
@@ -37,9 +54,10 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     for row in await workers.present_list(connection):
         hot.add_worker(worker_from_row(row, now_ms))
     await _load_running(connection, hot, now_ms)
+    await _load_flow_control(connection, hot, now_ms)
     hot.next_delayed_ms = await queue.delayed_next_due_ms(connection)
     hot.next_wait_ms = await waits.next_due_after_ms(connection, 0)
-    hot.next_schedule_timeout_ms = await queue.next_timeout_ms(connection)
+    hot.next_schedule_timeout_ms = now_ms  # looked up by the first turn
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None
     )
@@ -90,12 +108,41 @@ async def _load_running(connection: asyncpg.Connection, hot: Hot, now_ms: int) -
             deadline_ms=row["deadline_ms"],
             started_ms=row["started_ms"],
             released=row["released"],
-            demand=row["demand"],
+            demand=read_demand(row["demand"]),
         )
         hot.running[running.task_id] = running
         worker.running[running.task_id] = running
         if not running.released:
             worker.take(running.step.units)
+
+
+async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: int) -> None:
+    """Lines, places and rate limits."""
+    await load_versions(connection, hot, await lines.parked_versions(connection))
+    for row in await lines.parked_depths(connection):
+        hot.lines.restore(row["line"], row["depth"])
+    for row in await lines.places(connection):
+        hot.groups.restore(row["holder_id"], row["line"], row["rank"], row["max_runs"])
+    for row in await pauses.list_all(connection):
+        thing = PausedThing(**{**dict(row), "kind": PauseKind(row["kind"])})
+        hot.pauses.add(thing)
+        if thing.kind is PauseKind.CONCURRENCY_KEY:
+            hot.groups.pause(thing.target)
+    for line in list(hot.lines.by_id.values()):
+        _let_go_on(hot, line)
+    for row in await rates.list_all(connection):
+        bucket = hot.buckets.restore(row["tenant_id"], row["key"], rates.meter(row))
+        if bucket.line.depth:
+            hot.buckets.look_at(bucket, bucket.meter.next_ms(now_ms))
+
+
+def _let_go_on(hot: Hot, line: Line) -> None:
+    """A line whose pause has ended while some still stood in it, or a key that nobody holds."""
+    if is_place_line(line.id):
+        if hot.groups.find(line.id) is None:
+            hot.groups.get(line.id, Strategy.GROUP_ROUND_ROBIN, 1).guessed = True
+    elif is_pause_line(line.id) and not hot.pauses.holds(line.id):
+        hot.pauses.released[line] = None
 
 
 def _keep_streams(hot: Hot, previous: Hot) -> None:

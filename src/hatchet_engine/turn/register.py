@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from hatchet_engine.domain.definition import digest, from_json, to_json
+from hatchet_engine.domain.definition import ConcurrencyRule, digest, from_json, to_json
+from hatchet_engine.domain.scopes import scope_of
+from hatchet_engine.store import lines, workflows
 from hatchet_engine.store import queue as queue_store
-from hatchet_engine.store import workflows
 from hatchet_engine.turn import filters
+from hatchet_engine.turn.asks import Asks, Rule
 from hatchet_engine.turn.commands import DeleteWorkflow, PutWorkflow, RegisteredWorkflow
 from hatchet_engine.turn.definitions import Step, Version
 from hatchet_engine.turn.queues import Queue
@@ -86,10 +89,35 @@ async def attach_steps(connection: asyncpg.Connection, hot: Hot, version: Versio
             queue = Queue(await queue_store.insert(connection, *key), *key)
             hot.add_queue(queue)
         step = Step(version, index, task, queue)
+        rules = await _rules(connection, version, task.concurrency, task.name)
+        if rules or task.rate_limits or task.batch is not None:
+            step.ask(Asks(rules, task.rate_limits, task.batch))
         version.steps.append(step)
         if step.units not in queue.requests:
             queue.requests.append(step.units)
+    rules = await _rules(connection, version, version.definition.concurrency, None)
+    if rules:
+        version.limit(Asks(rules))
     version.link()
+
+
+async def _rules(
+    connection: asyncpg.Connection,
+    version: Version,
+    rules: list[ConcurrencyRule],
+    task: str | None,
+) -> list[Rule]:
+    """A limit comes into being with the first rule of its scope."""
+    attached: list[Rule] = []
+    seen: Counter[str] = Counter()
+    for rule in rules:
+        scope = scope_of(rule, version.workflow_id, task, seen[rule.expression])
+        seen[rule.expression] += 1
+        limit_id = await lines.limit_insert(
+            connection, version.tenant_id, scope, rule.name, rule.expression
+        )
+        attached.append(Rule(rule, limit_id, run=task is None))
+    return attached
 
 
 async def load_versions(connection: asyncpg.Connection, hot: Hot, ids: set[UUID]) -> None:

@@ -10,10 +10,15 @@ import asyncpg
 import orjson
 
 from hatchet_engine.domain.dag import Member, descendants
+from hatchet_engine.domain.demand import read_demand
 from hatchet_engine.domain.errors import Code, Refused, not_found
 from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind, Status, TaskKind
+from hatchet_engine.turn.asks import AskError
+from hatchet_engine.turn.begin import ready
 from hatchet_engine.turn.commands import ReplayTasks
 from hatchet_engine.turn.dags import Dag
+from hatchet_engine.turn.demands import demand_of_single, end_at_once, waiting_run
+from hatchet_engine.turn.entering import arrive
 from hatchet_engine.turn.lifecycle import enqueue
 from hatchet_engine.turn.state import Turn
 
@@ -97,14 +102,11 @@ def _replay_members(
         for known in (dag.outputs, dag.errors, dag.triggers):
             known.pop(at, None)
     dag.recount()
-    steps = dag.version.steps
-    first = [
-        at
-        for at in sorted(positions)
-        if at != dag.version.on_failure and not positions.intersection(steps[at].parents)
-    ]
     turn.hot.dags.add(dag)
-    turn.replayed.append((dag, first))
+    if dag.places:
+        arrive(turn, waiting_run(turn, dag, PRIORITY_AGAIN))
+    else:
+        turn.starts.append((dag, ready(dag), True))
     return [dag.task_ids[at] for at in sorted(positions)]
 
 
@@ -112,14 +114,22 @@ def _replay_one(turn: Turn, task: asyncpg.Record, outcome: asyncpg.Record) -> No
     task_id, tenant_id = task["id"], task["tenant_id"]
     _take_back(turn, tenant_id, task_id, outcome)
     version = turn.hot.definitions.versions[task["version_id"]]
+    step = version.steps[task["step"]]
+    attempt = outcome["attempt"] + 1
+    base = read_demand(task["demand"])
+    try:  # keys are worked out again, from the same input (CON-16)
+        demand = demand_of_single(turn, step, task_id, task["input"], task["metadata"], base)
+    except AskError as error:
+        end_at_once(turn, step, task_id, attempt, str(error))
+        return
     enqueue(
         turn,
         task_id=task_id,
         tenant_id=tenant_id,
-        step=version.steps[task["step"]],
+        step=step,
         priority=PRIORITY_AGAIN,
-        attempt=outcome["attempt"] + 1,
-        demand=task["demand"],
+        attempt=attempt,
+        demand=demand,
     )
 
 

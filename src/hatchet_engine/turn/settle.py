@@ -22,11 +22,12 @@ from hatchet_engine.domain import dag as rules
 from hatchet_engine.domain.conditions import CANCEL, QUEUE, Verdict, resume, waits_to_start
 from hatchet_engine.domain.dag import SKIPPED_OUTPUT, Member
 from hatchet_engine.domain.definition import Condition
-from hatchet_engine.domain.states import Status
-from hatchet_engine.turn.begin import begin, enqueue_member, joined_data
+from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.turn.begin import begin, enqueue_member, joined_data, ready
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.deliveries import TaskResult
 from hatchet_engine.turn.ends import end_member, tell
+from hatchet_engine.turn.entering import release
 from hatchet_engine.turn.state import FinishedRun, Hit, MemberCancel, MemberEnd, Turn
 from hatchet_engine.turn.waiting import Found, end_waiting_anywhere
 
@@ -54,17 +55,30 @@ def settle(turn: Turn, waits: Waits) -> None:
         by_task.setdefault(hit.task_id, []).append(hit)
     for task_id, hits in by_task.items():
         _apply_hits(turn, task_id, hits, waits, work)
-    for dag, positions in _taken(turn.replayed):
+    _begin_admitted(turn)
+    for dag, positions, chosen in _taken(turn.starts):
         ended = work.setdefault(dag, deque())
         for position in positions:
-            begin(turn, dag, position, ended, chosen=True)
-        _follow_old_failures(turn, dag, positions, ended)
+            if dag.states[position] is Member.PENDING:
+                begin(turn, dag, position, ended, chosen=chosen)
+        if chosen:
+            _follow_old_failures(turn, dag, positions, ended)
     for dag, positions in _taken(turn.postponed):
         ended = work.setdefault(dag, deque())
         for position in positions:
             begin(turn, dag, position, ended)
     for dag, ended in work.items():
         propagate(turn, dag, ended)
+
+
+def _begin_admitted(turn: Turn) -> None:
+    """Runs that have got their places begin, or go on where a replay has put them."""
+    for _, run_id in _taken(turn.admitted_runs):
+        dag = turn.hot.dags.get(run_id)
+        if dag is None or dag.unended == 0:
+            release(turn, run_id)
+        else:
+            turn.starts.append((dag, ready(dag), dag.replays > 0))
 
 
 def _taken(noted: list[T]) -> list[T]:
@@ -221,7 +235,7 @@ def _fire(
         dag.triggers[position] = joined_data(
             step, {at: text for at, text in data.items() if step.conditions[at].action == QUEUE}
         )
-        enqueue_member(turn, dag, position)
+        enqueue_member(turn, dag, position, ended)
         return
     turn.plan.forget_waits(task_id)
     cause = _words(step.conditions, data, verdict)
@@ -249,11 +263,20 @@ def _words(conditions: Sequence[Condition], data: dict[int, str], verdict: Verdi
 def end_run(turn: Turn, dag: Dag) -> None:
     """All tasks of the run have ended (RS-1)."""
     status = rules.run_status(dag.states)
-    turn.plan.end(dag.tenant_id, dag.run_id, status, dag.replays, None, begun_ms=dag.begun_ms)
+    turn.plan.end(
+        dag.tenant_id,
+        dag.run_id,
+        TaskKind.DAG,
+        status,
+        dag.replays,
+        None,
+        begun_ms=dag.begun_ms,
+    )
     positions = list(range(len(dag.states)))
     tasks = [_result(dag, at) for at in positions] if dag.knows_outputs(positions) else None
-    turn.finished_runs.append(FinishedRun(dag.run_id, dag.tenant_id, status, tasks))
+    turn.finished_runs.append(FinishedRun(dag.run_id, dag.tenant_id, status, tasks, dag.version))
     turn.hot.dags.remove(dag.run_id)
+    release(turn, dag.run_id)
 
 
 def _result(dag: Dag, position: int) -> TaskResult:

@@ -12,13 +12,19 @@ from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import Status
+from hatchet_engine.turn.buckets import Bucket, Buckets
 from hatchet_engine.turn.commands import Filter, RunSubscriber, WorkerSession
 from hatchet_engine.turn.dags import Dag, Dags
-from hatchet_engine.turn.definitions import Definitions, Step
+from hatchet_engine.turn.definitions import Definitions, Step, Version
 from hatchet_engine.turn.deliveries import CancelNotice, RunEvent, TaskResult
+from hatchet_engine.turn.groups import Group, Groups
+from hatchet_engine.turn.idempotency import Keys
+from hatchet_engine.turn.lines import Lines
 from hatchet_engine.turn.operations import Operation
+from hatchet_engine.turn.pause_list import Pauses
 from hatchet_engine.turn.plan import Plan
-from hatchet_engine.turn.queues import Payload, Queue
+from hatchet_engine.turn.queues import Payload, Queue, Queued
+from hatchet_engine.turn.repeats import Repeats
 from hatchet_engine.turn.workers import Running, Worker
 
 
@@ -40,6 +46,8 @@ class Limits:
     unacknowledged_ms: int = 3_000  # grace for a start message nobody confirmed
     worker_slots_max: int = 100_000
     child_key_length_max: int = 255
+    rate_key_bytes_max: int = 2_000
+    rate_limit_max: int = (1 << 31) - 1  # units per window
 
 
 class Hot:
@@ -52,6 +60,10 @@ class Hot:
         self.workers: dict[UUID, Worker] = {}
         self.running: dict[UUID, Running] = {}
         self.dags = Dags()
+        self.lines = Lines()
+        self.groups = Groups(self.lines)
+        self.buckets = Buckets(self.lines)
+        self.pauses = Pauses()
         self.bulk: list[Operation] = []  # those that are not done, oldest first
         self.filters: dict[UUID, dict[UUID, Filter]] = {}  # by workflow
         self.next_deadline_ms: int | None = None  # at or before the earliest execution timeout
@@ -115,6 +127,7 @@ class FinishedRun:
     tenant_id: UUID
     status: Status
     tasks: list[TaskResult] | None  # None: an output is not in memory, waiters look it up
+    version: Version
 
 
 @dataclass(slots=True)
@@ -173,8 +186,16 @@ class Turn:
         self.member_cancels: list[MemberCancel] = []
         self.hits: list[Hit] = []
         self.postponed: list[tuple[Dag, list[int]]] = []  # an output must be read first
-        self.replayed: list[tuple[Dag, list[int]]] = []  # with the tasks that begin at once
+        # Runs whose tasks at these positions begin; they were ``chosen`` for a replay.
+        self.starts: list[tuple[Dag, list[int], bool]] = []
+        self.admitted_runs: list[tuple[UUID, UUID]] = []  # (tenant, run) that may begin now
+        self.arrivals: list[Queued] = []  # tasks and runs that want a place of their next rule
+        self.brought: dict[Bucket, tuple[int, str]] = {}  # limits that tasks have brought along
+        self.freed: dict[Group, None] = {}  # groups with a free place, or to be read on
+        self.evicted: list[tuple[UUID, UUID]] = []  # (tenant, task or run) a strategy cancels
         self.task_results: list[tuple[UUID, TaskResult]] = []  # (tenant, result) of members
+        self.keys = Keys()
+        self.repeats = Repeats()
         self.children: dict[tuple[UUID, str], UUID] = {}  # (parent, key) -> run made in this turn
         self.events: list[RunEvent] | None = None  # None: nobody watches
         self.subscriptions: list[tuple[UUID, RunSubscriber, list[UUID]]] = []
@@ -186,9 +207,19 @@ class Turn:
 
     @property
     def noted(self) -> bool:
-        """Whether something happened to runs of several tasks that is not followed up yet."""
+        """Whether something happened that is not followed up yet."""
+        return bool(self.facts or self.arrivals or self.freed or self.evicted)
+
+    @property
+    def facts(self) -> bool:
+        """Whether something has happened to tasks of runs of several."""
         return bool(
-            self.ends or self.member_cancels or self.hits or self.replayed or self.postponed
+            self.ends
+            or self.member_cancels
+            or self.hits
+            or self.starts
+            or self.postponed
+            or self.admitted_runs
         )
 
     def wake(self, queue: Queue) -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncpg
 import orjson
 
+from hatchet_engine.domain.demand import read_demand
 from hatchet_engine.domain.durations import format_ms
 from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind
+from hatchet_engine.turn.begin import ready
+from hatchet_engine.turn.buckets import Bucket
+from hatchet_engine.turn.entering import leave_line, release
 from hatchet_engine.turn.lifecycle import enqueue, fail, reassign, tell_worker
-from hatchet_engine.turn.state import Hit, Hot, Turn
-from hatchet_engine.turn.waiting import end_queued, item_from_row, step_of
+from hatchet_engine.turn.pauses import hold
+from hatchet_engine.turn.queues import Queued
+from hatchet_engine.turn.rates import call_waiting
+from hatchet_engine.turn.state import Hit, Hot, MemberCancel, Turn
+from hatchet_engine.turn.waiting import end_queued, item_from_row, parked_item, step_of
 from hatchet_engine.turn.workers import Worker
 
 DUE_READ_MAX = 1_000  # rows of one kind per turn; the rest follows in the next one
@@ -23,6 +30,8 @@ def next_due_ms(hot: Hot) -> int | None:
         hot.next_schedule_timeout_ms,
         hot.next_wait_ms,
         hot.next_worker_check_ms,
+        hot.buckets.next_ms,
+        hot.pauses.next_ms,
     )
     return min((due for due in dues if due is not None), default=None)
 
@@ -41,7 +50,7 @@ def end_backoffs(turn: Turn, rows: list[asyncpg.Record]) -> None:
             attempt=row["attempt"],
             app_retries=row["app_retries"],
             internal_retries=row["internal_retries"],
-            demand=row["demand"],
+            demand=read_demand(row["demand"]),
             run_id=row["run_id"],
         )
 
@@ -52,12 +61,43 @@ def end_waits(turn: Turn, rows: list[asyncpg.Record]) -> None:
         step = step_of(turn.hot, row)
         turn.moved.add(row["task_id"])
         item = step.queue.items.get(row["task_id"]) or item_from_row(turn.hot, row)
+        if turn.hot.pauses and hold(turn, item):
+            continue
         end_queued(
             turn,
             item,
             EventKind.SCHEDULING_TIMED_OUT,
             f"No worker took the task within {format_ms(step.schedule_timeout_ms)}",
         )
+
+
+def end_parked(turn: Turn, rows: list[asyncpg.Record]) -> None:
+    """Schedule timeouts of those who stand in lines (CON-13, RL-13)."""
+    for row in rows:
+        item = parked_item(turn.hot, row)
+        turn.moved.add(item.task_id)
+        reason = f"Was not let go within {format_ms(item.step.schedule_timeout_ms)}"
+        if item.whole:
+            _end_waiting_run(turn, item, reason)
+        else:
+            end_queued(turn, item, EventKind.SCHEDULING_TIMED_OUT, reason)
+
+
+def _end_waiting_run(turn: Turn, item: Queued, reason: str) -> None:
+    leave_line(turn, item)
+    item.gone = True
+    release(turn, item.task_id)
+    dag = turn.hot.dags.get(item.task_id)
+    if dag is None:
+        return
+    for position in ready(dag):
+        turn.member_cancels.append(MemberCancel(dag.run_id, dag.tenant_id, position, reason))
+
+
+def call_due(turn: Turn, buckets: list[Bucket]) -> None:
+    """Rate limits that may have units again."""
+    for bucket in buckets:
+        call_waiting(turn, bucket)
 
 
 def end_sleeps(turn: Turn, rows: list[asyncpg.Record]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from hatchet_engine.domain.demand import Demand
 from hatchet_engine.domain.labels import LabelValue
 from hatchet_engine.turn.commands import WorkerSession
 
@@ -49,7 +50,7 @@ class Running:
         deadline_ms: int,
         started_ms: int | None = None,
         released: bool = False,
-        demand: str | None = None,
+        demand: Demand | None = None,
     ) -> None:
         self.task_id = task_id
         self.tenant_id = tenant_id

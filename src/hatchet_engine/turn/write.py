@@ -1,4 +1,4 @@
-"""Writes a plan: all of it in one statement, which is the turn's transaction.
+"""Stores a plan: all of it in one statement, which is the turn's transaction.
 
 Nearly all rows of a turn are alike: first attempts of few steps, completed on some worker. They
 take short statements whose common values are bound once; whatever is special takes the general
@@ -13,33 +13,54 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.domain.demand import text_of
 from hatchet_engine.domain.states import TaskKind
-from hatchet_engine.store import assignments, bulk, history, queue, waits, workers
+from hatchet_engine.store import (
+    assignments,
+    bulk,
+    history,
+    idempotency,
+    lines,
+    pauses,
+    queue,
+    rates,
+    waits,
+    workers,
+)
 from hatchet_engine.store.batch import Batch
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.plan import NewTask, Plan, Row
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.times import from_ms
+from hatchet_engine.turn.waiting import WHOLE_RUN
 from hatchet_engine.turn.workers import Running
 
 GROUPS_MAX = 4  # more kinds of rows than that in a turn: one general statement is cheaper
 
 
-async def write(connection: asyncpg.Connection, plan: Plan) -> None:
-    """Store everything the turn decided, or raise and store nothing."""
+def prepare(plan: Plan) -> list[Batch]:
+    """The statements that store everything the turn decided: batches to be run one after the
+    other. An error here is none of the database."""
     removals, additions = Batch(), Batch()
     _remove(removals, plan)
     _add(additions, plan)
     changes = _worker_batches(plan, from_ms(plan.now_ms))
     if len(changes) > 1 or _depends(plan):
-        async with connection.transaction():
-            for batch in (removals, additions, *changes):
-                await batch.run(connection)
-    else:
-        for batch in (additions, *changes):
-            removals.extend(batch)
-        await removals.run(connection)
+        return [removals, additions, *changes]
+    for batch in (additions, *changes):
+        removals.extend(batch)
+    return [removals]
+
+
+async def write(connection: asyncpg.Connection, batches: list[Batch]) -> None:
+    """Store everything, or raise and store nothing."""
+    if len(batches) == 1:
+        await batches[0].run(connection)
+        return
+    async with connection.transaction():
+        for batch in batches:
+            await batch.run(connection)
 
 
 def _depends(plan: Plan) -> bool:
@@ -51,10 +72,12 @@ def _depends(plan: Plan) -> bool:
             return True
     if plan.delayed_removed and plan.delayed:
         return True
-    if plan.queue_removed and plan.queued:
-        gone = {key[2] for key in plan.queue_removed}
-        if any(item.task_id in gone for item in plan.queued):
-            return True
+    if plan.queue_removed and any(key[2] in plan.queued for key in plan.queue_removed):
+        return True
+    if not plan.parked_removed.isdisjoint(plan.parked):
+        return True
+    if not plan.places_removed.isdisjoint(plan.places):
+        return True
     if plan.waits_removed and plan.waits:
         return True
     return bool(plan.outcomes_removed and (plan.outcomes or plan.completed))
@@ -65,6 +88,10 @@ def _remove(batch: Batch, plan: Plan) -> None:
         assignments.delete_many(batch, plan.assignments_removed)
     if plan.queue_removed:
         _remove_queued(batch, plan.queue_removed)
+    if plan.parked_removed:
+        lines.parked_delete_many(batch, list(plan.parked_removed))
+    if plan.places_removed:
+        lines.place_delete_many(batch, list(plan.places_removed))
     if plan.delayed_removed:
         queue.delayed_delete_many(batch, plan.delayed_removed)
     if plan.outcomes_removed:
@@ -73,23 +100,23 @@ def _remove(batch: Batch, plan: Plan) -> None:
         waits.delete_tasks(batch, list(plan.waits_removed))
     if plan.waits_dropped:
         waits.delete_many(batch, plan.waits_dropped)
+    if plan.keys_freed:
+        idempotency.free(batch, plan.keys_freed)
 
 
 def _add(batch: Batch, plan: Plan) -> None:
     now = from_ms(plan.now_ms)
-    if plan.tasks:
-        _write_tasks(batch, plan.tasks, now)
-    for version_dags in _by_version(plan.dags).values():
-        _write_members(batch, version_dags, now)
+    _write_runs(batch, plan, now)
     if plan.completed:
         _write_completed(batch, plan.completed, now)
     if plan.outcomes:
         history.outcome_insert_many(batch, plan.outcomes, now)
     if plan.events:
         history.event_insert_many(batch, plan.events)
-    queued = [item for item in plan.queued if not item.gone]
+    queued = [item for item in plan.queued.values() if not item.gone]
     if queued:
         _write_queued(batch, queued)
+    _write_flow_control(batch, plan)
     if plan.delayed:
         queue.delayed_insert_many(batch, plan.delayed)
     assigned = [running for running in plan.assigned if running.live]
@@ -103,6 +130,94 @@ def _add(batch: Batch, plan: Plan) -> None:
         history.new_event_insert_many(batch, plan.new_events)
     if plan.expression_failures:
         history.expression_failure_insert_many(batch, plan.expression_failures)
+
+
+def _write_flow_control(batch: Batch, plan: Plan) -> None:
+    if plan.parked:
+        for item in plan.parked.values():
+            item.shelved = True
+        lines.parked_insert_many(batch, [_parked_row(item) for item in plan.parked.values()])
+    if plan.places:
+        rows = [row for of_holder in plan.places.values() for row in of_holder]
+        lines.place_insert_many(batch, rows, plan.now_ms)
+    if plan.buckets:
+        _write_buckets(batch, plan)
+    if plan.pauses:
+        _write_pauses(batch, plan)
+
+
+def _write_pauses(batch: Batch, plan: Plan) -> None:
+    ended = [key for key, thing in plan.pauses.items() if thing is None]
+    if ended:
+        pauses.delete_many(batch, ended)
+    rows = [
+        (
+            thing.tenant_id,
+            thing.kind.value,
+            thing.target,
+            thing.since_ms,
+            thing.until_ms,
+            thing.by,
+            thing.reason,
+            thing.queue_ttl_ms,
+            thing.drop_crons,
+            thing.drop_scheduled,
+        )
+        for thing in plan.pauses.values()
+        if thing is not None
+    ]
+    if rows:
+        pauses.put_many(batch, rows)
+
+
+def _write_buckets(batch: Batch, plan: Plan) -> None:
+    gone = [(bucket.tenant_id, bucket.key) for bucket in plan.buckets if bucket.gone]
+    rows = [
+        (
+            bucket.tenant_id,
+            bucket.key,
+            bucket.meter.limit,
+            bucket.meter.window,
+            bucket.meter.remaining,
+            bucket.meter.began_ms,
+            bucket.meter.paused_until_ms,
+        )
+        for bucket in plan.buckets
+        if not bucket.gone
+    ]
+    if gone:
+        rates.delete_many(batch, gone)
+    if rows:
+        rates.put_many(batch, rows, from_ms(plan.now_ms))
+
+
+def _parked_row(item: Queued) -> Row:
+    step = item.step
+    assert item.line is not None
+    return (
+        item.line.id,
+        item.rank,
+        item.task_id,
+        item.tenant_id,
+        step.version.id,
+        WHOLE_RUN if item.whole else step.index,
+        item.attempt,
+        item.app_retries,
+        item.internal_retries,
+        item.queued_ms,
+        item.schedule_timeout_ms,
+        text_of(item.demand),
+        item.run_id if step.version.several else None,
+    )
+
+
+def _write_runs(batch: Batch, plan: Plan, now: datetime) -> None:
+    if plan.tasks:
+        _write_tasks(batch, plan.tasks, now)
+    for version_dags in _by_version(plan.dags).values():
+        _write_members(batch, version_dags, now)
+    if plan.claims:
+        idempotency.claim(batch, list(plan.claims.values()))
 
 
 def _write_waits(batch: Batch, plan: Plan) -> None:
@@ -142,7 +257,7 @@ def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
     special: list[Row] = []
     for task in tasks:
         if task.extra is None:
-            plain.setdefault(task.step, []).append(task[1:5])
+            plain.setdefault(task.step, []).append(task[1:6])
         else:
             special.append(_task_row(task))
     if len(plain) > GROUPS_MAX:
@@ -158,7 +273,7 @@ def _write_tasks(batch: Batch, tasks: list[NewTask], now: datetime) -> None:
 
 def _task_row(task: NewTask) -> Row:
     version = task.step.version
-    *given, kind = task.extra or (None, None, None, None, None, TaskKind.STANDALONE.value)
+    *given, kind = task.extra or (None, None, None, None, None, None, TaskKind.STANDALONE.value)
     return (
         version.tenant_id,
         task.id,
@@ -171,6 +286,7 @@ def _task_row(task: NewTask) -> Row:
         task.input,
         task.metadata,
         *given,
+        task.origin,
     )
 
 
@@ -182,6 +298,7 @@ def _write_completed(
         by_tenant.setdefault(running.tenant_id, []).append(
             (
                 running.task_id,
+                running.step.version.task_kind.value,
                 running.attempt,
                 running.assigned_ms,
                 running.started_ms,
@@ -209,7 +326,8 @@ def _write_queued(batch: Batch, items: list[Queued]) -> None:
     special: list[Row] = []
     for item in items:
         item.stored = True
-        if item.attempt == 0 and item.demand is None and not item.step.version.several:
+        plain = item.attempt == 0 and item.demand is None and item.round == 0
+        if plain and not item.step.version.several:
             fresh.setdefault((item.step, item.rank), []).append(item)
         else:
             special.append(_queue_row(item))
@@ -246,8 +364,9 @@ def _queue_row(item: Queued) -> Row:
         item.internal_retries,
         item.queued_ms,
         item.schedule_timeout_ms,
-        item.demand,
+        text_of(item.demand),
         item.run_id if step.version.several else None,
+        item.round,
     )
 
 
@@ -291,7 +410,7 @@ def _assignment_row(running: Running) -> Row:
         running.app_retries,
         running.internal_retries,
         running.deadline_ms,
-        running.demand,
+        text_of(running.demand),
     )
 
 
@@ -349,5 +468,5 @@ def _first_end(plan: Plan) -> tuple[Any, Any, int] | None:
     for running, _ in plan.completed:
         return running.tenant_id, running.task_id, running.attempt
     for row in plan.outcomes:
-        return row[0], row[1], row[3]
+        return row[0], row[1], row[4]
     return None

@@ -1,6 +1,7 @@
 """Slow, regular work beside the turns, on a connection of its own.
 
-Every few seconds: the lease is renewed, together with the heartbeats of workers now and then.
+Every few seconds: the lease is renewed, together with the heartbeats of workers now and then, and
+idempotency keys that have expired are removed.
 Once an hour: partitions that are older than the retention are dropped.
 """
 
@@ -13,7 +14,7 @@ import asyncpg
 import structlog
 
 from hatchet_engine.shards import lease as leases
-from hatchet_engine.store import partitions, workers
+from hatchet_engine.store import idempotency, partitions, workers
 from hatchet_engine.turn.engine import ConnectionLost, Engine
 
 log = structlog.get_logger("hatchet.upkeep")
@@ -21,6 +22,9 @@ log = structlog.get_logger("hatchet.upkeep")
 HEARTBEAT_FLUSH_EVERY = 4  # renewals
 RETENTION_EVERY = 720  # renewals: about an hour
 DEFAULT_RETENTION_DAYS = 30
+SWEEP_EVERY = 3  # renewals
+SWEEP_KEYS = 1_000  # in one statement, which is short: a turn may need a page it has locked
+SWEEP_STATEMENTS_MAX = 100  # in one round, so that renewals are not late
 
 
 class Upkeep:
@@ -52,6 +56,8 @@ class Upkeep:
                 rounds += 1
                 if rounds % HEARTBEAT_FLUSH_EVERY == 0:
                     await self._flush_heartbeats(connection)
+                if rounds % SWEEP_EVERY == 0:
+                    await sweep_keys(connection, now_ms)
                 if rounds % RETENTION_EVERY == 1:
                     await self._drop_old(connection, now_ms)
         finally:
@@ -71,3 +77,11 @@ class Upkeep:
         dropped = await partitions.drop_before(connection, before_ms)
         if dropped:
             log.info("partitions_dropped", names=dropped)
+
+
+async def sweep_keys(connection: asyncpg.Connection, now_ms: int) -> None:
+    """Remove idempotency keys that have expired. Nothing depends on it: a key is free by its time,
+    whether its row is there or not (ID-10)."""
+    for _ in range(SWEEP_STATEMENTS_MAX):
+        if await idempotency.sweep(connection, now_ms, SWEEP_KEYS) < SWEEP_KEYS:
+            return

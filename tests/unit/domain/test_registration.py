@@ -25,6 +25,7 @@ from hatchet_engine.domain.definition import (
     from_json,
     to_json,
 )
+from hatchet_engine.domain.durations import MAX_MS
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
 from hatchet_engine.domain.registration import check, refuse_what_is_not_built
@@ -265,6 +266,7 @@ GOOD: dict[str, WorkflowDefinition] = {
     "batch least": workflow(task(batch=BatchConfig(1, 1, None, 1))),
     "batch most": workflow(task(batch=BatchConfig(100_000, 86_400_000, None, 10_000))),
     "ttl 1": workflow(idempotency=IdempotencyConfig("input.x", 1)),
+    "longest ttl": workflow(idempotency=IdempotencyConfig("input.x", MAX_MS)),
     "most tasks": workflow(*[task(f"t{n}") for n in range(1_000)]),
     "sleep": workflow(task(conditions=[Condition("sleep", "QUEUE", "k", "g", sleep="1h")])),
     "units by expression": workflow(task(rate_limits=[RateLimitUse("k", units_expr="1")])),
@@ -348,6 +350,10 @@ BAD: dict[str, tuple[WorkflowDefinition, str]] = {
         "idempotency.expression",
     ),
     "idempotency ttl 0": (workflow(idempotency=IdempotencyConfig("x", 0)), "ttl_ms"),
+    "idempotency ttl too long": (
+        workflow(idempotency=IdempotencyConfig("x", MAX_MS + 1)),
+        str(MAX_MS),
+    ),
     "idempotency method": (
         workflow(idempotency=IdempotencyConfig("x", 1, "NEVER")),
         "TTL or STATUS",
@@ -412,6 +418,6 @@ def test_what_is_not_built_is_named() -> None:
     with pytest.raises(Refused) as caught:
         refuse_what_is_not_built(check(full()))
     assert caught.value.code is Code.UNIMPLEMENTED
-    for word in ("cron", "concurrency", "rate limits", "batch", "idempotency", "sticky"):
+    for word in ("cron", "concurrency", "rate limits", "batch", "sticky"):
         assert word in caught.value.message
     refuse_what_is_not_built(check(workflow()))

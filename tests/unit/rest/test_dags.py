@@ -11,7 +11,7 @@ from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
 from hatchet_engine.transports.rest import bulk
-from hatchet_engine.transports.rest.schemas.runs import BulkOperationKind
+from hatchet_engine.transports.rest.schemas.runs import REASON_LENGTH_MAX, BulkOperationKind
 from hatchet_engine.turn.commands import (
     BulkProgress,
     CancelTasks,
@@ -164,6 +164,9 @@ async def test_rerun_takes_from_the_run_what_is_not_given(api: Api) -> None:
     assert edited.metadata == f'{{"a":"b","c":2,"hatchet__rerun_of":"{run}"}}'
     status, _, field = await api.refused("POST", path, json={"priority": 4})
     assert (status, field) == (400, "priority")
+    api.engine.answers[TriggerRuns] = Refused(Code.NOT_FOUND, "workflow names not found: simple")
+    status, text, _ = await api.refused("POST", path, json={})
+    assert (status, text) == (400, "workflow names not found: simple")
     assert (await api.refused("POST", f"{RUNS}/{uuid4()}/rerun", json={}))[0] == 404
 
 
@@ -231,11 +234,15 @@ async def test_bulk_operations(api: Api) -> None:
     assert (await api.get(path, limit=1, offset=1))["rows"][0]["id"] == str(first)
     assert (await api.refused("GET", f"{path}/{uuid4()}"))[0] == 404
     api.engine.answers[StartBulk] = BulkProgress(first, 5, 0, 0)
-    body = {"kind": "CANCEL", "filter": {"since": SINCE}, "reason": "stop"}
+    body: dict[str, Any] = {"kind": "CANCEL", "filter": {"since": SINCE}, "reason": "stop"}
     assert (await api.post(path, body))["id"] == str(first)
     await api.post(path, {"kind": "CANCEL", "filter": {"since": SINCE}})
     assert [command.reason for command in api.engine.commands] == ["stop", "Cancelled by user"]
     assert api.engine.commands[0].filter.since_ms == NOW_MS - 3_600_000
+    body = {"kind": "CANCEL", "filter": {"since": SINCE}, "reason": "x" * REASON_LENGTH_MAX}
+    assert (await api.post(path, body))["id"] == str(first)
+    body["reason"] += "x"
+    assert (await api.refused("POST", path, json=body))[::2] == (400, "reason")
     body = {"kind": "PAUSE", "filter": {"since": SINCE}}
     assert (await api.refused("POST", path, json=body))[2] == "kind"
     api.engine.answers[StartBulk] = Refused(Code.INVALID_ARGUMENT, "too many", field="filter")

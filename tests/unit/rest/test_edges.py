@@ -32,10 +32,13 @@ STABLE = "/api/v1/stable/tenants/{tenant}"
 
 
 async def test_no_valid_token_is_403(api: Api) -> None:
-    for token in ("", "Bearer nonsense", "Basic x", f"Bearer {uuid4()}"):
+    for token in ("Bearer nonsense", "Basic x", f"Bearer {uuid4()}"):
         headers = {"authorization": token}
         status, text, _ = await api.refused("GET", TENANT, headers=headers)
         assert (status, text) == (403, "Please provide valid credentials")
+    status, text, _ = await api.refused("GET", TENANT, headers={"authorization": ""})
+    assert status == 403
+    assert "Authorization: Bearer" in text
     # The token counts before the parameters do: strangers learn nothing.
     status, _, _ = await api.refused(
         "GET", f"{STABLE}/workflow-runs", headers={"authorization": "Bearer x"}
@@ -158,7 +161,15 @@ async def test_pages_for_people(api: Api) -> None:
     assert 'http-equiv="refresh"' in page.text
     docs = await api.client.get("/api/docs")
     assert "/api/v1/stable/tenants/{tenant}/workflow-runs" in docs.text
-    assert "V1TaskSummaryList" in docs.text
+    assert '<a href="#V1TaskSummaryList">V1TaskSummaryList</a>' in docs.text
+    # What a body takes stands on the page too.
+    _, found, cancel = docs.text.partition('id="V1CancelTaskRequest"')
+    assert found
+    fields = cancel.partition("</details>")[0]
+    assert "<td>externalIds</td><td>uuid[]</td>" in fields
+    assert "<td>filter</td><td>V1TaskFilter</td>" in fields
+    assert "<td>since (required)</td><td>date-time</td>" in docs.text
+    assert "QUEUED, RUNNING, COMPLETED, CANCELLED, FAILED" in docs.text
     description = (await api.client.get("/api/openapi.json")).json()
     assert "V1WorkflowRunDetails" in description["components"]["schemas"]
 
@@ -216,3 +227,11 @@ async def test_no_input_makes_the_server_fail(api: Api) -> None:
                     method, target, params=query, json=dice.choice(bodies)
                 )
                 assert response.status_code < 500, (method, target, query, response.text)
+
+
+async def test_health_checks_without_a_body(api: Api) -> None:
+    """Load balancers ask with HEAD as well (rest.md §7.2)."""
+    for path in ("/api/ready", "/api/live"):
+        assert (await api.client.head(path)).status_code == 200
+    api.engine.ready = False
+    assert (await api.client.head("/api/ready")).status_code == 500

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
+from hatchet_engine.observe import events
 from hatchet_engine.turn.commands import (
     CancelTasks,
     ChangeFilter,
@@ -152,6 +155,24 @@ async def test_replay_and_cancel_by_event(api: Api) -> None:
     assert (await api.post(f"{EVENTS}/replay", {"eventIds": [str(uuid4())]}))["rows"] == []
     assert (await api.post(f"{EVENTS}/cancel", {"eventIds": []}))["workflowRunIds"] == []
     assert len(api.engine.commands) == count
+
+
+async def test_an_event_of_more_runs_than_are_read(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelling some of them and saying nothing would be worse than a refusal."""
+    monkeypatch.setattr(events, "RUNS_PER_EVENT_MAX", 2)
+    workflow = await api.rows.workflow()
+    event = await api.rows.pushed("a")
+    body = {"eventIds": [str(event)]}
+    trigger = {"event_id": str(event)}
+    run = await api.rows.run(workflow, Status.RUNNING, trigger=trigger)
+    assert (await api.post(f"{EVENTS}/cancel", body))["workflowRunIds"] == [str(run)]
+    await api.rows.run(workflow, Status.RUNNING, trigger=trigger)
+    status, text, field = await api.refused("POST", f"{EVENTS}/cancel", json=body)
+    assert (status, field) == (400, "eventids")
+    assert f"event {event} has started 2 runs or more" in text
+    assert len(api.engine.commands) == 1
 
 
 async def test_event_filters(api: Api) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from hatchet_engine.domain.errors import Code, Refused
-from hatchet_engine.domain.states import Status
+from hatchet_engine.domain.definition import TaskDefinition
+from hatchet_engine.domain.errors import Code, KeyCollision, Refused
+from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn.commands import TriggerRuns
 from tests.support.rest import Api
 from tests.support.rows import NOW_MS, at
@@ -106,6 +107,25 @@ async def test_filters_of_the_list(api: Api) -> None:
     assert await found(until="2020-01-01T00:00:00.123456789+02:00") == []
 
 
+async def test_runs_by_their_idempotency_keys(api: Api) -> None:
+    simple = await api.rows.workflow()
+    graph = await api.rows.workflow(
+        "graph", [TaskDefinition(name=name, action=f"graph:{name}") for name in "ab"]
+    )
+    alone = await api.rows.run(simple, idempotency_key="one")
+    dag = await api.rows.run(graph, kind=TaskKind.DAG, idempotency_key="two")
+    member = await api.rows.run(graph, kind=TaskKind.MEMBER, run_id=dag)
+    await api.rows.run(simple)
+
+    async def found(**query: Any) -> dict[str, str | None]:
+        page = await api.get(RUNS, "V1TaskSummaryList", since=SINCE, **query)
+        return {row["taskExternalId"]: row.get("idempotencyKey") for row in page["rows"]}
+
+    wanted = {"idempotency_keys": ["one", "two", "three"]}
+    assert await found(only_tasks=False, **wanted) == {str(alone): "one", str(dag): "two"}
+    assert await found(only_tasks=True, **wanted) == {str(alone): "one", str(member): None}
+
+
 async def test_detail_of_a_standalone_run(api: Api) -> None:
     workflow = await api.rows.workflow()
     run = str(await api.rows.run(workflow, Status.COMPLETED, output='{"a": 1}'))
@@ -185,6 +205,15 @@ async def test_refused_triggers(api: Api) -> None:
     assert (status, text) == (400, "workflow 'nope' is not registered")
     api.engine.answers[TriggerRuns] = Refused(Code.UNAVAILABLE, "not ready")
     assert (await api.refused("POST", path, json=body))[0] == 503
+
+
+async def test_id_3_a_trigger_whose_idempotency_key_is_taken(api: Api) -> None:
+    """409 instead of the 500 of the engine it is compatible with, and the holder is named."""
+    holder = uuid4()
+    api.engine.answers[TriggerRuns] = KeyCollision([uuid4()], {0: holder})
+    body = {"workflowName": "simple", "input": {}}
+    status, text, _ = await api.refused("POST", f"{RUNS}/trigger", json=body)
+    assert (status, text) == (409, f"idempotency key collision: held by run {holder}")
 
 
 async def test_bad_parameters_are_named(api: Api) -> None:

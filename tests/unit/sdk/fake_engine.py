@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import grpc
 import grpc.aio
@@ -27,6 +28,8 @@ from hatchet_protocol.session import ClientFrame, EngineFrame
 from hatchet_protocol.v1_workflows import (
     CreateWorkflowVersionRequest,
     CreateWorkflowVersionResponse,
+    GetRunDetailsRequest,
+    GetRunDetailsResponse,
 )
 
 TENANT = bytes(range(16))
@@ -84,6 +87,7 @@ class FakeEngine:
         self.on_frame: Callable[[Stream, ClientFrame], None] | None = None
         self.retries: dict[bytes, int] = {}
         self.same_run_for_key = False
+        self.holders: dict[str, bytes] = {}  # inputs whose idempotency keys are taken -> run id
         self.contexts: dict[str, dict[str, Any]] = {}  # task name -> context of its assignments
         self.pushed: list[PushEventRequest] = []
         self.bulks: list[int] = []  # events in each bulk push
@@ -255,7 +259,12 @@ class FakeEngine:
             reply.error.code = 3
             reply.error.message = f"workflow names not found: {unknown[0]}"
             return
-        for item in trigger.items:
+        for index, item in enumerate(trigger.items):
+            if item.input in self.holders:
+                holder = self.holders[item.input]
+                reply.collisions.add(index=index, existing_run_id=holder)
+                reply.run_ids.append(os.urandom(16))
+                continue
             run_id = self._run_with_key(item) if self.same_run_for_key else None
             if run_id is not None:
                 reply.run_ids.append(run_id)
@@ -343,6 +352,12 @@ class _Handlers(grpc.GenericRpcHandler):
                 request_deserializer=CreateWorkflowVersionRequest.FromString,
                 response_serializer=CreateWorkflowVersionResponse.SerializeToString,
             )
+        if details.method == "/v1.AdminService/GetRunDetails":
+            return grpc.unary_unary_rpc_method_handler(
+                self._get_run_details,
+                request_deserializer=GetRunDetailsRequest.FromString,
+                response_serializer=GetRunDetailsResponse.SerializeToString,
+            )
         if details.method == "/Dispatcher/GetVersion":
             return grpc.unary_unary_rpc_method_handler(
                 self._get_version,
@@ -374,6 +389,11 @@ class _Handlers(grpc.GenericRpcHandler):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "bad workflow")
         self._engine.registrations.append(request)
         return CreateWorkflowVersionResponse(id="v", workflow_id="w")
+
+    async def _get_run_details(self, request: Any, context: Any) -> GetRunDetailsResponse:
+        if UUID(request.external_id).bytes not in self._engine.runs:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such run")
+        return GetRunDetailsResponse(done=False)
 
     async def _get_version(self, request: Any, context: Any) -> GetVersionResponse:
         return GetVersionResponse(version="v0.114.2")

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -201,3 +202,49 @@ def test_a_retry_of_two_items_with_one_key(engine: FakeEngine, hatchet: Hatchet)
 
     with working(hatchet.worker("w", workflows=[child, parent])):
         assert parent.run() == {"values": [1, 1]}
+
+
+def test_a_bulk_of_items_of_another_workflow(engine: FakeEngine, hatchet: Hatchet) -> None:
+    """Each item runs the workflow that made it, with that workflow's default metadata."""
+    engine.assign = False
+    plain = hatchet.task(name="plain")(_echo)
+    marked = hatchet.task(name="marked", default_additional_metadata={"of": "marked"})(_echo)
+    one, two = plain.create_bulk_run_item(), marked.create_bulk_run_item()
+    plain.run_many_no_wait([one, two])
+    marked.run_many_no_wait([one, two])
+    sent = [(item.workflow, item.metadata) for item in engine.all("triggers")[0].items]
+    assert sent == [("plain", ""), ("marked", '{"of":"marked"}')]
+    again = [(item.workflow, item.metadata) for item in engine.all("triggers")[1].items]
+    assert again == sent
+
+
+def test_metadata_that_is_no_json(hatchet: Hatchet) -> None:
+    task = hatchet.task(name="plain")(_echo)
+    with pytest.raises(
+        TypeError, match=r"additional_metadata cannot be written as JSON: .*Decimal"
+    ):
+        task.run_no_wait(additional_metadata={"price": Decimal(1)})
+
+
+def test_the_parent_of_a_child_of_a_graph(engine: FakeEngine, hatchet: Hatchet) -> None:
+    """The run, although the engine names the spawning task; for runs of one task both are one."""
+    seen: list[Any] = []
+
+    @hatchet.task(name="child")
+    async def child(input: EmptyModel, ctx: Context) -> None:
+        seen.append((ctx.parent_workflow_run_id, ctx.parent_task_run_id))
+
+    parents = {
+        "hatchet__parent_workflow_run_id": "00000000-0000-0000-0000-000000000001",
+        "hatchet__parent_step_run_id": "00000000-0000-0000-0000-000000000002",
+    }
+    with working(hatchet.worker("w", workflows=[child])):
+        child.run()
+        task_id = parents["hatchet__parent_step_run_id"]
+        child.run(
+            options=TriggerWorkflowOptions(parent_step_run_id=task_id, additional_metadata=parents)
+        )
+    assert seen == [(None, None), tuple(parents.values())]
+
+
+async def _echo(input: EmptyModel, ctx: Context) -> None: ...

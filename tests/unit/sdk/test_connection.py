@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,18 +117,75 @@ def test_a_running_task_survives_a_cut(engine: FakeEngine, hatchet: Hatchet) -> 
     assert len(engine.all("reports")) == 1
 
 
-def test_unanswered_triggers_have_an_unknown_outcome(engine: FakeEngine, hatchet: Hatchet) -> None:
+def test_unanswered_triggers_are_sent_again_on_the_next_stream(
+    engine: FakeEngine, hatchet: Hatchet
+) -> None:
+    """Once more and once more again, before what comes later, and marked as repeats."""
     engine.auto_reply = False
+    engine.assign = False
     stub = hatchet.stubs.task(name="t")
-    cutter = threading.Thread(
-        target=lambda: (engine.wait_for(lambda: engine.all("triggers")), engine.cut())
-    )
-    cutter.start()
+    ids: list[str] = []
+
+    def call() -> None:
+        items = [stub.create_bulk_run_item({"n": number}) for number in range(3)]
+        ids.extend(ref.workflow_run_id for ref in stub.run_many_no_wait(items))
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    for times in (1, 2):
+        engine.wait_for(lambda wanted=times: len(engine.all("triggers")) == wanted)
+        engine.cut()
+    engine.auto_reply = True
+    caller.join(10)
+    assert ids == [str(uuid.UUID(bytes=run_id)) for run_id in engine.runs]
+    first, second, third = engine.all("triggers")
+    assert first.origin
+    assert first.origin == second.origin == third.origin
+    assert first.items == second.items == third.items
+    assert not first.HasField("resent_after_ms")
+    assert 0 <= second.resent_after_ms <= third.resent_after_ms < 10_000
+    instances = {frame.hello.instance for frame in engine.frames if frame.HasField("hello")}
+    assert len(instances) == 1
+    assert len(instances.pop()) == 16
+    stub.run_no_wait()
+    assert engine.all("triggers")[-1].origin != first.origin
+
+
+def test_unanswered_triggers_have_an_unknown_outcome_when_the_engine_stays_away(
+    engine: FakeEngine, make_client: Callable[..., Hatchet]
+) -> None:
+    engine.auto_reply = False
+    stub = make_client(trigger_timeout_s=1.0).stubs.task(name="t")
+
+    def leave() -> None:
+        engine.wait_for(lambda: engine.all("triggers"))
+        asyncio.run_coroutine_threadsafe(engine.stop(), engine.loop).result(10)
+
+    leaver = threading.Thread(target=leave)
+    leaver.start()
     with pytest.raises(TriggerOutcomeUnknownError, match="may or may not exist"):
         stub.run()
-    cutter.join()
-    engine.auto_reply = True
-    assert stub.run_no_wait().workflow_run_id
+    leaver.join()
+    with pytest.raises(EngineUnavailableError):  # this one was never sent
+        stub.run()
+
+
+def test_unanswered_triggers_have_an_unknown_outcome_when_the_engine_refuses_the_client(
+    engine: FakeEngine, hatchet: Hatchet
+) -> None:
+    engine.auto_reply = False
+    stub = hatchet.stubs.task(name="t")
+
+    def refuse() -> None:
+        engine.wait_for(lambda: engine.all("triggers"))
+        engine.refuse = (grpc.StatusCode.UNAUTHENTICATED, "no more")
+        engine.cut()
+
+    refuser = threading.Thread(target=refuse)
+    refuser.start()
+    with pytest.raises(TriggerOutcomeUnknownError, match="may or may not exist"):
+        stub.run()
+    refuser.join()
 
 
 def test_a_silent_engine(engine: FakeEngine, make_client: Callable[..., Hatchet]) -> None:

@@ -19,6 +19,7 @@ from hatchet import (
     Hatchet,
     InvalidDependencyError,
 )
+from hatchet.runnables.dependencies import Dependency, aio_call
 
 from .conftest import working
 from .fake_engine import FakeEngine
@@ -278,3 +279,36 @@ def test_cycles(hatchet: Hatchet) -> None:
 
     with pytest.raises(InvalidDependencyError, match="left -> right -> left"):
         hatchet.task()(task)
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_a_task_that_is_cancelled_while_a_dependency_opens(succeeds: bool) -> None:
+    """The thread can't be stopped: what it has opened in the end is closed at once."""
+    opening, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    class Connection:
+        def __enter__(self) -> str:
+            opening.set()
+            go_on.wait(5)
+            if not succeeds:
+                raise ConnectionError
+            return "open"
+
+        def __exit__(self, kind: Any, *error: Any) -> None:
+            assert kind is asyncio.CancelledError
+            closed.set()
+
+    async def task(input: Any, ctx: Any, c: str) -> None:
+        raise AssertionError("it was cancelled before")
+
+    async def main() -> None:
+        needs = (Dependency("c", lambda input, ctx: Connection(), ()),)
+        running = asyncio.create_task(aio_call(task, needs, None, None))  # type: ignore[arg-type]
+        await asyncio.to_thread(opening.wait, 5)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        go_on.set()
+        assert await asyncio.to_thread(closed.wait, 2 if succeeds else 0.1) is succeeds
+
+    asyncio.run(main())

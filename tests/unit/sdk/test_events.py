@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -270,3 +270,27 @@ def test_runs_of_a_workflow(rest: FakeRest, reader: Hatchet) -> None:
     assert queries[0]["workflow_ids"] == [META["id"]]
     assert queries[0]["statuses"] == ["FAILED"]
     assert rest.requests[5][:2] == ("DELETE", f"/api/v1/workflows/{META['id']}")
+
+
+def test_pausing_a_workflow(rest: FakeRest, reader: Hatchet) -> None:
+    """python-sdk.md §5.6 and §13.4: what is sent; the engine decides whether it offers it."""
+    stored = {"metadata": META, "name": "w", "tenantId": "t", "isPaused": True}
+    rest.answers = [(200, {"pagination": {}, "rows": [stored]}), *[(200, stored)] * 4]
+    flow = reader.workflow(name="w")
+    ttl = timedelta(minutes=5)
+    assert flow.pause(ttl, paused_workflow_cron_run_queue_behavior="DROP").name == "w"
+    assert asyncio.run(flow.aio_pause(ttl)).name == "w"
+    assert flow.unpause().name == asyncio.run(flow.aio_unpause()).name
+    path = f"/api/v1/workflows/{META['id']}"
+    assert [request[:2] for request in rest.requests[1:]] == [("PATCH", path)] * 4
+    bodies = [body["pause"] for *_, body in rest.requests[1:]]
+    assert bodies[0] == {
+        "action": "pause",
+        "pausedWorkflowCronRunQueueBehavior": "DROP",
+        "pausedWorkflowScheduledRunQueueBehavior": "QUEUE",
+        "pausedWorkflowQueueTTL": "5m",
+    }
+    assert bodies[1]["pausedWorkflowCronRunQueueBehavior"] == "QUEUE"
+    assert bodies[2:] == [{"action": "unpause"}] * 2
+    with pytest.raises(TypeError, match="behavior"):
+        reader.workflows.pause("w", ttl, behavior="DROP")  # type: ignore[call-arg]

@@ -14,7 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import BaseModel
 
-from hatchet import BulkCancelReplayOpts, ClientConfig, Context, Hatchet, RunFilter, V1TaskStatus
+from hatchet import (
+    BulkCancelReplayOpts,
+    ClientConfig,
+    Context,
+    EmptyModel,
+    Hatchet,
+    RunFilter,
+    V1TaskStatus,
+)
 from hatchet.clients.rest.exceptions import (
     BadRequestException,
     NotFoundException,
@@ -189,6 +197,9 @@ def test_errors_and_retries(
     rest.answers = [(503, None), (500, None), (200, "QUEUED")]
     assert hatchet.runs.get_status("r1") is V1TaskStatus.QUEUED
     assert [1 <= pauses[0] < 2, 2 <= pauses[1] < 3, len(pauses)] == [True, True, 2]
+    rest.answers = [(501, {"errors": [{"description": "not offered yet"}]})]
+    with pytest.raises(ServiceException, match="not offered yet"):
+        hatchet.runs.get_status("r1")
     rest.answers = [(404, {"message": "not found"})]
     with pytest.raises(NotFoundException, match="not found") as caught:
         hatchet.runs.get("r1")
@@ -209,7 +220,7 @@ def test_many_at_once(rest: FakeRest, hatchet: Hatchet, monkeypatch: pytest.Monk
     pages = [{"pagination": {}, "rows": rows} for rows in ([TASK], [TASK, other], [])]
     rest.answers = [(200, page) for page in pages]
     since = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    rows = hatchet.runs.list_with_pagination(since, since + timedelta(days=2), only_tasks=True)
+    rows = hatchet.runs.list_with_pagination(since, True, until=since + timedelta(days=2))
     assert [row.metadata.id[0] for row in rows] == ["o", "i"]
     ranges = [(query["since"][0][:13], query["until"][0][:13]) for _, _, query, _ in rest.requests]
     assert ranges == [
@@ -224,6 +235,25 @@ def test_many_at_once(rest: FakeRest, hatchet: Hatchet, monkeypatch: pytest.Monk
     assert rest.requests[0][2]["statuses"] == ["RUNNING", "QUEUED"]
     bodies = [body for *_, body in rest.requests[1:]]
     assert bodies == [{"externalIds": ["a", "b"]}, {"externalIds": ["c"]}]
+
+
+def test_many_at_once_from_async_code(rest: FakeRest, hatchet: Hatchet) -> None:
+    rest.answers = [(200, ["a", "b", "c"]), (200, {"ids": []}), (200, {"ids": []})]
+    replay = hatchet.runs.aio_bulk_replay_by_filters_with_pagination
+    asyncio.run(replay(sleep_time=0.01, chunk_size=2, workflow_ids=["w"]))
+    (_, _, query, _), *changes = rest.requests
+    assert query["statuses"] == ["FAILED", "CANCELLED"]
+    assert [body for *_, body in changes] == [{"externalIds": ["a", "b"]}, {"externalIds": ["c"]}]
+    rest.answers = [(200, ["a"])]
+    with pytest.raises(ValueError, match="chunk_size must be at least 1, not 0"):
+        hatchet.runs.bulk_cancel_by_filters_with_pagination(chunk_size=0)
+
+
+def test_misspelt_keywords(hatchet: Hatchet) -> None:
+    with pytest.raises(TypeError, match="workflow_id"):
+        hatchet.runs.list(workflow_id="w")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="scope"):
+        hatchet.event.list(scope="s")  # type: ignore[call-arg]
 
 
 class Name(BaseModel):
@@ -274,3 +304,19 @@ def test_mock_run(hatchet: Hatchet) -> None:
     skipped = {"first": {"skipped": True}}
     with pytest.raises(ValueError, match="skipped"):
         asyncio.run(second.aio_mock_run(Name(name="Ada"), parent_outputs=skipped))
+
+
+def test_a_mock_run_takes_outputs_as_parents_return_them(hatchet: Hatchet) -> None:
+    flow = hatchet.workflow(name="flow")
+
+    @flow.task(name="First")
+    async def first(input: EmptyModel, ctx: Context) -> Name:
+        return Name(name="Ada")
+
+    @flow.task(parents=[first])
+    def second(input: EmptyModel, ctx: Context) -> dict[str, str]:
+        assert not ctx.was_skipped(first)
+        return {"hello": ctx.task_output(first).name}
+
+    for outputs in ({"first": Name(name="Bob")}, {"First": {"name": "Bob"}}):
+        assert second.mock_run(parent_outputs=outputs) == {"hello": "Bob"}

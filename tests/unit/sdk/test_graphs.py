@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -143,6 +143,13 @@ def test_conditions_that_cannot_work(hatchet: Hatchet) -> None:
     twice = [UserEventCondition("a"), or_(UserEventCondition("a", "input.b"))]
     with pytest.raises(ValueError, match="two conditions have the readable_data_key 'a'"):
         flow.task(name="b", wait_for=twice)(nothing)
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    back = UserEventCondition("a", scope="s", consider_events_since=since)
+    with pytest.warns(UserWarning, match="only durable waits look back"):
+        flow.task(name="b", wait_for=[or_(back)])(nothing)
+    [_, sent] = flow.to_proto().tasks
+    [condition] = sent.conditions.user_event_conditions
+    assert condition.consider_events_since.seconds == int(since.timestamp())
 
 
 def test_graphs_that_cannot_work(hatchet: Hatchet) -> None:

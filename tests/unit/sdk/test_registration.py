@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -170,16 +170,12 @@ def test_a_graph(declare: Callable[..., Hatchet]) -> None:
     async def Start(input: Order, ctx: Context) -> dict[str, int]:  # noqa: N802
         return {}
 
-    since = datetime(2026, 1, 1, tzinfo=UTC)
-
     @flow.task(
         parents=[Start],
         retries=0,
         wait_for=[
             or_(SleepCondition(timedelta(seconds=90)), UserEventCondition("go", "input.ok")),
-            UserEventCondition(
-                "then", readable_data_key="k", scope="s", consider_events_since=since
-            ),
+            UserEventCondition("then", readable_data_key="k", scope="s"),
         ],
         skip_if=[ParentCondition(Start, "output.skip")],
         cancel_if=[SleepCondition("1h")],
@@ -216,7 +212,6 @@ def test_a_graph(declare: Callable[..., Hatchet]) -> None:
     assert sleep.base.or_group_id == event.base.or_group_id != then.base.or_group_id
     assert (event.user_event_key, event.base.expression) == ("dev_go", "input.ok")
     assert (then.event_scope, then.base.readable_data_key) == ("s", "k")
-    assert then.consider_events_since.seconds == int(since.timestamp())
     assert (parent.parent_readable_id, parent.base.expression) == ("start", "output.skip")
     assert [c.base.action for c in (sleep, parent, later)] == [1, 3, 2]
 

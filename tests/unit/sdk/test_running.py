@@ -235,6 +235,20 @@ def test_a_wait_can_time_out(engine: FakeEngine, hatchet: Hatchet) -> None:
         hatchet.runs.get_run_ref("nonsense").result()
 
 
+def test_waiting_for_a_run_that_nobody_knows(hatchet: Hatchet) -> None:
+    """Nobody would ever answer (python-sdk.md §23.2 no. 5)."""
+    unknown = "00000000-0000-0000-0000-000000000001"
+    task = hatchet.stubs.task(name="slow")
+    with pytest.raises(HatchetCallError, match="NOT_FOUND"):
+        hatchet.runs.get_run_ref(unknown).result()
+    with pytest.raises(HatchetCallError, match="NOT_FOUND"):
+        asyncio.run(hatchet.runs.get_run_ref(unknown).aio_result())
+    with pytest.raises(HatchetCallError, match="NOT_FOUND"):
+        task.get_result(unknown)
+    with pytest.raises(HatchetCallError, match="NOT_FOUND"):
+        asyncio.run(task.aio_get_result(unknown))
+
+
 def test_cancelled_runs(engine: FakeEngine, hatchet: Hatchet) -> None:
     engine.assign = False
     ref = hatchet.stubs.workflow(name="slow").run_no_wait()

@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+import grpc
 import pytest
 
-from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.errors import Code, KeyCollision, Refused
 from hatchet_engine.transports.grpc import session_stream
 from hatchet_engine.turn.commands import (
     ChangeWorker,
@@ -174,6 +175,72 @@ async def test_a_bad_trigger_gets_its_error_and_the_others_their_runs(line: Serv
     assert "parent_task_id" in replies[3].error.message
     assert (replies[4].error.code, replies[4].error.message) == (13, "An internal error occurred.")
     assert not replies[5].HasField("error")
+
+
+async def test_id_4_items_whose_keys_are_taken(line: Served) -> None:
+    """No error: the others were created, and the client is told which are which."""
+    ids = [task_id(number) for number in range(3)]
+    line.engine.script[TriggerRuns] = KeyCollision(ids, {1: task_id(9)})
+    call = await connected(line)
+    await call.write(s.ClientFrame(triggers=[trigger(1, 3)]))
+    (reply,) = (await call.read()).trigger_replies
+    assert not reply.HasField("error")
+    assert reply.run_ids == [id_.bytes for id_ in ids]
+    (collision,) = reply.collisions
+    assert (collision.index, collision.existing_run_id) == (1, task_id(9).bytes)
+
+
+async def greeted(line: Served, instance: bytes) -> Any:
+    call = line.open(PATH)
+    await call.write(s.ClientFrame(hello=s.Hello(instance=instance)))
+    assert (await call.read()).welcome.tenant_id == TENANT.bytes
+    return call
+
+
+async def test_what_an_older_stream_of_the_client_carries_is_not_looked_at(line: Served) -> None:
+    """It has been sent again, so it must not be taken after its repeat."""
+    line.engine.script[TriggerRuns] = run_per_item
+    older = await greeted(line, b"one")
+    other = await greeted(line, b"two")
+    newer = await greeted(line, b"one")
+    assert await older.read() == grpc.aio.EOF
+    assert (await older.code()) is grpc.StatusCode.OK
+    repeat = trigger(1, origin=7, resent_after_ms=5)
+    for call in (newer, other):
+        await call.write(s.ClientFrame(triggers=[repeat]))
+        assert len((await call.read()).trigger_replies) == 1
+    first, _ = line.engine.commands
+    assert (first.origin, first.resent_ms) == (7, 5)
+    await newer.done_writing()
+    assert await newer.read() == grpc.aio.EOF
+    again = await greeted(line, b"one")
+    await again.write(s.ClientFrame(triggers=[trigger(1)]))
+    assert len((await again.read()).trigger_replies) == 1
+    assert (line.engine.commands[-1].origin, line.engine.commands[-1].resent_ms) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"origin": 1 << 62}, "origin"),
+        ({"origin": 1, "resent_after_ms": -1}, "resent_after_ms"),
+        ({"origin": 1, "resent_after_ms": 600_001}, "resent_after_ms"),
+    ],
+)
+async def test_repeats_out_of_bounds(line: Served, fields: dict[str, int], word: str) -> None:
+    call = await connected(line)
+    await call.write(s.ClientFrame(triggers=[trigger(1, **fields)]))
+    (reply,) = (await call.read()).trigger_replies
+    assert (reply.error.code, reply.error.message.split(":")[0]) == (3, word)
+
+
+async def test_repeats_at_the_bounds(line: Served) -> None:
+    line.engine.script[TriggerRuns] = run_per_item
+    call = await connected(line)
+    edge = {"origin": (1 << 62) - 1, "resent_after_ms": 600_000}
+    await call.write(s.ClientFrame(triggers=[trigger(1, **edge)]))
+    (reply,) = (await call.read()).trigger_replies
+    assert not reply.HasField("error")
 
 
 async def test_subscribe_with_the_trigger_and_apart(line: Served) -> None:

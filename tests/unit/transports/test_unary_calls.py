@@ -11,7 +11,7 @@ import asyncpg
 import grpc
 import pytest
 
-from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.errors import Code, KeyCollision, Refused
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe.runs import RunDetails, RunTask
 from hatchet_engine.transports.grpc.servicers.methods import BIDI_STREAMS, SERVER_STREAMS, UNARY
@@ -33,6 +33,7 @@ from hatchet_protocol import v1_workflows as w
 from hatchet_protocol import workflows as v0
 from hatchet_protocol.events import PutLogRequest, PutStreamEventRequest
 from hatchet_protocol.services import METHODS
+from hatchet_protocol.status import Status as WireStatus
 from hatchet_protocol.v1_trigger import TriggerWorkflowRequest
 from tests.unit.transports.fake_engine import (
     GOOD,
@@ -429,3 +430,74 @@ async def test_c6_2_calls_under_way_finish_at_a_stop(line: Served) -> None:
     line.engine.hold.set()
     assert (await call).workflow_run_id == ID
     await stopping
+
+
+# ------------------------------------------------------------------ idempotency keys
+
+TRIGGERS = {
+    "/WorkflowService/TriggerWorkflow": TriggerWorkflowRequest(name="a", input="{}"),
+    "/v1.AdminService/TriggerWorkflowRun": w.TriggerWorkflowRunRequest(workflow_name="a"),
+}
+
+
+async def key_collision(line: Served, path: str, request: Any) -> tuple[str, bytes]:
+    """Name and content of the detail that comes with a refusal."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await line.call(path, request)
+    error = caught.value
+    assert error.code() is grpc.StatusCode.ALREADY_EXISTS
+    assert error.details() == "idempotency key collision"
+    trailers = dict(error.trailing_metadata() or ())
+    status = WireStatus.FromString(trailers["grpc-status-details-bin"])
+    assert (status.code, status.message) == (6, "idempotency key collision")
+    (detail,) = status.details
+    assert detail.type_url.startswith("type.googleapis.com/v1.")
+    return detail.type_url.rpartition(".")[2], detail.value
+
+
+@pytest.mark.parametrize("path", list(TRIGGERS))
+async def test_id_3_a_taken_key(line: Served, path: str) -> None:
+    line.engine.script[TriggerRuns] = KeyCollision([task_id(1)], {0: task_id(2)})
+    name, value = await key_collision(line, path, TRIGGERS[path])
+    assert name == "IdempotencyCollisionError"
+    told = w.IdempotencyCollisionError.FromString(value)
+    assert told.existing_run_external_id == str(task_id(2))
+
+
+def bulk_request(count: int) -> v0.BulkTriggerWorkflowRequest:
+    return v0.BulkTriggerWorkflowRequest(
+        workflows=[TriggerWorkflowRequest(name="a", input="{}")] * count
+    )
+
+
+async def bulk_collision(line: Served, count: int) -> w.BulkTriggerIdempotencyCollisionError:
+    name, value = await key_collision(
+        line, "/WorkflowService/BulkTriggerWorkflow", bulk_request(count)
+    )
+    assert name == "BulkTriggerIdempotencyCollisionError"
+    return w.BulkTriggerIdempotencyCollisionError.FromString(value)
+
+
+async def test_id_4_taken_keys_of_a_bulk(line: Served) -> None:
+    ids = [task_id(number) for number in range(3)]
+    line.engine.script[TriggerRuns] = KeyCollision(ids, {1: task_id(9)})
+    told = await bulk_collision(line, 3)
+    assert told.successful_workflow_run_external_ids == [str(ids[0]), str(ids[2])]
+    (one,) = told.collisions
+    assert one.existing_run_external_id == str(task_id(9))
+    assert one.colliding_run_external_id == str(ids[1])
+
+
+@pytest.mark.parametrize("taken", [1, 40, 999, 1_000])
+async def test_id_4_so_many_that_a_client_would_not_take_them(line: Served, taken: int) -> None:
+    """The first are told: an error of another kind would say less."""
+    ids = [task_id(number) for number in range(1_000)]
+    holders = {number: task_id(5_000 + number) for number in range(taken)}
+    line.engine.script[TriggerRuns] = KeyCollision(ids, holders)
+    told = await bulk_collision(line, 1_000)
+    collisions = [one.existing_run_external_id for one in told.collisions]
+    successes = list(told.successful_workflow_run_external_ids)
+    assert collisions == [str(id_) for id_ in holders.values()][: len(collisions)]
+    assert successes == [str(id_) for id_ in ids[taken:]][: len(successes)]
+    assert len(collisions) == min(taken, 49)
+    assert len(collisions) * 79 + len(successes) * 38 > 3_500 or len(successes) == 1_000 - taken

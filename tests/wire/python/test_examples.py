@@ -39,6 +39,16 @@ EVENTS = [
     r"10 events of a bulk started 5 runs",
 ]
 
+IDEMPOTENCY = [
+    "10 paid",
+    "10 paid before",
+    "3 of 4 were new",
+    r"\['20 paid', '30 paid', '40 paid'\]",
+    "it is being rebuilt already: True",
+    "index rebuilt",
+    "index rebuilt again",
+]
+
 RunExample = Callable[[str], tuple[Program, Program]]
 
 
@@ -102,3 +112,8 @@ def test_streaming(run_example: RunExample) -> None:
 def test_events(run_example: RunExample) -> None:
     _, run = run_example("events")
     assert_lines(run, EVENTS)
+
+
+def test_idempotency(run_example: RunExample) -> None:
+    _, run = run_example("idempotency")
+    assert_lines(run, IDEMPOTENCY)

@@ -35,6 +35,16 @@ EVENTS = [
 STORY = """Once upon a time there was a queue. It was long, and nobody knew who came next.
 Then somebody wrote the order down, and everyone waited happily ever after."""
 
+IDEMPOTENCY = [
+    "10 paid",
+    "10 paid before",
+    "3 of 4 were new",
+    "20 paid, 30 paid, 40 paid",
+    "it is being rebuilt already: true",
+    "index rebuilt",
+    "index rebuilt again",
+]
+
 RunExample = Callable[[str], tuple[Program, Program]]
 
 
@@ -87,3 +97,8 @@ def test_streaming(run_example: RunExample) -> None:
     *story, length = printed(run)
     assert length == "(156 characters)"
     assert "\n".join(story).strip() == STORY
+
+
+def test_idempotency(run_example: RunExample) -> None:
+    _, run = run_example("idempotency")
+    assert_lines(run, IDEMPOTENCY)

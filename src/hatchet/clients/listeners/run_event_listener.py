@@ -1,9 +1,10 @@
 """Follow runs: starts, ends and stream chunks, as they happen."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hatchet._core.old_names import warn_of
 from hatchet._core.session import RunEvent
 from hatchet.runnables.started import raw, text
 
@@ -164,3 +165,12 @@ class RunEventListenerClient:
             print(event.workflow_run_id, event.type)
         """
         return RunEventListener(self._client, additional_meta_kv=(key, value))
+
+    async def on(
+        self, workflow_run_id: str, handler: Callable[[StepRunEvent], Any] | None = None
+    ) -> None:
+        """Call a function with each event until the run has ended. Deprecated."""
+        warn_of("hatchet.listener.on", "async for event in hatchet.listener.stream(...)")
+        async for event in self.stream(workflow_run_id):
+            if handler is not None:
+                handler(event)

@@ -49,6 +49,11 @@ class Program:
             if name in environment.variables
         ]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that it looks at."""
+        return frozenset(name for name, _, _ in self._parts)
+
     def evaluate(self, variables: Mapping[str, Any]) -> bool | str | int:
         """The result, of the type that the environment asks for.
 
@@ -135,6 +140,7 @@ class Empty(Program):
         self.text = text
         self.environment = environment
         self.weight = 1 + len(text) // CHARACTERS_PER_NODE
+        self._parts = []
 
     def evaluate(self, variables: Mapping[str, Any]) -> bool:
         return bool(self.environment.empty)

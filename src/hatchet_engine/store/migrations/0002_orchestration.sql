@@ -67,7 +67,7 @@ create index event_filter_workflow on event_filter (tenant_id, workflow_id, id);
 create table expression_failure (
     tenant_id  uuid not null,
     id         uuid not null,
-    source     text not null,                    -- FILTER, WEBHOOK
+    source     text not null,                    -- FILTER, WEBHOOK, IDEMPOTENCY
     message    text not null,
     primary key (tenant_id, id)
 ) partition by range (id);

@@ -8,14 +8,15 @@ returning id;
 
 -- name: queue_depth_list
 -- By version, so that all definitions with waiting tasks are known from the start.
-select queue_id, version_id, count(*) as depth from queue_item group by queue_id, version_id;
+select queue_id, version_id, count(*) as depth, count(*) filter (where round <> 0) as fair
+from queue_item group by queue_id, version_id;
 
 -- name: queue_item_insert_many
 insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
-                        internal_retries, queued_ms, schedule_timeout_ms, demand, run_id)
+                        internal_retries, queued_ms, schedule_timeout_ms, demand, run_id, round)
 select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uuid[],
                      $6::smallint[], $7::integer[], $8::smallint[], $9::smallint[], $10::bigint[],
-                     $11::bigint[], $12::jsonb[], $13::uuid[]);
+                     $11::bigint[], $12::jsonb[], $13::uuid[], $14::bigint[]);
 
 -- name: queue_item_insert_fresh
 -- First attempts of one step and one priority.
@@ -27,33 +28,70 @@ select $1, $2, task_id, $3, $4, $5, 0, 0, 0, $6, $7 from unnest($8::uuid[]) as t
 delete from queue_item where queue_id = $1 and rank = $2 and task_id = any ($3::uuid[]);
 
 -- name: queue_item_delete_many
-delete from queue_item q
-using unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, task_id)
-where q.queue_id = k.queue_id and q.rank = k.rank and q.task_id = k.task_id;
+delete from queue_item
+where ctid = any (array(
+    select i.place
+    from unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, task_id)
+    cross join lateral (
+        select ctid from queue_item
+        where queue_id = k.queue_id and rank = k.rank and task_id = k.task_id
+        offset 0
+    ) as i (place)
+));
 
 -- name: queue_item_window
 -- The next items of one queue behind a position; single-column bounds let the key order do it.
-select rank, task_id, tenant_id, version_id, step, attempt, app_retries, internal_retries,
+select rank, round, task_id, tenant_id, version_id, step, attempt, app_retries, internal_retries,
        queued_ms, schedule_timeout_ms, demand::text as demand, run_id
 from queue_item
 where queue_id = $1 and (rank, task_id) > ($2::smallint, $3::uuid)
 order by rank, task_id
 limit $4;
 
+-- name: queue_item_window_fair
+-- The same where every task has a round.
+select rank, round, task_id, tenant_id, version_id, step, attempt, app_retries, internal_retries,
+       queued_ms, schedule_timeout_ms, demand::text as demand, run_id
+from queue_item
+where queue_id = $1 and round <> 0
+  and (rank, round, task_id) > ($2::smallint, $3::bigint, $4::uuid)
+order by rank, round, task_id
+limit $5;
+
+-- name: queue_item_window_mixed
+-- The same where some have one: a definition has gained or lost its concurrency rules.
+(select rank, round, task_id, tenant_id, version_id, step, attempt, app_retries, internal_retries,
+       queued_ms, schedule_timeout_ms, demand::text as demand, run_id
+ from queue_item
+ where queue_id = $1 and round <> 0
+   and (rank, round, task_id) > ($2::smallint, $3::bigint, $4::uuid)
+ order by rank, round, task_id
+ limit $5)
+union all
+(select rank, round, task_id, tenant_id, version_id, step, attempt, app_retries, internal_retries,
+       queued_ms, schedule_timeout_ms, demand::text as demand, run_id
+ from queue_item
+ where queue_id = $1 and round = 0 and (rank, round, task_id) > ($2, $3, $4)
+ order by rank, task_id
+ limit $5)
+order by rank, round, task_id
+limit $5;
+
 -- name: queue_item_find_many
 -- A queued task by id: its queue is known from its definition, its rank is one of four.
-select q.queue_id, q.rank, q.task_id, q.tenant_id, q.version_id, q.step, q.attempt, q.app_retries,
+select q.queue_id, q.rank, q.round, q.task_id, q.tenant_id, q.version_id, q.step, q.attempt, q.app_retries,
        q.internal_retries, q.queued_ms, q.schedule_timeout_ms, q.demand::text as demand,
        q.run_id
 from unnest($1::bigint[], $2::uuid[]) as k (queue_id, task_id)
 cross join (values (-4::smallint), (-3::smallint), (-2::smallint), (-1::smallint)) as r (rank)
-join queue_item q on q.queue_id = k.queue_id and q.rank = r.rank and q.task_id = k.task_id;
-
--- name: queue_item_next_timeout
-select min(schedule_timeout_ms) from queue_item;
+cross join lateral (
+    select * from queue_item
+    where queue_id = k.queue_id and rank = r.rank and task_id = k.task_id
+    offset 0
+) as q;
 
 -- name: queue_item_timed_out
-select queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
+select queue_id, rank, round, task_id, tenant_id, version_id, step, attempt, app_retries,
        internal_retries, queued_ms, schedule_timeout_ms, demand::text as demand, run_id
 from queue_item
 where schedule_timeout_ms <= $1

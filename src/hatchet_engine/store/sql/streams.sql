@@ -63,8 +63,11 @@ limit 1;
 -- $3 and $4: smallest and largest id.
 select c.id
 from unnest($1::uuid[], $2::uuid[]) as k (run_id, id)
-join stream_chunk c on c.run_id = k.run_id and c.id = k.id
-where c.id >= $3 and c.id <= $4;
+cross join lateral (
+    select id from stream_chunk
+    where run_id = k.run_id and id = k.id and id >= $3 and id <= $4
+    offset 0
+) as c;
 
 -- name: stream_try_lock
 select pg_try_advisory_lock($1, $2);

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.transports.auth import Authenticator
 from hatchet_engine.transports.engine_api import EngineApi
-from hatchet_engine.transports.grpc.caller import Caller, Ending, Stream
+from hatchet_engine.transports.grpc.caller import Caller, Ending, Sessions, Stream
 from hatchet_engine.transports.grpc.servicers.methods import (
     BIDI_STREAMS,
     SERVER_STREAMS,
@@ -85,6 +85,7 @@ class Binding:
         self._limits = limits
         self._streams = streams
         self._callers: dict[UUID, Caller] = {}
+        self._sessions: Sessions = {}
 
     def methods(self) -> dict[str, Method]:
         """All methods of the protocol, by path."""
@@ -110,7 +111,7 @@ class Binding:
         if caller is None:
             if len(self._callers) >= CALLERS_MAX:
                 self._callers.clear()
-            caller = Caller(tenant_id, self._engine, self._limits)
+            caller = Caller(tenant_id, self._engine, self._limits, self._sessions)
             self._callers[tenant_id] = caller
         return caller
 

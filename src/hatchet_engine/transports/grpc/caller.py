@@ -11,16 +11,28 @@ from hatchet_engine.transports.engine_api import EngineApi
 from hatchet_engine.transports.grpc.settings import WireLimits
 
 
+class Session(Protocol):
+    def supersede(self) -> None:
+        """A newer stream of the same client is there: look at nothing more of this one."""
+        ...
+
+
+Sessions = dict[tuple[UUID, bytes], Session]  # open streams of our SDK, by tenant and instance
+
+
 class Caller:
     """A tenant's view of the engine; one object per tenant, shared by its calls."""
 
-    __slots__ = ("engine", "limits", "tenant_id", "tenant_text")
+    __slots__ = ("engine", "limits", "sessions", "tenant_id", "tenant_text")
 
-    def __init__(self, tenant_id: UUID, engine: EngineApi, limits: WireLimits) -> None:
+    def __init__(
+        self, tenant_id: UUID, engine: EngineApi, limits: WireLimits, sessions: Sessions
+    ) -> None:
         self.tenant_id = tenant_id
         self.tenant_text = str(tenant_id)
         self.engine = engine
         self.limits = limits
+        self.sessions = sessions
 
 
 class Ending:

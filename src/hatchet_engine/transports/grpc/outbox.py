@@ -7,7 +7,8 @@ one frame of them. Under load frames grow, under calm each holds one thing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from hatchet_engine.transports.grpc.codecs import session as codec
@@ -28,6 +29,10 @@ RESULT_CHARACTERS_MAX = 8 * 1024 * 1024
 ID_BYTES = 18  # of one id in a reply, with its tag
 
 
+TriggerReply = tuple[int, Sequence[UUID], Error | None, Mapping[int, UUID]]
+NO_HOLDERS: Mapping[int, UUID] = MappingProxyType({})
+
+
 class Outbox:
     """Bounded by the worker's slots (assignments), and for results by their backlog.
 
@@ -42,7 +47,7 @@ class Outbox:
         self._cancels: deque[CancelNotice] = deque()
         self._results = ResultBacklog(ask_again)
         self._rest: RunResult | None = None  # of a result that goes in pieces
-        self._trigger_replies: deque[tuple[int, Sequence[UUID], Error | None]] = deque()
+        self._trigger_replies: deque[TriggerReply] = deque()
         self._task_replies: deque[TaskReply] = deque()
         self._acked_seq = 0
 
@@ -65,9 +70,13 @@ class Outbox:
         self._results.forget(run_ids)
 
     def put_trigger_reply(
-        self, request_id: int, run_ids: Sequence[UUID], error: Error | None = None
+        self,
+        request_id: int,
+        run_ids: Sequence[UUID],
+        error: Error | None = None,
+        holders: Mapping[int, UUID] = NO_HOLDERS,
     ) -> None:
-        self._trigger_replies.append((request_id, run_ids, error))
+        self._trigger_replies.append((request_id, run_ids, error, holders))
 
     def put_task_reply(self, reply: TaskReply) -> None:
         self._task_replies.append(reply)
@@ -104,9 +113,9 @@ class Outbox:
         size = 0
         replies, task_replies = self._trigger_replies, self._task_replies
         while replies and size < FRAME_CHARACTERS:
-            request_id, run_ids, error = replies.popleft()
-            codec.add_trigger_reply(frame, request_id, run_ids, error)
-            size += len(run_ids) * ID_BYTES + ID_BYTES
+            request_id, run_ids, error, holders = replies.popleft()
+            codec.add_trigger_reply(frame, request_id, run_ids, error, holders)
+            size += (len(run_ids) + len(holders) * 2 + 1) * ID_BYTES
         while task_replies:
             frame.task_replies.append(task_replies.popleft())
         return size

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from google.protobuf.message import DecodeError
 
-from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.errors import Code, KeyCollision, Refused, invalid
 from hatchet_engine.transports.grpc.caller import Caller, Stream
 from hatchet_engine.transports.grpc.codecs import session as codec
 from hatchet_engine.transports.grpc.codecs.ids import id_of_bytes
@@ -56,6 +56,7 @@ class SessionStream:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._closed = False
+        self._superseded = False
         self._error: Exception | None = None
         self._in_flight = 0
         self._hello = session.Hello()
@@ -97,6 +98,7 @@ class SessionStream:
             await self._write()
         finally:
             self._reader.cancel()
+            self._leave_sessions()
             self._engine.subscriptions.unsubscribe(self)
             if self._worker_id is not None:
                 in_background(self._left(self._worker_id))
@@ -116,9 +118,32 @@ class SessionStream:
         if not first.HasField("hello"):
             raise invalid("the first frame must carry hello", field="hello")
         self._hello.CopyFrom(first.hello)
+        self._enter_sessions()
         self._outbox.put_welcome(self._welcome())
         self._wake.set()
         return first
+
+    def _enter_sessions(self) -> None:
+        """Take the place of an older stream of the same client. What was written to that one is
+        repeated here; it must not come after its repeat."""
+        if self._hello.instance:
+            sessions = self._caller.sessions
+            older = sessions.get(self._instance)
+            sessions[self._instance] = self
+            if older is not None:
+                older.supersede()
+
+    def _leave_sessions(self) -> None:
+        if self._caller.sessions.get(self._instance) is self:
+            del self._caller.sessions[self._instance]
+
+    @property
+    def _instance(self) -> tuple[UUID, bytes]:
+        return self._tenant_id, self._hello.instance
+
+    def supersede(self) -> None:
+        self._superseded = True
+        self._end()
 
     def _welcome(self) -> session.Welcome:
         limits = self._caller.limits
@@ -176,7 +201,7 @@ class SessionStream:
         receive = self._stream.receive
         try:
             frame = await self._greet()
-            while frame is not None:
+            while frame is not None and not self._superseded:
                 if frame.HasField("register_worker"):
                     await self._join(frame.register_worker)
                 # Before the reports: these wait for what their tasks have said.
@@ -193,6 +218,8 @@ class SessionStream:
 
     def _take(self, frame: session.ClientFrame, chunks: asyncio.Future[None] | None) -> None:
         """Everything of one frame enters the engine's inbox at once."""
+        if self._superseded:
+            return
         if self._worker_id is not None and not self._leaving:
             try:
                 self._engine.heartbeat(self._tenant_id, self._worker_id)
@@ -273,7 +300,9 @@ class SessionStream:
 
         def done(future: asyncio.Future[list[UUID]]) -> None:
             error = None if future.cancelled() else future.exception()
-            if error is not None:
+            if isinstance(error, KeyCollision):
+                self._outbox.put_trigger_reply(request_id, error.run_ids, holders=error.holders)
+            elif error is not None:
                 self._answer_trigger(request_id, error)
             elif not future.cancelled():
                 self._outbox.put_trigger_reply(request_id, future.result())

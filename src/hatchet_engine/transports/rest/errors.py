@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.errors import Code, KeyCollision, Refused
 from hatchet_engine.transports.rest.responses import answer
 from hatchet_engine.transports.rest.schemas.common import APIError, APIErrors
 
@@ -46,6 +46,7 @@ _AWAY = (
 _NOT_AN_OBJECT = {"model_attributes_type", "model_type", "dict_type", "missing"}
 PROBLEMS_SHOWN_MAX = 20
 UNAUTHENTICATED_TEXT = "Please provide valid credentials"
+MISSING_CREDENTIALS_TEXT = "no API token: send it in a header, `Authorization: Bearer ...`"
 
 
 def refusal(description: str, status: int = 400, field: str | None = None) -> Response:
@@ -72,7 +73,10 @@ def install(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return refusal(error.message, _STATUS[error.code], error.field)
+    message = error.message
+    if isinstance(error, KeyCollision):
+        message += ": held by run " + ", ".join(map(str, error.holders.values()))
+    return refusal(message, _STATUS[error.code], error.field)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

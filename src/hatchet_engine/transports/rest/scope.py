@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.transports.rest.engine_api import Authenticator, EngineApi
-from hatchet_engine.transports.rest.errors import UNAUTHENTICATED_TEXT
+from hatchet_engine.transports.rest.errors import MISSING_CREDENTIALS_TEXT, UNAUTHENTICATED_TEXT
 from hatchet_engine.transports.rest.settings import RestSettings
 
 
@@ -43,6 +43,8 @@ def services(request: Request) -> Services:
 async def caller(request: Request) -> Scope:
     """The scope of the token in the Authorization header."""
     shared = services(request)
+    if not request.headers.get("authorization"):
+        raise Refused(Code.UNAUTHENTICATED, MISSING_CREDENTIALS_TEXT)
     found = shared.authenticator.tenant_of(request.headers.get("authorization"))
     tenant_id: UUID = await found if inspect.isawaitable(found) else found
     return Scope(tenant_id, shared.engine, shared.settings)

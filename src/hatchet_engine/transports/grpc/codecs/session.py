@@ -5,7 +5,7 @@ Functions here run once per task and direction, so they stay short and allocate 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as FastUUID
@@ -35,6 +35,9 @@ _KINDS = {
     int(session.ReportKind.CANCELLED): ReportKind.CANCELLED,
 }
 
+ORIGIN_MAX = 1 << 62  # the items of a call count on from there
+RESENT_MAX_MS = 600_000  # so far back are the runs of a repeated call looked for
+
 
 def trigger(tenant_id: UUID, request: session.Trigger, subscriber: RunSubscriber) -> TriggerRuns:
     """Raises ``Refused`` naming the field, with the index of the item."""
@@ -44,7 +47,20 @@ def trigger(tenant_id: UUID, request: session.Trigger, subscriber: RunSubscriber
             items.append(_item(wanted))
         except Refused as refused:
             raise Refused(refused.code, refused.message, field=refused.field, index=index) from None
-    return TriggerRuns(tenant_id, items, subscriber if request.subscribe else None)
+    command = TriggerRuns(tenant_id, items, subscriber if request.subscribe else None)
+    if request.origin:
+        if request.origin >= ORIGIN_MAX:
+            raise invalid(f"origin: must be below {ORIGIN_MAX}", field="origin")
+        command.origin = request.origin
+        if request.HasField("resent_after_ms"):
+            if not 0 <= request.resent_after_ms <= RESENT_MAX_MS:
+                raise invalid(
+                    f"resent_after_ms: must be between 0 and {RESENT_MAX_MS}; "
+                    "look whether the runs exist",
+                    field="resent_after_ms",
+                )
+            command.resent_ms = request.resent_after_ms
+    return command
 
 
 def _item(wanted: session.TriggerItem) -> TriggerItem:
@@ -191,9 +207,12 @@ def add_trigger_reply(
     request_id: int,
     run_ids: Iterable[UUID],
     error: session.Error | None,
+    holders: Mapping[int, UUID],
 ) -> None:
     reply = frame.trigger_replies.add(
         request_id=request_id, run_ids=[run_id.bytes for run_id in run_ids]
     )
     if error is not None:
         reply.error.CopyFrom(error)
+    for index, holder in holders.items():
+        reply.collisions.add(index=index, existing_run_id=holder.bytes)

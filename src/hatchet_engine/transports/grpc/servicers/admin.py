@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hatchet_engine.domain.errors import not_found
+from hatchet_engine.domain.errors import KeyCollision, not_found
 from hatchet_engine.observe import runs
 from hatchet_engine.transports.grpc.caller import Caller
+from hatchet_engine.transports.grpc.codecs.collisions import collision
 from hatchet_engine.transports.grpc.codecs.details import run_details, selection
 from hatchet_engine.transports.grpc.codecs.ids import parse_id
 from hatchet_engine.transports.grpc.codecs.registration import workflow_definition
@@ -51,7 +52,10 @@ async def trigger_workflow_run(
     caller: Caller, request: TriggerWorkflowRunRequest
 ) -> TriggerWorkflowRunResponse:
     command = TriggerRuns(caller.tenant_id, (trigger_run_item(request),))
-    (run_id,) = await caller.engine.submit(command)
+    try:
+        (run_id,) = await caller.engine.submit(command)
+    except KeyCollision as taken:
+        raise collision(taken) from None
     return TriggerWorkflowRunResponse(external_id=str(run_id))
 
 

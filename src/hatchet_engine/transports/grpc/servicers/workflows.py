@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hatchet_engine.domain.errors import Refused
+from hatchet_engine.domain.errors import KeyCollision, Refused
 from hatchet_engine.transports.grpc.caller import Caller
+from hatchet_engine.transports.grpc.codecs.collisions import bulk_collision, collision
 from hatchet_engine.transports.grpc.codecs.legacy import legacy_definition, legacy_version
 from hatchet_engine.transports.grpc.codecs.trigger import of_item, trigger_item
 from hatchet_engine.turn.commands import PutWorkflow, TriggerItem, TriggerRuns
@@ -27,14 +28,18 @@ async def trigger_workflow(
     caller: Caller, request: TriggerWorkflowRequest
 ) -> TriggerWorkflowResponse:
     command = TriggerRuns(caller.tenant_id, (trigger_item(request),))
-    (run_id,) = await caller.engine.submit(command)
+    try:
+        (run_id,) = await caller.engine.submit(command)
+    except KeyCollision as taken:
+        raise collision(taken) from None
     return TriggerWorkflowResponse(workflow_run_id=str(run_id))
 
 
 async def bulk_trigger_workflow(
     caller: Caller, request: BulkTriggerWorkflowRequest
 ) -> BulkTriggerWorkflowResponse:
-    """All or none: one bad item refuses the whole call (B13.4)."""
+    """All or none: one bad item refuses the whole call (B13.4). Taken idempotency keys do not: the
+    other items are created, and the error names them (B13.3)."""
     items: list[TriggerItem] = []
     if not request.workflows:
         return BulkTriggerWorkflowResponse()
@@ -45,6 +50,8 @@ async def bulk_trigger_workflow(
             raise of_item(refused, index) from None
     try:
         run_ids = await caller.engine.submit(TriggerRuns(caller.tenant_id, items))
+    except KeyCollision as taken:
+        raise bulk_collision(taken) from None
     except Refused as refused:
         if refused.index:
             raise of_item(refused, refused.index) from None

@@ -67,6 +67,7 @@ def summary(
         workflow_run_external_id=str(task.run_id),
         workflow_version_id=str(version_id),
         parent_task_external_id=optional(task.parent_task_id),
+        idempotency_key=task.idempotency_key,
     )
 
 

@@ -170,6 +170,13 @@ async def event_replay(scope: InTenant, body: EventIds) -> Response:
 async def event_cancel(scope: InTenant, body: EventIds) -> Response:
     """Cancel the runs that these events caused, as far as they have not ended."""
     found = await events.event_rows(scope.engine.read_pool, scope.tenant_id, body.event_ids)
+    for row in found:
+        if len(row.runs) >= events.RUNS_PER_EVENT_MAX:
+            raise invalid(
+                f"eventIds: event {row.id} has started {len(row.runs)} runs or more, which is too "
+                "many for this call; cancel them with a filter of /tasks/cancel",
+                field="eventids",
+            )
     runs = [run.run_id for row in found for run in row.runs if not run.status.final]
     if runs:
         await scope.engine.submit(CancelTasks(scope.tenant_id, ids=runs))

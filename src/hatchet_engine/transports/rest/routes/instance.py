@@ -31,6 +31,7 @@ router = APIRouter(tags=["instance"])
 _TENANT = "/api/v1/tenants/{tenant}"
 
 
+@router.head("/api/ready", include_in_schema=False)
 @router.get("/api/ready", operation_id="readiness:get", response_class=Response)
 async def ready(shared: Shared) -> Response:
     """200 without a body when commands are taken and the database answers, else 500."""
@@ -39,6 +40,7 @@ async def ready(shared: Shared) -> Response:
     return await _health(shared)
 
 
+@router.head("/api/live", include_in_schema=False)
 @router.get("/api/live", operation_id="liveness:get", response_class=Response)
 async def live(shared: Shared) -> Response:
     """200 without a body when the database answers, else 500."""

@@ -103,7 +103,7 @@ def run_filters(
     idempotency_keys: Annotated[list[str] | None, Query(max_length=IDS_MAX)] = None,
 ) -> RunFilters:
     wanted = statuses_of(statuses, running_filter)
-    if wanted is None or idempotency_keys:  # no run has an idempotency key in this stage
+    if wanted is None:
         return RunFilters(None)
     return RunFilters(
         RunQuery(
@@ -116,6 +116,7 @@ def run_filters(
             worker_id=worker_id if only_tasks else None,
             parent_task_id=None if only_tasks else parent_task_external_id,
             event_id=triggering_event_external_id,
+            idempotency_keys=tuple(idempotency_keys or ()),
             metadata=pairs_of(additional_metadata),
             metadata_all=additional_metadata_operator is V1AdditionalMetadataOperator.AND,
         )
@@ -226,13 +227,7 @@ async def run_trigger(scope: InTenant, body: V1TriggerWorkflowRunRequest) -> Res
         metadata=compact(body.additional_metadata) if body.additional_metadata else "",
         priority=_priority(body.priority),
     )
-    try:
-        created = await scope.engine.submit(TriggerRuns(scope.tenant_id, [item]))
-    except Refused as error:
-        if error.code is Code.NOT_FOUND:  # the workflow, which isn't a resource of the path
-            raise Refused(Code.INVALID_ARGUMENT, error.message, field="workflowname") from None
-        raise
-    return answer(await _details(scope, created[0]))
+    return answer(await _triggered(scope, item))
 
 
 @router.post(
@@ -257,8 +252,7 @@ async def run_again(scope: InTenant, run: UUID, body: RerunRequest) -> Response:
         metadata=compact(metadata),
         priority=_priority(old.priority if body.priority is None else body.priority),
     )
-    created = await scope.engine.submit(TriggerRuns(scope.tenant_id, [item]))
-    return answer(await _details(scope, created[0]))
+    return answer(await _triggered(scope, item))
 
 
 @router.get(_RUN, operation_id="v1-workflow-run:get", response_model=V1WorkflowRunDetails)
@@ -324,6 +318,17 @@ async def dag_tasks(
     await tenant_in_path(tenant, scope)
     members = await member_rows(scope.engine.read_pool, scope.tenant_id, dag_ids, payloads=False)
     return answer(codec.dag_children(scope.tenant_id, members, dag_ids))
+
+
+async def _triggered(scope: Scope, item: TriggerItem) -> V1WorkflowRunDetails:
+    """The run of an item. Its workflow isn't a resource of the path: an unknown one is a 400."""
+    try:
+        [created] = await scope.engine.submit(TriggerRuns(scope.tenant_id, [item]))
+    except Refused as error:
+        if error.code is Code.NOT_FOUND:
+            raise Refused(Code.INVALID_ARGUMENT, error.message, field="workflowname") from None
+        raise
+    return await _details(scope, created)
 
 
 async def _details(scope: Scope, run_id: UUID) -> V1WorkflowRunDetails:

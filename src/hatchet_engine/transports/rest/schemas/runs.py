@@ -17,6 +17,8 @@ from hatchet_engine.transports.rest.schemas.common import (
     Uuid,
 )
 
+REASON_LENGTH_MAX = 1_000
+
 
 class V1TaskStatus(StrEnum):
     QUEUED = "QUEUED"
@@ -121,6 +123,7 @@ class V1TaskSummary(Schema):
     workflow_version_id: Uuid | None = None
     workflow_config: JsonObject = None
     parent_task_external_id: Uuid | None = None
+    idempotency_key: str | None = None
     is_skipped: bool | None = None  # ours: completed without having run
     parents: list[V1TaskParent] | None = None
     waits_for: list[V1TaskWait] | None = None
@@ -291,7 +294,8 @@ class BulkOperationList(Schema):
 class BulkOperationRequest(Schema):
     kind: BulkOperationKind
     filter: V1TaskFilter
-    reason: Text | None = None
+    # Each run that is cancelled keeps it.
+    reason: Annotated[Text | None, Field(max_length=REASON_LENGTH_MAX)] = None
 
 
 class V1CancelledTasks(Schema):

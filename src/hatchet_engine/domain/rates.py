@@ -1,0 +1,105 @@
+"""Rate limits (RL-*): units per window, taken when a task gets its worker."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+FIXED_MS = {
+    "SECOND": 1_000,
+    "MINUTE": 60_000,
+    "HOUR": 3_600_000,
+    "DAY": 86_400_000,
+    "WEEK": 7 * 86_400_000,
+}
+WINDOWS = (*FIXED_MS, "MONTH", "YEAR")  # shortest first
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def window_end_ms(start_ms: int, window: str) -> int:
+    """When a window that began at ``start_ms`` is over; months and years are those of the UTC
+    calendar, and end on the last day of a month that is too short.
+
+    >>> window_end_ms(0, "MINUTE")
+    60000
+    """
+    fixed = FIXED_MS.get(window)
+    if fixed is not None:
+        return start_ms + fixed
+    start = _EPOCH + timedelta(milliseconds=start_ms)
+    months = start.year * 12 + start.month - 1 + (12 if window == "YEAR" else 1)
+    year, month = divmod(months, 12)
+    for day in range(start.day, 0, -1):
+        try:
+            end = start.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            continue
+        return int((end - _EPOCH) / timedelta(milliseconds=1))
+    raise AssertionError("every month has a first day")
+
+
+class Meter:
+    """How many units of a limit are left. Windows are fixed: one begins when the first unit is
+    asked for after the last one has passed, and unused units are not carried over (RL-6).
+
+    ``limit`` None: nobody has said how many units there are; nothing passes (RL-10).
+    """
+
+    __slots__ = ("began_ms", "limit", "paused_until_ms", "remaining", "window")
+
+    def __init__(
+        self,
+        limit: int | None,
+        window: str,
+        remaining: int,
+        began_ms: int,
+        paused_until_ms: int | None = None,
+    ) -> None:
+        self.limit = limit
+        self.window = window
+        self.remaining = remaining
+        self.began_ms = began_ms
+        self.paused_until_ms = paused_until_ms
+
+    def refill(self, now_ms: int) -> None:
+        """Begin a new window if the last one is over."""
+        if self.limit is not None and now_ms >= window_end_ms(self.began_ms, self.window):
+            self.began_ms = now_ms
+            self.remaining = self.limit
+        if self.paused_until_ms is not None and now_ms >= self.paused_until_ms:
+            self.paused_until_ms = None
+
+    def available(self, now_ms: int) -> int:
+        self.refill(now_ms)
+        if self.limit is None or self.paused_until_ms is not None:
+            return 0
+        return self.remaining
+
+    def take(self, units: int) -> None:
+        self.remaining -= units
+
+    def next_ms(self, now_ms: int) -> int | None:
+        """When more units may be there; None: not before somebody changes the limit."""
+        if self.limit is None:
+            return None
+        end_ms = window_end_ms(self.began_ms, self.window)
+        if self.paused_until_ms is None:
+            return end_ms
+        return (
+            max(self.paused_until_ms, now_ms)
+            if self.remaining > 0
+            else max(self.paused_until_ms, end_ms)
+        )
+
+    def change(self, limit: int, window: str, now_ms: int) -> bool:
+        """Set limit and window. Units that are left never become more by that (RL-3); a new meter
+        starts full. Returns whether anything changed."""
+        if self.limit is None:
+            self.limit, self.window = limit, window
+            self.remaining, self.began_ms = limit, now_ms
+            return True
+        if self.limit == limit and self.window == window:
+            return False
+        self.refill(now_ms)
+        self.limit, self.window = limit, window
+        self.remaining = min(self.remaining, limit)
+        return True

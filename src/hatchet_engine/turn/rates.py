@@ -1,0 +1,191 @@
+"""Rate limits within a turn (RL-*): units are taken as a task gets its worker, for all of its keys
+or none. A task that lacks units waits in the line of that key, and is not looked at before there
+may be more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from hatchet_engine.domain.errors import invalid
+from hatchet_engine.domain.rates import WINDOWS
+from hatchet_engine.domain.states import EventKind
+from hatchet_engine.turn.buckets import Bucket
+from hatchet_engine.turn.commands import DeleteRateLimit, PauseRateLimit, PutRateLimit
+from hatchet_engine.turn.entering import enter_queue, leave_line, park
+from hatchet_engine.turn.lines import Line
+from hatchet_engine.turn.queues import Queued
+from hatchet_engine.turn.state import Limits, Turn
+
+DUE_MAX = 1_000  # limits looked at in one turn because of the time
+CALLED_MAX = 1_000  # tasks that leave the line of one limit in one turn
+
+
+def put(turn: Turn, command: PutRateLimit) -> None:
+    """Make or change a limit."""
+    _check_key(command.key, turn.limits)
+    if not 0 <= command.limit <= turn.limits.rate_limit_max:
+        raise invalid(
+            f"limit: must be between 0 and {turn.limits.rate_limit_max}, got {command.limit}",
+            field="limit",
+        )
+    if command.window not in WINDOWS:
+        raise invalid(
+            f"duration: is one of {', '.join(WINDOWS)}, not {command.window!r}", field="duration"
+        )
+    bucket = turn.hot.buckets.get(command.tenant_id, command.key)
+    _change(turn, bucket, command.limit, command.window)
+    turn.plan.buckets[bucket] = None
+
+
+def delete(turn: Turn, command: DeleteRateLimit) -> bool:
+    """Forget a limit; those who wait for it go on waiting, until there is one again."""
+    bucket = turn.hot.buckets.find(command.tenant_id, command.key)
+    if bucket is None or bucket.gone:
+        return False
+    bucket.meter.limit, bucket.meter.paused_until_ms = None, None
+    bucket.gone = True
+    turn.plan.buckets[bucket] = None
+    return True
+
+
+def pause(turn: Turn, command: PauseRateLimit) -> int:
+    """Let nothing pass before a time; never shortens a pause (B16)."""
+    _check_key(command.key, turn.limits)
+    bucket = turn.hot.buckets.get(command.tenant_id, command.key)
+    meter = bucket.meter
+    until_ms = max(command.until_ms, meter.paused_until_ms or 0)
+    if until_ms > turn.now_ms:
+        meter.paused_until_ms = until_ms
+        bucket.gone = False
+        turn.plan.buckets[bucket] = None
+    return until_ms
+
+
+def apply_limits(turn: Turn, tenant_id: UUID, limits: Sequence[tuple[str, int, str]]) -> None:
+    """Limits that tasks bring along. Of several in one turn the smallest counts, and the longest
+    window (RL-3)."""
+    for key, *brought in limits:
+        bucket = turn.hot.buckets.get(tenant_id, key)
+        limit, window = turn.brought[bucket] = _stricter(brought, turn.brought.get(bucket))
+        if bucket.meter.limit != limit or bucket.meter.window != window:
+            _change(turn, bucket, limit, window)
+
+
+def _stricter(one: Sequence[Any], other: tuple[int, str] | None) -> tuple[int, str]:
+    limit, window = one
+    if other is None:
+        return limit, window
+    return min(limit, other[0]), max(window, other[1], key=WINDOWS.index)
+
+
+def _change(turn: Turn, bucket: Bucket, limit: int, window: str) -> None:
+    bucket.gone = False
+    if bucket.meter.change(limit, window, turn.now_ms):
+        turn.plan.buckets[bucket] = None
+        if bucket.line.depth or bucket.over.depth:
+            turn.hot.buckets.look_at(bucket, turn.now_ms)
+
+
+def lacking(turn: Turn, item: Queued) -> Line | None:
+    """Where a task has to wait for units; None if all of them are there."""
+    assert item.demand is not None
+    for key, units in item.demand.units:
+        if not units:
+            continue
+        bucket = turn.hot.buckets.get(item.tenant_id, key)
+        meter = bucket.meter
+        if units > meter.available(turn.now_ms):
+            over = meter.limit is not None and units > meter.limit
+            return bucket.over if over else bucket.line
+    return None
+
+
+def take(turn: Turn, item: Queued) -> None:
+    """The task has got its worker."""
+    assert item.demand is not None
+    for key, units in item.demand.units:
+        if units:
+            bucket = turn.hot.buckets.get(item.tenant_id, key)
+            bucket.meter.take(units)
+            turn.plan.buckets[bucket] = None
+
+
+def hold_back(turn: Turn, item: Queued, line: Line) -> None:
+    """Park a task that lacks units, and say so in its activity (RL-9, RL-10)."""
+    park(turn, item, line)
+    key = line.id.partition(":")[2]
+    bucket = turn.hot.buckets.get(item.tenant_id, key)
+    turn.hot.buckets.look_at(bucket, bucket.meter.next_ms(turn.now_ms))
+    turn.plan.event(
+        EventKind.REQUEUED_RATE_LIMIT,
+        item.tenant_id,
+        item.task_id,
+        item.attempt,
+        None,
+        _words(bucket, item),
+    )
+
+
+def _words(bucket: Bucket, item: Queued) -> str:
+    assert item.demand is not None
+    asked = sum(units for key, units in item.demand.units if key == bucket.key)
+    meter = bucket.meter
+    if meter.limit is None:
+        return f"Rate limit {bucket.key!r} has never been put, so it has no units"
+    if asked > meter.limit:
+        return f"Asks for {asked} units of rate limit {bucket.key!r}, which has {meter.limit}"
+    if meter.paused_until_ms is not None:
+        return f"Rate limit {bucket.key!r} is paused"
+    return (
+        f"Rate limit {bucket.key!r}: {meter.limit - meter.remaining} of {meter.limit} units "
+        f"per {meter.window.lower()} are used, {asked} needed"
+    )
+
+
+def call_waiting(turn: Turn, bucket: Bucket) -> None:
+    """Units may be there again: as many of those who wait as they suffice for go back to their
+    queues, in order. Their schedule timeouts run on (RL-13)."""
+    meter = bucket.meter
+    budget = meter.available(turn.now_ms)
+    turn.plan.buckets[bucket] = None
+    while meter.limit is not None and (item := bucket.over.pop()) is not None:
+        leave_line(turn, item)  # the limit has changed: they may fit now
+        park(turn, item, bucket.line if _units(item, bucket) <= meter.limit else bucket.over)
+        if item.line is bucket.over:
+            break
+    called = 0
+    while budget > 0 and called < CALLED_MAX and (item := bucket.line.pop()) is not None:
+        units = _units(item, bucket)
+        if meter.limit is not None and units > meter.limit:
+            leave_line(turn, item)
+            park(turn, item, bucket.over)
+            continue
+        if units > budget:
+            bucket.line.put_back([item])
+            break
+        leave_line(turn, item)
+        budget -= units
+        called += 1
+        enter_queue(turn, item, called=True)
+    if bucket.line.depth:
+        more = (budget > 0 and bucket.line.wants_reading) or called == CALLED_MAX
+        due_ms = turn.now_ms if more else meter.next_ms(turn.now_ms)
+        turn.hot.buckets.look_at(bucket, due_ms)
+
+
+def _units(item: Queued, bucket: Bucket) -> int:
+    assert item.demand is not None
+    return sum(units for key, units in item.demand.units if key == bucket.key)
+
+
+def _check_key(key: str, limits: Limits) -> None:
+    if not key:
+        raise invalid("key: is required", field="key")
+    if "\x00" in key:
+        raise invalid("key: holds the null character, which can't be stored", field="key")
+    if len(key.encode()) > limits.rate_key_bytes_max:
+        raise invalid(
+            f"key: is longer than {limits.rate_key_bytes_max} bytes; shorten it", field="key"
+        )
