@@ -19,6 +19,7 @@ from hatchet_engine.domain.index_ranges import RANGES_MAX
 from hatchet_engine.store.sql import load
 
 _SQL = load("streams")
+_SHARDS = load("shards")
 _COLUMNS = ("tenant_id", "id", "run_id", "task_id", "attempt", "index", "data")
 NO_ID = UUID(int=0)
 SHARD = 0
@@ -64,19 +65,20 @@ async def claim(connection: asyncpg.Connection, epoch: int) -> bool:
     """Make this the only connection that stores chunks: whoever did it before can't any more, and
     what it has stored can be seen. False when the shard has had another owner since ``epoch``.
 
-    Raises ``LockNotAvailableError`` when the one before does not end in time.
+    What that one was storing is committed then, or never. Raises ``LockNotAvailableError`` when it
+    does not end in time.
     """
     if await _epoch(connection) != epoch:
         return False
-    if not await connection.fetchval(_SQL["stream_try_lock"], LOCK_SPACE, SHARD):
-        await connection.execute(_SQL["stream_evict"], LOCK_SPACE, SHARD)
-        if not await connection.fetchval(_SQL["stream_try_lock"], LOCK_SPACE, SHARD):
+    if not await connection.fetchval(_SHARDS["shard_try_lock"], LOCK_SPACE, SHARD):
+        await connection.execute(_SHARDS["shard_evict"], LOCK_SPACE, SHARD)
+        if not await connection.fetchval(_SHARDS["shard_try_lock"], LOCK_SPACE, SHARD):
             raise asyncpg.LockNotAvailableError("another connection still stores chunks")
     return await _epoch(connection) == epoch
 
 
 async def _epoch(connection: asyncpg.Connection) -> int:
-    epoch: int = await connection.fetchval(_SQL["stream_epoch"], SHARD)
+    epoch: int = await connection.fetchval(_SHARDS["shard_lease"], SHARD)
     return epoch
 
 

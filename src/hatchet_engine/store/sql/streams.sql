@@ -68,17 +68,3 @@ cross join lateral (
     where run_id = k.run_id and id = k.id and id >= $3 and id <= $4
     offset 0
 ) as c;
-
--- name: stream_try_lock
-select pg_try_advisory_lock($1, $2);
-
--- name: stream_evict
--- Ends the connection that holds the lock: what it was storing is committed now, or never.
-select pg_terminate_backend(pid, 2000)  -- waits for its end, at most so many milliseconds
-from pg_locks
-where locktype = 'advisory' and granted and pid <> pg_backend_pid()
-  and classid = $1::integer::oid and objid = $2::integer::oid
-  and database = (select oid from pg_database where datname = current_database());
-
--- name: stream_epoch
-select epoch from shard where id = $1;
