@@ -43,7 +43,7 @@ class ChunkOrder:
 
     def repeats(self, index: int) -> bool:
         """Whether a chunk with this index has come before."""
-        return index in self._passed or index in self._held
+        return index != self._next and (index in self._passed or index in self._held)
 
     def push(self, chunk: Chunk, now_ms: int) -> list[Chunk]:
         """What can be passed on now."""

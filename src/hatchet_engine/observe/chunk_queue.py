@@ -45,12 +45,12 @@ class ChunkQueue:
         return bool(self._queue)
 
     @property
-    def _is_full(self) -> bool:
+    def is_full(self) -> bool:
         return self.waiting >= QUEUE_CHUNKS_MAX or self._bytes >= QUEUE_BYTES_MAX
 
     async def room(self) -> None:
         """Wait until there is some, or the queue is closed."""
-        while self._is_full and not self._closed:
+        while self.is_full and not self._closed:
             self._room.clear()
             await self._room.wait()
 

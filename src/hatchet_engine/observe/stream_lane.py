@@ -144,7 +144,8 @@ class StreamLane:
                 "pieces",
                 field="message",
             )
-        await self._queue.room()
+        if self._queue.is_full:
+            await self._queue.room()
         place = None
         known = None if attempt is None else self._streams.get((task_id, attempt))
         if known is None:
