@@ -156,6 +156,7 @@ async def test_pages_for_people(api: Api) -> None:
     assert "<script" not in page.text
     assert "simple:&lt;step&gt;" in page.text
     assert "1,234,567" in page.text
+    assert '<td>streams</td><td class="number">3</td><td class="number">0</td>' in page.text
     assert "PostgreSQL 18.4, embedded" in page.text
     assert 'http-equiv="refresh"' in page.text
     docs = await api.client.get("/api/docs")
