@@ -21,9 +21,7 @@ async def next_due_after_ms(connection: asyncpg.Connection, after_ms: int) -> in
     return value
 
 
-async def runs_live(
-    connection: asyncpg.Connection, runs: Sequence[tuple[UUID, UUID]]
-) -> set[UUID]:
+async def runs_live(connection: asyncpg.Connection, runs: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
     """Which of these runs, given as (tenant, run), have not ended."""
     tenants, ids = columns(runs)
     rows = await connection.fetch(_SQL["run_live_list"], tenants, ids, min(ids), max(ids))
@@ -83,9 +81,7 @@ async def cron_due(
 ) -> list[asyncpg.Record]:
     """Due crons; of their inputs about ``bytes_max`` at most. ``found``: how many are due, up to
     ``limit``."""
-    rows: list[asyncpg.Record] = await connection.fetch(
-        _SQL["cron_due"], now_ms, limit, bytes_max
-    )
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL["cron_due"], now_ms, limit, bytes_max)
     return rows
 
 
@@ -161,7 +157,9 @@ def scheduled_fired_many(batch: Batch, rows: Sequence[Row], now_ms: int) -> None
     batch.add(_SQL["scheduled_fired_many"], *columns(rows), now_ms)
 
 
-async def scheduled_fired(connection: asyncpg.Connection, id: UUID, run_id: UUID, now_ms: int) -> None:
+async def scheduled_fired(
+    connection: asyncpg.Connection, id: UUID, run_id: UUID, now_ms: int
+) -> None:
     await connection.execute(_SQL["scheduled_fired_many"], [id], [run_id], [None], now_ms)
 
 

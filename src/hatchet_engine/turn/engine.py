@@ -30,6 +30,7 @@ from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, ReportTasks
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
+from hatchet_engine.turn.firing import fire_due, release_waiting
 from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.load_dags import load_noted
 from hatchet_engine.turn.place import forget_large_inputs, place
@@ -360,6 +361,7 @@ class Engine:
         answers: list[tuple[asyncio.Future[Any], Any]],
     ) -> None:
         decide_timers(turn, loader)
+        await fire_due(loader, turn)
         for command, future in batch:
             decide = DECIDE.get(type(command))
             if decide is None:
@@ -373,6 +375,7 @@ class Engine:
         if self.hot.bulk:
             await bulk.step(loader.connection, turn)
         await self._settle(turn, loader.connection)
+        release_waiting(turn)
         place(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)

@@ -7,7 +7,16 @@ from typing import Any
 import asyncpg
 import orjson
 
-from hatchet_engine.store import assignments, bulk, filters, queue, waits, workers, workflows
+from hatchet_engine.store import (
+    assignments,
+    bulk,
+    filters,
+    queue,
+    schedules,
+    waits,
+    workers,
+    workflows,
+)
 from hatchet_engine.turn.filters import filter_from_row
 from hatchet_engine.turn.operations import operation_from_row
 from hatchet_engine.turn.queues import Queue
@@ -39,6 +48,8 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     await _load_running(connection, hot, now_ms)
     hot.next_delayed_ms = await queue.delayed_next_due_ms(connection)
     hot.next_wait_ms = await waits.next_due_after_ms(connection, 0)
+    hot.next_schedule_ms = await schedules.next_due_after_ms(connection, 0)
+    hot.cron_waits = await schedules.cron_waiting(connection)
     hot.next_schedule_timeout_ms = await queue.next_timeout_ms(connection)
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None

@@ -22,6 +22,7 @@ def next_due_ms(hot: Hot) -> int | None:
         hot.next_delayed_ms,
         hot.next_schedule_timeout_ms,
         hot.next_wait_ms,
+        hot.next_schedule_ms,
         hot.next_worker_check_ms,
     )
     return min((due for due in dues if due is not None), default=None)

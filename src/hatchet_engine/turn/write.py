@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain.states import TaskKind
-from hatchet_engine.store import assignments, bulk, history, queue, waits, workers
+from hatchet_engine.store import assignments, bulk, history, queue, schedules, waits, workers
 from hatchet_engine.store.batch import Batch
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
@@ -99,10 +99,20 @@ def _add(batch: Batch, plan: Plan) -> None:
     _write_waits(batch, plan)
     if plan.bulk is not None:
         bulk.advance(batch, *plan.bulk)
+    _write_schedules(batch, plan)
     if plan.new_events:
         history.new_event_insert_many(batch, plan.new_events)
     if plan.expression_failures:
         history.expression_failure_insert_many(batch, plan.expression_failures)
+
+
+def _write_schedules(batch: Batch, plan: Plan) -> None:
+    if plan.crons:
+        schedules.cron_move_many(batch, list(plan.crons.values()))
+    if plan.crons_released:
+        schedules.cron_release_many(batch, plan.crons_released, plan.now_ms)
+    if plan.scheduled:
+        schedules.scheduled_fired_many(batch, plan.scheduled, plan.now_ms)
 
 
 def _write_waits(batch: Batch, plan: Plan) -> None:

@@ -1,7 +1,8 @@
 """Slow, regular work beside the turns, on a connection of its own.
 
 Every few seconds: the lease is renewed, together with the heartbeats of workers now and then.
-Once an hour: partitions that are older than the retention are dropped.
+Once an hour: partitions that are older than the retention are dropped, and scheduled runs that
+fired before it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import asyncpg
 import structlog
 
 from hatchet_engine.shards import lease as leases
-from hatchet_engine.store import partitions, workers
+from hatchet_engine.store import partitions, schedules, workers
 from hatchet_engine.turn.engine import ConnectionLost, Engine
 
 log = structlog.get_logger("hatchet.upkeep")
@@ -71,3 +72,5 @@ class Upkeep:
         dropped = await partitions.drop_before(connection, before_ms)
         if dropped:
             log.info("partitions_dropped", names=dropped)
+        while await schedules.scheduled_drop_fired(connection, before_ms):
+            await asyncio.sleep(0)

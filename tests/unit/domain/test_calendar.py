@@ -155,7 +155,9 @@ def fields_of(low: int, high: int) -> st.SearchStrategy[str]:
         lambda pair: f"{min(pair)}-{max(pair)}"
     )
     step = st.integers(1, 12).map(lambda n: f"*/{n}")
-    return st.one_of(st.just("*"), number, span, step, st.lists(number, min_size=2, max_size=3).map(",".join))
+    return st.one_of(
+        st.just("*"), number, span, step, st.lists(number, min_size=2, max_size=3).map(",".join)
+    )
 
 
 expressions = st.tuples(
@@ -182,7 +184,8 @@ def enumerated(fields: Fields, zone: ZoneInfo, begin: int, end: int, step: int) 
     for at in range(begin + step, end, step):
         wall = datetime.fromtimestamp(at, zone)
         offset, old = wall.utcoffset(), before.utcoffset()
-        assert offset is not None and old is not None
+        assert offset is not None
+        assert old is not None
         due = fits(fields, wall) and (fields.every_hour or wall.fold == 0)
         if offset > old and not fields.every_hour:
             skipped = wall.replace(tzinfo=None) - (offset - old)
@@ -271,7 +274,9 @@ def test_bad_options_are_named(text: str, words: str) -> None:
 def test_jitter_is_bounded_and_always_the_same() -> None:
     cron, other = UUID(int=1), UUID(int=2)
     spread = {jittered_ms(cron, tick, 1_000) - tick for tick in range(0, 60_000_000, 60_000)}
-    assert min(spread) >= 0 and max(spread) <= 1_000 and len(spread) > 500
+    assert min(spread) >= 0
+    assert max(spread) <= 1_000
+    assert len(spread) > 500
     assert jittered_ms(cron, 60_000, 1_000) == jittered_ms(cron, 60_000, 1_000)
     assert jittered_ms(cron, 60_000, JITTER_MAX_MS) != jittered_ms(other, 60_000, JITTER_MAX_MS)
     assert jittered_ms(cron, 60_000, 0) == 60_000

@@ -83,7 +83,7 @@ def parse_fields(text: str) -> Fields:
     if text.startswith("@"):
         instead = ALIASES.get(text.lower())
         raise ValueError(
-            f"aliases such as {text.split()[0]} are not taken; write "
+            f"aliases such as {text.split(maxsplit=1)[0]} are not taken; write "
             + (f'"{instead}"' if instead else "the five fields out")
         )
     parts = text.split()

@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -134,13 +134,13 @@ class Ticks:
         for day in self._days(start.date(), 1):
             low = _clock(start) if day == start.date() else MIDNIGHT
             for hour, minute, second in self._times(low):
-                yield datetime(day.year, day.month, day.day, hour, minute, second)
+                yield datetime.combine(day, time(hour, minute, second))
 
     def _walls_back(self, start: datetime) -> Iterator[datetime]:
         for day in self._days(start.date(), -1):
             high = _clock(start) if day == start.date() else LAST_SECOND
             for hour, minute, second in self._times_back(high):
-                yield datetime(day.year, day.month, day.day, hour, minute, second)
+                yield datetime.combine(day, time(hour, minute, second))
 
     def _days(self, start: date, step: int) -> Iterator[date]:
         """Days that fit, from ``start`` on, forward or back."""
