@@ -52,6 +52,14 @@ class Api:
         """The JSON answer to `body`."""
         return self._call("POST", path, json=body)
 
+    def patch(self, path: str, body: object) -> Any:
+        """The JSON answer to a change, or None."""
+        return self._call("PATCH", path, json=body)
+
+    def delete(self, path: str) -> Any:
+        """The JSON answer to a deletion, or None."""
+        return self._call("DELETE", path)
+
     def __enter__(self) -> Self:
         return self
 

@@ -14,7 +14,20 @@ except ImportError:  # the SDK alone is installed
     sys.exit("error: the command line is not installed. Try: pip install 'hatchet[server]'")
 
 from hatchet._version import __version__
-from hatchet_cli import demo, dev, output, profile, run, runs, server, token, workers, workflows
+from hatchet_cli import (
+    cron,
+    demo,
+    dev,
+    output,
+    profile,
+    run,
+    runs,
+    scheduled,
+    server,
+    token,
+    workers,
+    workflows,
+)
 
 app = typer.Typer(
     name="hatchet",
@@ -37,6 +50,8 @@ app.add_typer(token.app, name="token", rich_help_panel=SERVE)
 app.add_typer(profile.app, name="profile", rich_help_panel=SERVE)
 app.command(rich_help_panel=WORK)(run.run)
 app.add_typer(runs.app, name="runs", rich_help_panel=WORK)
+app.add_typer(cron.app, name="cron", rich_help_panel=WORK)
+app.add_typer(scheduled.app, name="scheduled", rich_help_panel=WORK)
 app.add_typer(workflows.app, name="workflows", rich_help_panel=WORK)
 app.add_typer(workers.app, name="workers", rich_help_panel=WORK)
 

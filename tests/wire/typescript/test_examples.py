@@ -33,6 +33,13 @@ EVENTS = [
     "10 events of a bulk started 5 runs",
 ]
 
+CRON = [
+    r"declared: CRON_TZ=Europe/Berlin OVERLAP=SKIP \*/2 \* \* \* \* \*",
+    r"made: often \* \* \* \* \*",
+    "result: report by the clock",
+]
+SCHEDULED = ["scheduled: 2", "Ada, it is time", "Bob, it is time"]
+
 RunExample = Callable[[str], tuple[Program, Program]]
 
 
@@ -78,3 +85,14 @@ def test_conditions(run_example: RunExample) -> None:
 def test_events(run_example: RunExample) -> None:
     _, run = run_example("events")
     assert_lines(run, EVENTS)
+
+
+def test_cron(run_example: RunExample) -> None:
+    worker, run = run_example("cron")
+    assert_lines(run, CRON)
+    worker.wait_for_line(r"^report by the clock, planned for 20\d\d-.*[02468]Z$")
+
+
+def test_scheduled(run_example: RunExample) -> None:
+    _, run = run_example("scheduled")
+    assert_lines(run, SCHEDULED)
