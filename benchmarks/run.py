@@ -39,6 +39,9 @@ SCENARIOS = (
     "fan_out",
     "event_runs",
     "event_waits",
+    "schedules_due",
+    "schedules_exact",
+    "schedules_idle",
     "celery",
     "procrastinate",
 )

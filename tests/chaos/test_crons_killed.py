@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,5 +48,5 @@ async def test_no_tick_is_lost_or_doubled(tmp_path: Path) -> None:
             by_cron.setdefault(row["name"], []).append(datetime.fromisoformat(row["at"]))
         assert len(by_cron) == CRONS
         for name, ticks in by_cron.items():
-            steps = {later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False)}
+            steps = {later - earlier for earlier, later in pairwise(ticks)}
             assert steps == {SECOND}, f"{name}: {steps}"
