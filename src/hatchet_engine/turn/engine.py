@@ -361,7 +361,7 @@ class Engine:
         answers: list[tuple[asyncio.Future[Any], Any]],
     ) -> None:
         decide_timers(turn, loader)
-        await fire_due(loader, turn)
+        await fire_due(loader, turn, busy=bool(batch))
         for command, future in batch:
             decide = DECIDE.get(type(command))
             if decide is None:

@@ -31,8 +31,9 @@ from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.schedule_runs import look_at, start_cron, start_scheduled
 from hatchet_engine.turn.state import Turn
 
-DUE_READ_MAX = 250  # rows of either kind in one turn; the rest follows in the next ones
-TASKS_MAX = 2_000  # tasks of the runs that one turn makes
+DUE_READ_MAX = 70  # rows of either kind in one turn; the rest follows in the next ones
+PAUSE_MS = 10  # between two such turns while there is other work
+TASKS_MAX = 1_000  # tasks of the runs that one turn makes
 INPUT_BYTES_MAX = 8 * 1024 * 1024  # read in one turn, of either kind
 TICKS_AT_ONCE = 100  # of one cron in one turn
 
@@ -59,8 +60,9 @@ class _Due:
         return fire_ms is not None and fire_ms <= now_ms
 
 
-async def fire_due(loader: Loader, turn: Turn) -> None:
-    """Make the runs that are due now."""
+async def fire_due(loader: Loader, turn: Turn, *, busy: bool) -> None:
+    """Make the runs that are due now. ``busy``: the turn has other work; what can't be made in it
+    then lets some turns without it go first, which are short."""
     hot = turn.hot
     if hot.next_schedule_ms is None or hot.next_schedule_ms > turn.now_ms:
         return
@@ -73,7 +75,7 @@ async def fire_due(loader: Loader, turn: Turn) -> None:
     done_crons = _until_full(turn, due, _fire_cron)
     done_runs = _until_full(turn, runs, _fire_scheduled)
     if _more(crons, done_crons) or _more(runs, done_runs):
-        hot.next_schedule_ms = now_ms
+        hot.next_schedule_ms = now_ms + (PAUSE_MS if busy else 0)
 
 
 def _more(rows: list[asyncpg.Record], done: int) -> bool:
