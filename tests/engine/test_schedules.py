@@ -9,10 +9,11 @@ import pytest
 
 from hatchet_engine.domain.calendar import CatchUp, Overlap, Policies
 from hatchet_engine.domain.calendar.policies import LATE_MAX_MS
+from hatchet_engine.domain.definition import IdempotencyConfig
 from hatchet_engine.domain.errors import Code
 from hatchet_engine.domain.states import Status
 from hatchet_engine.turn import firing
-from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow
+from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow, Pause, PauseKind, Resume
 from hatchet_engine.turn.schedule_commands import (
     CreateCron,
     DeleteCron,
@@ -27,7 +28,7 @@ from hatchet_engine.turn.schedule_commands import (
 from tests.support.dags import step, work
 from tests.support.engine import START_MS, TENANT, Harness, running_engine
 from tests.support.invariants import check_all
-from tests.support.rules import refused
+from tests.support.rules import pass_time, refused
 
 SECOND = 1_000
 MINUTE = 60_000
@@ -537,3 +538,38 @@ async def test_two_engines_make_each_run_once(clean_database: str) -> None:
         ticks = await planned(h)
         assert ticks == [f"00:00:{second:02}" for second in range(1, 12)]
         await check_all(h.engine, h.pool)
+
+
+# ---------------------------------------------------------------- with keys and pauses
+
+
+async def test_cr_13_a_tick_whose_idempotency_key_is_taken_makes_no_run(h: Harness) -> None:
+    await h.put_dag("hello", step("a"), idempotency=IdempotencyConfig("'one'", 90_000))
+    await cron(h)
+    await schedule(h, START_MS + MINUTE + 1)
+    for _ in range(4):
+        await h.advance(MINUTE)
+    assert await planned(h) == ["00:01:00", "00:03:00"]  # each takes the key for 90 s
+    assert "idempotency key collision" in (await row_of(h, "scheduled_run"))["error"]
+    with refused(Code.ALREADY_EXISTS, "collision"):
+        await h.engine.submit(TriggerCron(TENANT, (await row_of(h))["id"]))
+
+
+@pytest.mark.parametrize("drop", [False, True])
+async def test_reg_27_a_paused_workflow_queues_or_drops_what_is_due(h: Harness, drop: bool) -> None:
+    workflow = str((await h.put()).workflow_id)
+    worker = await h.worker()
+    await cron(h)
+    await schedule(h, START_MS + MINUTE)
+    pause = Pause(TENANT, PauseKind.WORKFLOW, workflow, drop_crons=drop, drop_scheduled=drop)
+    await h.engine.submit(pause)
+    for _ in range(2):
+        await pass_time(h, MINUTE, worker)
+    assert worker.started == []
+    assert await h.count("task") == (0 if drop else 3)
+    await h.engine.submit(Resume(TENANT, PauseKind.WORKFLOW, workflow))
+    await h.settle()
+    # The scheduled run is still there and past its time; the ticks are gone.
+    assert len(worker.started) == (1 if drop else 3)
+    await pass_time(h, MINUTE, worker)
+    assert len(worker.started) == (2 if drop else 4)
