@@ -13,11 +13,11 @@ console.log(`made: ${made.name} ${made.cron}`);
 await hatchet.crons.delete(made);
 
 // The declared one goes on meanwhile.
-let runs = [];
-while (runs.length === 0) {
+let lastRunId;
+while (!lastRunId) {
   await setTimeout(200);
-  runs = (await hatchet.runs.list({ workflowNames: ['report'] })).rows;
+  ({ lastRunId } = await hatchet.crons.get(declared[0]));
 }
-const output = await hatchet.runs.runRef(runs.at(-1).workflowRunExternalId).output;
+const output = await hatchet.runs.runRef(lastRunId).output;
 console.log(`result: ${output.report.text}`);
 process.exit(0);

@@ -6,22 +6,23 @@ import { hatchet, remind } from './tasks.mjs';
 
 const inSeconds = (seconds) => new Date(Date.now() + seconds * 1000);
 
-await remind.schedule(inSeconds(1), { to: 'Ada' });
+const ada = await remind.schedule(inSeconds(1), { to: 'Ada' });
 const bob = await hatchet.schedules.create(remind, { triggerAt: inSeconds(3600), input: { to: 'Bob' } });
 const eve = await remind.delay(3600, { to: 'Eve' });
 await hatchet.schedules.update(bob.metadata.id, { triggerAt: inSeconds(2) });
 await hatchet.schedules.delete(eve);
 
-const { rows } = await hatchet.schedules.list({ statuses: ['SCHEDULED'] });
+const { rows } = await hatchet.schedules.list({ workflow: remind });
 console.log(`scheduled: ${rows.length}`);
 
-let runs = [];
-while (runs.length < 2) {
-  await setTimeout(200);
-  runs = (await hatchet.runs.list({ workflowNames: ['remind'] })).rows;
-}
-for (const run of runs.reverse()) {
-  const output = await hatchet.runs.runRef(run.workflowRunExternalId).output;
+// What has fired stays in the list, with its run.
+for (const { metadata } of [ada, bob]) {
+  let workflowRunId;
+  while (!workflowRunId) {
+    await setTimeout(200);
+    ({ workflowRunId } = await hatchet.schedules.get(metadata.id));
+  }
+  const output = await hatchet.runs.runRef(workflowRunId).output;
   console.log(output.remind.text);
 }
 process.exit(0);

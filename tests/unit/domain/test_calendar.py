@@ -215,14 +215,14 @@ def compared(text: str, zone: str, begin: int, end: int, step: int) -> None:
 
 
 @given(expressions, st.sampled_from(SOME_ZONES), st.sampled_from(SOME_DAYS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_ticks_are_those_that_enumeration_finds(text: str, zone: str, day: str) -> None:
     begin = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) - 24 * HOUR_S
     compared(text, zone, begin, begin + 60 * HOUR_S, 60)
 
 
 @given(fields_of(0, 59), fields_of(0, 59), fields_of(0, 23), st.sampled_from(SOME_ZONES[1:4]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_ticks_with_seconds(second: str, minute: str, hour: str, zone: str) -> None:
     for change in (1_774_746_000, 1_792_890_000, 1_793_512_800, 1_775_314_800):
         begin = change - 2 * HOUR_S

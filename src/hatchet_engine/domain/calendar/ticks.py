@@ -52,11 +52,11 @@ class Ticks:
         if wall is None:
             return None
         best = self._first(wall + _SECOND, moment)
-        again = self._again(wall)
-        if again > moment and (best is None or self._offset(best) != self._offset(moment)):
+        repeats_s = self._utc(wall, 1) - moment
+        if repeats_s > 0 and self._fields.every_hour and not self._same_offset(best, moment):
             # The clock is about to be set back: times that were on it already come once more.
-            back = self._first(wall - timedelta(seconds=again - moment), moment)
-            best = min((one for one in (best, back) if one is not None), default=None)
+            again = self._first(wall - timedelta(seconds=repeats_s), moment)
+            best = min((one for one in (best, again) if one is not None), default=None)
         return None if best is None else best * 1_000
 
     def before(self, moment_ms: int) -> int | None:
@@ -65,29 +65,32 @@ class Ticks:
         wall = self._wall(moment)
         if wall is None:
             return None
-        # The clock was just set back: times ahead on it have been already.
-        set_back = max(moment - self._utc(wall, 0), 0)
-        best: int | None = None
-        for one in self._walls_back(wall + timedelta(seconds=set_back)):
-            instants = self._instants(one)
-            if best is not None and (not instants or instants[-1] <= best):
-                break
-            earlier = max((at for at in instants if at < moment), default=None)
-            if earlier is not None:
-                best = earlier if best is None else max(best, earlier)
+        best = self._last(wall - _SECOND, moment)
+        set_back_s = moment - self._utc(wall, 0)
+        if set_back_s > 0 and not self._same_offset(best, moment):
+            # The clock was just set back: times that lie ahead on it have been already.
+            ahead = self._last(wall + timedelta(seconds=set_back_s), moment)
+            best = max((one for one in (best, ahead) if one is not None), default=None)
         return None if best is None else best * 1_000
 
     def _first(self, start: datetime, moment: int) -> int | None:
-        """The first tick after a moment of those that are on the clock from ``start`` on."""
-        best: int | None = None
+        """Of the times on the clock from ``start`` on, when the first comes after a moment."""
         for wall in self._walls(start):
-            instants = self._instants(wall)
-            if best is not None and instants and instants[0] >= best:
-                break
-            later = min((at for at in instants if at > moment), default=None)
-            if later is not None:
-                best = later if best is None else min(best, later)
-        return best
+            for at in self._instants(wall):
+                if at > moment:
+                    return at
+        return None
+
+    def _last(self, start: datetime, moment: int) -> int | None:
+        """Of the times on the clock up to ``start``, when the last came before a moment."""
+        for wall in self._walls_back(start):
+            for at in reversed(self._instants(wall)):
+                if at < moment:
+                    return at
+        return None
+
+    def _same_offset(self, one: int | None, other: int) -> bool:
+        return one is not None and self._offset(one) == self._offset(other)
 
     # ------------------------------------------------------------ the clock on the wall
 
@@ -103,10 +106,6 @@ class Ticks:
 
     def _utc(self, wall: datetime, fold: int) -> int:
         return (wall.replace(tzinfo=self._zone, fold=fold) - _EPOCH) // _SECOND
-
-    def _again(self, wall: datetime) -> int:
-        """When the clock shows a time for the second time, or else the only time."""
-        return self._utc(wall, 1)
 
     def _instants(self, wall: datetime) -> tuple[int, ...]:
         """When it is this time, as far as it makes a tick; ascending."""
