@@ -157,7 +157,7 @@ class Rows:
         )
         if status.final:
             await self._outcome(
-                task_id, status, attempt, created_ms, worker_id, output, error, skipped
+                task_id, status, kind, attempt, created_ms, worker_id, output, error, skipped
             )
         elif kind is not TaskKind.DAG and not blocked:
             await self._live(
@@ -279,6 +279,7 @@ class Rows:
         self,
         task_id: UUID,
         status: Status,
+        kind: TaskKind,
         attempt: int,
         created_ms: int,
         worker_id: UUID,
@@ -287,10 +288,11 @@ class Rows:
         skipped: bool,
     ) -> None:
         await self.connection.execute(
-            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
             self.tenant_id,
             task_id,
             status,
+            kind,
             attempt,
             at(created_ms + 30),
             at(created_ms + 10),
@@ -424,8 +426,9 @@ class Rows:
             ids,
         )
         await self.connection.execute(
-            "insert into outcome (tenant_id, id, status, attempt, finished_at, worker_id, output)"
-            " select $1, x.id, case when x.n % $3 = 0 then 3 else 2 end, 0, $2, x.id, '{}'"
+            "insert into outcome (tenant_id, id, status, kind, attempt, finished_at, worker_id,"
+            " output)"
+            " select $1, x.id, case when x.n % $3 = 0 then 3 else 2 end, 0, 0, $2, x.id, '{}'"
             " from unnest($4::uuid[]) with ordinality as x (id, n)",
             self.tenant_id,
             at(self.now_ms),

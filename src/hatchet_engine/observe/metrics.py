@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,9 @@ from hatchet_engine.domain import ids
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import definitions, run_query
 from hatchet_engine.observe.pieces import statements
+from hatchet_engine.observe.range_counts import range_counts
 from hatchet_engine.observe.run_query import RunQuery
-from hatchet_engine.observe.times import from_ms, id_bounds, to_ms
+from hatchet_engine.observe.times import exact_bounds, from_ms, to_ms
 
 _SQL = statements("read_metrics")
 
@@ -53,7 +54,11 @@ class Buckets:
 
 
 async def status_counts(pool: asyncpg.Pool, query: RunQuery) -> dict[Status, int]:
-    """Runs per status, every status present."""
+    """Runs per status, every status present. Statuses and the worker aren't conditions here."""
+    if replace(query, workflow_ids=(), statuses=()).any_run:
+        bounds = exact_bounds(query.since, query.until)
+        [counts] = await range_counts(pool, query.tenant_id, bounds, query.workflow_ids)
+        return counts
     statement = run_query.grouped(query, _SQL["status_counts"])
     records = await pool.fetch(statement.text, *statement.arguments)
     counts = dict.fromkeys(Status, 0)
@@ -127,13 +132,13 @@ def buckets(since: datetime | None, until: datetime | None, now_ms: int) -> Buck
 
 async def run_points(
     pool: asyncpg.Pool, tenant_id: UUID, axis: Buckets, until: datetime
-) -> dict[int, tuple[int, int]]:
-    """Completed and failed runs per bucket number, by creation time."""
-    bounds = id_bounds(axis.start, until)
-    records = await pool.fetch(
-        _SQL["run_points"], tenant_id, *bounds, axis.start, until, axis.width_s
-    )
-    return {record["bucket"]: (record["completed"], record["failed"]) for record in records}
+) -> list[tuple[int, int]]:
+    """Completed and failed runs of each bucket, by creation time; what is later is left out."""
+    first, last = exact_bounds(axis.start, until)
+    starts = [exact_bounds(start, None)[0] for start in axis.times()[1:]]
+    bounds = [first, *(min(start, last) for start in starts), max(first, last)]
+    counts = await range_counts(pool, tenant_id, bounds)
+    return [(count[Status.COMPLETED], count[Status.FAILED]) for count in counts]
 
 
 def time_of(at_ms: int | None) -> datetime | None:

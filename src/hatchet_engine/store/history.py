@@ -66,7 +66,7 @@ async def task_by_origin(
 def outcome_insert_completed(
     batch: Batch, tenant_id: UUID, finished_at: datetime, rows: Sequence[Row]
 ) -> None:
-    """``rows``: id, attempt, assigned ms, started ms, worker id, output."""
+    """``rows``: id, kind, attempt, assigned ms, started ms, worker id, output."""
     statement = _OUTCOMES["outcome_insert_completed"]
     batch.add(statement, tenant_id, finished_at, *columns(rows))
 
@@ -86,8 +86,10 @@ async def outcome_get_many(
 
 
 def outcome_delete_many(batch: Batch, keys: Sequence[tuple[UUID, UUID]]) -> None:
+    """``keys``: (tenant id, task id)."""
     tenant_ids, ids = columns(keys)
-    batch.add(_OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids))
+    tenants = list(dict.fromkeys(tenant_ids))
+    batch.add(_OUTCOMES["outcome_delete_many"], tenants, ids, min(ids), max(ids))
 
 
 async def outcome_results(

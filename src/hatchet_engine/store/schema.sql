@@ -139,6 +139,7 @@ create table outcome (
     tenant_id uuid not null,
     id uuid not null,
     status smallint not null,
+    kind smallint not null,
     attempt integer not null,
     finished_at timestamp with time zone not null,
     assigned_at timestamp with time zone,
@@ -149,7 +150,7 @@ create table outcome (
     skipped boolean not null default false,
     constraint outcome_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
-CREATE INDEX outcome_not_completed ON ONLY public.outcome USING btree (tenant_id, status, id) WHERE (status <> 2);
+CREATE INDEX outcome_not_completed ON ONLY public.outcome USING btree (tenant_id, status, id) INCLUDE (kind) WHERE (status <> 2);
 
 create table parked_item (
     line text not null,
@@ -278,6 +279,7 @@ create table task (
     constraint task_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 CREATE INDEX task_child ON ONLY public.task USING btree (parent_task_id, COALESCE(child_key, (child_index)::text)) WHERE (parent_task_id IS NOT NULL);
+CREATE INDEX task_dag ON ONLY public.task USING btree (workflow_id, id) WHERE (kind = 1);
 CREATE INDEX task_idempotency_key ON ONLY public.task USING btree (tenant_id, idempotency_key, id) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX task_metadata ON ONLY public.task USING gin (metadata jsonb_path_ops) WHERE (metadata IS NOT NULL);
 CREATE INDEX task_parent ON ONLY public.task USING btree (parent_task_id, id) WHERE (parent_task_id IS NOT NULL);

@@ -10,6 +10,7 @@ from hatchet_engine.domain.conditions import CANCEL
 from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
 from hatchet_engine.domain.idempotency import STATUS
 from hatchet_engine.domain.labels import DesiredLabel
+from hatchet_engine.domain.states import TaskKind
 from hatchet_engine.turn.asks import Asks, Rule
 from hatchet_engine.turn.queues import Queue
 
@@ -90,6 +91,7 @@ class Version:
         "rules",
         "several",
         "steps",
+        "task_kind",
         "tenant_id",
         "workflow_id",
     )
@@ -122,6 +124,7 @@ class Version:
         self.frees_key = keys is not None and keys.method == STATUS  # when a run ends
         # Whether its runs have members, which can wait for each other and for conditions.
         self.several = len(definition.tasks) > 1 or any(t.conditions for t in definition.tasks)
+        self.task_kind = TaskKind.MEMBER if self.several else TaskKind.STANDALONE
         self.on_failure: int | None = None  # position of that task
 
     def limit(self, asks: Asks) -> None:

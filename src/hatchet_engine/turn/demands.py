@@ -10,7 +10,7 @@ import orjson
 
 from hatchet_engine.domain.dag import Member
 from hatchet_engine.domain.demand import Demand
-from hatchet_engine.domain.states import Status
+from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn.asks import Asks
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step, Version
@@ -104,5 +104,7 @@ def waiting_run(turn: Turn, dag: Dag, priority: int) -> Queued:
 def end_at_once(turn: Turn, step: Step, task_id: UUID, attempt: int, error: str) -> None:
     """A run of one task fails before it is queued (CON-2)."""
     tenant_id = step.version.tenant_id
-    turn.plan.end(tenant_id, task_id, Status.FAILED, attempt, None, None, error)
+    turn.plan.end(
+        tenant_id, task_id, TaskKind.STANDALONE, Status.FAILED, attempt, None, None, error
+    )
     turn.finished.append(Finished(task_id, task_id, step, Status.FAILED, None, error))

@@ -79,7 +79,14 @@ def finish(
         turn.plan.completed.append((running, output))
     else:
         turn.plan.end(
-            running.tenant_id, running.task_id, status, running.attempt, running, output, error
+            running.tenant_id,
+            running.task_id,
+            running.step.version.task_kind,
+            status,
+            running.attempt,
+            running,
+            output,
+            error,
         )
     step = running.step
     if step.version.several:
@@ -215,7 +222,8 @@ def end_waiting(
     """A task that holds no worker ends as cancelled; its hot row is removed by the caller."""
     release(turn, task_id)
     turn.plan.event(kind, tenant_id, task_id, attempt, None, reason)
-    turn.plan.end(tenant_id, task_id, Status.CANCELLED, attempt, None, None, reason)
+    kind_of_task = step.version.task_kind
+    turn.plan.end(tenant_id, task_id, kind_of_task, Status.CANCELLED, attempt, None, None, reason)
     if step.version.several:
         if step.watched:
             turn.plan.forget_waits(task_id)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
-from hatchet_engine.domain.states import EventKind, Status
+from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
@@ -79,6 +79,7 @@ class Plan:
         self,
         tenant_id: UUID,
         task_id: UUID,
+        kind: TaskKind,
         status: Status,
         attempt: int,
         running: Running | None,
@@ -96,6 +97,7 @@ class Plan:
                 tenant_id,
                 task_id,
                 status.value,
+                kind.value,
                 attempt,
                 begun_ms,
                 begun_ms,
@@ -109,6 +111,7 @@ class Plan:
                 tenant_id,
                 task_id,
                 status.value,
+                kind.value,
                 attempt,
                 running.assigned_ms,
                 running.started_ms,

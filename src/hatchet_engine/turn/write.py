@@ -271,6 +271,7 @@ def _write_completed(
         by_tenant.setdefault(running.tenant_id, []).append(
             (
                 running.task_id,
+                running.step.version.task_kind.value,
                 running.attempt,
                 running.assigned_ms,
                 running.started_ms,
@@ -440,5 +441,5 @@ def _first_end(plan: Plan) -> tuple[Any, Any, int] | None:
     for running, _ in plan.completed:
         return running.tenant_id, running.task_id, running.attempt
     for row in plan.outcomes:
-        return row[0], row[1], row[3]
+        return row[0], row[1], row[4]
     return None

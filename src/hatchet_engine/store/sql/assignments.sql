@@ -28,9 +28,16 @@ delete from assignment where task_id = any ($1::uuid[]);
 -- name: assignment_set_many
 update assignment a
 set started_ms = k.started_ms, deadline_ms = k.deadline_ms, released = k.released
-from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::boolean[])
-     as k (task_id, started_ms, deadline_ms, released)
-where a.task_id = k.task_id;
+from (
+    select i.place, k.started_ms, k.deadline_ms, k.released
+    from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::boolean[])
+         as k (task_id, started_ms, deadline_ms, released)
+    cross join lateral (
+        select ctid from assignment where task_id = k.task_id
+        offset 0
+    ) as i (place)
+) as k
+where a.ctid = k.place;
 
 -- name: assignment_exists
 select exists (select 1 from assignment where task_id = $1 and attempt = $2);

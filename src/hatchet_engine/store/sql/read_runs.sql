@@ -51,11 +51,29 @@ cross join lateral (
 select t.id
 from outcome o
 join task t on t.tenant_id = o.tenant_id and t.id = o.id
-where o.tenant_id = $1 and o.status = {status} and o.id >= $2 and o.id < $3
+where o.tenant_id = $1 and o.status = {status} and o.id >= $2 and o.id < $3 {kinds}
   and t.id >= $2 and t.id < $3
   and t.created_at >= $4 and t.created_at <= $5
   {filters}
 order by t.id desc
+limit {most};
+
+-- name: run_count_ended
+-- For counts of which time is all that matters: the id tells it.
+select o.id
+from outcome o
+where o.tenant_id = $1 and o.status = {status} and o.id >= $2 and o.id < $3 {kinds}
+  and o.id >= {lower} and o.id < {upper} and $4::timestamptz <= $5::timestamptz
+limit {most};
+
+-- name: run_count_ended_workflows
+-- As run_count_ended, for runs of some workflows: both sides can be read in indexes alone.
+select o.id
+from task t
+join outcome o on o.tenant_id = $1 and o.id = t.id
+where t.id >= $2 and t.id < $3 {filters}
+  and o.status = {status} and o.id >= $2 and o.id < $3 {kinds}
+  and t.id >= {lower} and t.id < {upper} and $4::timestamptz <= $5::timestamptz
 limit {most};
 
 -- name: run_page_running
@@ -94,7 +112,7 @@ union all
     order by i.task_id desc
     limit {most}
  ) newest
- where q.tenant_id = $1 and (r.rank = -4 or {later}))
+ where q.tenant_id = $1 and (r.rank = -4 or {later}) {queues})
 union all
 (select t.id
  from delayed_item d
@@ -127,7 +145,7 @@ union all
     order by i.task_id desc
     limit {most}
  ) newest
- where q.tenant_id = $1 and {first})
+ where q.tenant_id = $1 and {first} {queues})
 union all
 (select t.id
  from delayed_item d
@@ -152,12 +170,12 @@ union all
  cross join lateral (
     select t.id
     from queue_item i
-    cross join lateral {task of i.task_id} t
+    cross join lateral {run of i.task_id} t
     where i.queue_id = q.id and i.rank = r.rank and i.task_id >= $2 and i.task_id < $3
     order by i.task_id desc
     limit {most}
  ) newest
- where q.tenant_id = $1)
+ where q.tenant_id = $1 {queues})
 union all
 (select newest.id
  from queue q
@@ -170,11 +188,11 @@ union all
     order by i.task_id desc
     limit {most}
  ) newest
- where q.tenant_id = $1)
+ where q.tenant_id = $1 {queues})
 union all
 (select t.id
  from delayed_item d
- cross join lateral {task of d.task_id} t
+ cross join lateral {run of d.task_id} t
  where d.tenant_id = $1 and d.task_id >= $2 and d.task_id < $3
  order by d.task_id desc
  limit {most})
@@ -294,8 +312,16 @@ select coalesce(json_agg(distinct p.id), '[]')::text from ({branches}) p;
 and t.kind <> 2
 -- name: run_filter_tasks
 and t.kind <> 1
+-- name: run_filter_ended_runs
+and o.kind <> 2
+-- name: run_filter_ended_tasks
+and o.kind <> 1
 -- name: run_filter_standalone
+-- A workflow f of which no version has a single task has no such run: nothing is read.
 and t.kind = 0
+and exists (select from workflow_version v
+            where v.workflow_id = f.id and jsonb_array_length(v.definition -> 'tasks') = 1
+            offset 0)
 -- name: run_filter_none
 and false
 -- name: run_filter_workflow
@@ -325,6 +351,13 @@ and (t.idempotency_key = any ({value}::text[])
 and t.trigger ->> 'event_id' is not null
 -- name: run_filter_metadata
 and t.metadata @> any ({value}::text[]::jsonb[])
+-- name: run_filter_queues
+-- Tasks of some workflows wait in few of the queues.
+and q.action = any (array(
+    select task ->> 'action'
+    from workflow_version v
+    cross join jsonb_array_elements(v.definition -> 'tasks') as task
+    where v.tenant_id = $1 and v.workflow_id = any ({value}::uuid[])))
 -- name: run_filter_action
 q.action = any ({value}::text[])
 -- name: run_filter_worker_ended

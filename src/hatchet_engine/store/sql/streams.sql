@@ -47,5 +47,8 @@ where run_id = $2 and tenant_id = $1 and id > $3 and task_id = $4 and attempt = 
 -- $3 and $4: smallest and largest id.
 select c.id
 from unnest($1::uuid[], $2::uuid[]) as k (run_id, id)
-join stream_chunk c on c.run_id = k.run_id and c.id = k.id
-where c.id >= $3 and c.id <= $4;
+cross join lateral (
+    select id from stream_chunk
+    where run_id = k.run_id and id = k.id and id >= $3 and id <= $4
+    offset 0
+) as c;

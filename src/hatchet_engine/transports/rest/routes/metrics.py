@@ -93,10 +93,10 @@ async def run_points(
         raise invalid(f"createdAfter: {error}", field="createdafter") from None
     until = finished_before or from_ms(now_ms)
     found = await metrics.run_points(scope.engine.read_pool, scope.tenant_id, axis, until)
-    points = []
-    for number, time in enumerate(axis.times()):
-        completed, failed = found.get(number, (0, 0))
-        points.append(V1TaskPointMetric(time=time, succeeded=completed, failed=failed))
+    points = [
+        V1TaskPointMetric(time=time, succeeded=completed, failed=failed)
+        for time, (completed, failed) in zip(axis.times(), found, strict=True)
+    ]
     return answer(V1TaskPointMetrics(results=points))
 
 
