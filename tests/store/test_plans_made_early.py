@@ -46,7 +46,8 @@ insert into task_event (tenant_id, id, task_id, kind, attempt, message)
 select $1, {_N}, {_N}, 7, 1, '' {{n}};
 insert into stream_chunk (tenant_id, id, run_id, task_id, attempt, index, data)
 select $1, {_N}, {_RUN}, {_N}, 0, 0, '' {{n}};
-insert into queue_item select 1 + n % 3, -1 - n % 3, {_N}, $1, $1, 0, 0, 0, 0, 0, n {{n}};
+insert into queue_item
+select 1 + n % 3, -1 - n % 3, {_N}, $1, $1, 0, 0, 0, 0, 0, n, null, null, n % 2 {{n}};
 insert into delayed_item select {_N}, n, 1, $1, $1, 0, 1, 1, 0 {{n}};
 insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
                         app_retries, internal_retries, assigned_ms, deadline_ms)
@@ -105,7 +106,7 @@ CASES_OF_ONE: Mapping[str, tuple[Any, ...]] = {
     "task_event_exists": (_CHOSEN[0], _CHOSEN[0]),
     "event_exists": (TENANT, _CHOSEN[0]),
     "queue_item_window": (1, -1, task_id(_MIDDLE), _LIMIT),
-    "queue_item_next_timeout": (),
+    "queue_item_window_fair": (1, -1, 1, task_id(_MIDDLE), _LIMIT),
     "queue_item_next_timeout_after": (_MIDDLE,),
     "queue_item_timed_out": (_MIDDLE, _LIMIT),
     "delayed_item_next_due": (),
@@ -129,7 +130,9 @@ ALL = {
     "assignment_list": "when the engine starts",
     "queue_list": "when the engine starts",
     "queue_depth_list": "when the engine starts",
+    "queue_item_window_mixed": "only while a definition has just gained or lost its rules",
     "worker_present_list": "when the engine starts",
+    "task_by_origin": "runs of the last minutes, when a call was sent again",
     "task_ids_by_filter": "over the read pool, where plans are made for values",
 }
 
