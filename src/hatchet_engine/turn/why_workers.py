@@ -194,7 +194,9 @@ def _use_text(worker: Worker, asked: Asked) -> str:
 
 
 def _slots_text(units: Mapping[str, int]) -> str:
-    return ", ".join(counted(count, f"{slot_type} slot") for slot_type, count in units.items())
+    return ", ".join(
+        counted(count, f"{slot_type} slot") for slot_type, count in sorted(units.items())
+    )
 
 
 def _names(names: Sequence[str]) -> str:

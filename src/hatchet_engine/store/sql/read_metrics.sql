@@ -23,6 +23,11 @@ alive as (
     where q.tenant_id = $1 and i.run_id is null and i.task_id >= $3 and i.task_id < $4
       {versions of i}
     union all
+    select i.task_id, 0
+    from parked_item i
+    where i.tenant_id = $1 and i.run_id is null and i.task_id >= $3 and i.task_id < $4
+      {versions of i}
+    union all
     select d.task_id, 0
     from delayed_item d
     where d.tenant_id = $1 and d.run_id is null and d.task_id >= $3 and d.task_id < $4
@@ -32,7 +37,8 @@ alive as (
     union all
     select t.id, case when coalesce(t.begun, {begun}) then 1 else 0 end
     from (
-        -- DAG runs are found through their members. begun null: it has to be looked up.
+        -- DAG runs are found through their members, or wait as a whole: step -1. begun null: it
+        -- has to be looked up.
         select m.run_id as id, bool_or(m.begun) as begun
         from (
             select a.run_id, true as begun from assigned a where a.kind = 2
@@ -46,6 +52,12 @@ alive as (
             from queue q
             join queue_item i on i.queue_id = q.id
             where q.tenant_id = $1 and i.run_id is not null and i.task_id >= $3 {versions of i}
+            union all
+            select i.run_id, case when i.step = -1 then case when i.attempt = 0 then false end
+                                  when i.app_retries + i.internal_retries > 0 then true
+                                  else {begun by step of i} end
+            from parked_item i
+            where i.tenant_id = $1 and i.run_id is not null and i.task_id >= $3 {versions of i}
             union all
             select x.run_id, {begun by step of x}
             from task_wait x
@@ -122,6 +134,10 @@ begun as (
     select d.run_id from delayed_item d where d.tenant_id = $1 and d.run_id is not null
     union
     select i.run_id
+    from parked_item i
+    where i.tenant_id = $1 and i.run_id is not null and i.app_retries + i.internal_retries > 0
+    union
+    select i.run_id
     from queue q
     join queue_item i on i.queue_id = q.id and i.rank = -4
     where q.tenant_id = $1 and i.run_id is not null and i.app_retries + i.internal_retries > 0
@@ -141,7 +157,7 @@ group by q.action
 order by q.action;
 
 -- name: queued_stats
--- Waiting and delayed tasks per task definition.
+-- Waiting, parked and delayed tasks per task definition; runs that wait as a whole are none.
 select x.version_id, x.step, sum(x.total)::bigint as total, min(x.oldest_ms) as oldest_ms,
        min(x.oldest_first_ms) as oldest_first_ms
 from (
@@ -150,6 +166,12 @@ from (
     from queue q
     join queue_item i on i.queue_id = q.id
     where q.tenant_id = $1
+    group by 1, 2
+    union all
+    select i.version_id, i.step, count(*), min(i.queued_ms),
+           min(i.queued_ms) filter (where i.attempt = 0)
+    from parked_item i
+    where i.tenant_id = $1 and i.step <> -1
     group by 1, 2
     union all
     -- The time since which a task is in backoff isn't kept; it is later than its queueing.
@@ -176,4 +198,5 @@ group by 1
 union all
 select 1, count(*) from assignment
 union all
-select 0, (select count(*) from queue_item) + (select count(*) from delayed_item);
+select 0, (select count(*) from queue_item) + (select count(*) from parked_item)
+          + (select count(*) from delayed_item);
