@@ -22,8 +22,11 @@ from hatchet_engine.domain.why import Answer, Blocker, Kind, moment
 from hatchet_engine.observe import definitions, standing, why
 from hatchet_engine.turn.commands import (
     ChangeWorker,
+    CloseStream,
+    NewEvent,
     PauseKind,
     PauseRateLimit,
+    PushEvents,
     PutRateLimit,
 )
 from hatchet_engine.turn.state import Hot
@@ -420,7 +423,7 @@ async def test_a_task_in_the_line_of_a_pause(h: Harness) -> None:
         found = await why.explain(pool, h.engine.hot, TENANT, run, START_MS)  # type: ignore[arg-type]
     assert found is not None
     assert kinds(found) == [Kind.PAUSED]
-    assert found.place == domain.Place("its line", 1)
+    assert found.place == domain.Place("the line of its pause", 1)
     await h.pool.execute("delete from pause")
 
 
@@ -513,8 +516,10 @@ async def test_a_large_run_tells_of_its_first_tasks(
 
 async def test_conditions(h: Harness) -> None:
     conditions = [
+        Condition("event", "CANCEL", "c", "c", event_key="stop"),
         Condition("sleep", "QUEUE", "s", "g", sleep="1m"),
         Condition("event", "QUEUE", "e", "g", event_key="go", event_scope="eu"),
+        Condition("event", "QUEUE", "f", "h", event_key="fuel"),
     ]
     await h.put_dag("dag", task("a", conditions=conditions))
     (run,) = await h.trigger("dag")
@@ -522,11 +527,20 @@ async def test_conditions(h: Harness) -> None:
     blocker = await only(h, ids[0])
     assert blocker.kind is Kind.CONDITIONS
     assert blocker.conditions == (
-        domain.Awaited(START_MS + 60_000, None, None, False),
-        domain.Awaited(None, "go", "eu", False),
+        domain.Awaited(1, START_MS + 60_000, None, None, False, "1"),
+        domain.Awaited(2, None, "go", "eu", False, "1"),
+        domain.Awaited(3, None, "fuel", None, False, "2"),
     )
+    time = moment(START_MS + 60_000)
+    assert blocker.message == f"It waits for {time} or event 'go' in scope 'eu', and event 'fuel'."
     assert blocker.until_ms == START_MS + 60_000
-    assert blocker.remedy == "Wait until then, or push event 'go' in scope 'eu'."
+    assert blocker.remedy == (
+        f"Wait until {time} or push event 'go' in scope 'eu', and push event 'fuel'."
+    )
+    await h.engine.submit(PushEvents(TENANT, [NewEvent("go", "{}", scope="eu")]))
+    blocker = await only(h, ids[0])
+    assert [one.met for one in blocker.conditions] == [False, True, False]
+    assert blocker.message == "It waits for event 'fuel'."
 
 
 async def test_a_run_that_waits_for_a_place_as_a_whole(h: Harness) -> None:
@@ -568,6 +582,16 @@ async def test_running(h: Harness) -> None:
     assert (blocker.attempt, blocker.attempts) == (1, 2)
     assert [one.id for one in blocker.workers] == [worker.id]
     assert answer.remedy == ""
+
+
+async def test_running_on_a_worker_that_is_away(h: Harness) -> None:
+    await h.put()
+    worker = await h.worker()
+    (run,) = await h.trigger()
+    await h.engine.submit(CloseStream(TENANT, worker.id, worker))
+    blocker = await only(h, run)
+    assert blocker.message.startswith("It runs on worker w, which has lost its connection, since")
+    assert [one.state for one in blocker.workers] == ["away"]
 
 
 async def test_ended(h: Harness) -> None:

@@ -51,8 +51,9 @@ class WhyParent(Model):
 
 
 class WhyCondition(Model):
-    """A time or an event that a task waits for."""
+    """A time or an event that a task waits for. Of a `group` one is enough; all groups count."""
 
+    group: str
     due_at: datetime | None = None
     event_key: str | None = None
     scope: str | None = None

@@ -89,12 +89,22 @@ class Parent:
 
 @dataclass(slots=True, frozen=True)
 class Awaited:
-    """A time or an event that a task waits for."""
+    """A time or an event that lets a task start. Of a ``group`` one is enough, and every group is
+    to be met. ``position``: in the definition."""
 
+    position: int
     due_ms: int | None
     event_key: str | None
     scope: str | None
     met: bool
+    group: str = ""
+
+    @property
+    def text(self) -> str:
+        if self.due_ms is not None:
+            return moment(self.due_ms)
+        scope = f" in scope {self.scope!r}" if self.scope else ""
+        return f"event {self.event_key!r}{scope}"
 
 
 @dataclass(slots=True, frozen=True)

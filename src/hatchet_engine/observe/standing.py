@@ -57,7 +57,11 @@ async def awaited(
     found: dict[UUID, list[Awaited]] = {}
     for record in await pool.fetch(_SQL["standing_waits"], tenant_id, list(ids)):
         one = Awaited(
-            record["due_ms"], record["event_key"], record["event_scope"] or None, record["met"]
+            record["position"],
+            record["due_ms"],
+            record["event_key"],
+            record["event_scope"] or None,
+            record["met"],
         )
         found.setdefault(record["task_id"], []).append(one)
     return found

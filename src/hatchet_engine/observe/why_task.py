@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from hatchet_engine.domain.conditions import QUEUE
 from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.rates import Meter
 from hatchet_engine.domain.states import Status, TaskKind
@@ -72,6 +73,8 @@ def definition_of(task: TaskRow) -> TaskDefinition | None:
 def _running(facts: Facts, task: TaskRow, standing: Standing) -> Blocker:
     worker = facts.hot.workers.get(task.worker_id) if facts.hot and task.worker_id else None
     name = worker.name if worker is not None else str(task.worker_id)
+    if worker is not None and worker.session is None:
+        name += ", which has lost its connection,"
     assert standing.since_ms is not None
     return Blocker(
         Kind.RUNNING,
@@ -139,10 +142,10 @@ def _without_row(facts: Facts, task: TaskRow) -> list[Blocker]:
     whole = facts.standings.get(task.run_id)
     if task.kind is TaskKind.MEMBER and whole is not None:
         return run_blockers(facts, task, whole)
-    awaited = facts.awaited.get(task.id)
-    if awaited:
-        return [_conditions(awaited), *_pauses(facts, "")]
     definition = definition_of(task)
+    awaited = facts.awaited.get(task.id)
+    if awaited and definition is not None:
+        return [_conditions(definition, awaited), *_pauses(facts, "")]
     if definition is not None and definition.on_failure:
         return [Blocker(Kind.PARENTS, "It runs when another task of its run has failed.")]
     open_parents = [one for one in parents_of(task, facts.run) if not one.status.final]
@@ -162,27 +165,29 @@ def _parents(parents: Sequence[TaskRow]) -> Blocker:
     )
 
 
-def _conditions(awaited: Sequence[Awaited]) -> Blocker:
-    parts, remedies = [], []
+def _conditions(definition: TaskDefinition, awaited: Sequence[Awaited]) -> Blocker:
+    """What is watched to skip or cancel the task is left out: it holds nothing back."""
+    groups: dict[str, list[Awaited]] = {}
     for one in awaited:
-        if one.met:
-            continue
-        if one.due_ms is not None:
-            parts.append(f"{moment(one.due_ms)}")
-            remedies.append("wait until then")
-        else:
-            scope = f" in scope {one.scope!r}" if one.scope else ""
-            parts.append(f"event {one.event_key!r}{scope}")
-            remedies.append(f"push event {one.event_key!r}{scope}")
-    dues = [one.due_ms for one in awaited if one.due_ms is not None and not one.met]
-    remedy = ", or ".join(dict.fromkeys(remedies))
+        condition = definition.conditions[one.position]
+        if condition.action == QUEUE:
+            group = condition.or_group
+            groups.setdefault(group, []).append(replace(one, group=group))
+    unmet = [group for group in groups.values() if not any(one.met for one in group)]
+    told = ", and ".join(" or ".join(one.text for one in group) for group in unmet)
+    helps = ", and ".join(" or ".join(_help(one) for one in group) for group in unmet)
+    dues = [one.due_ms for group in unmet for one in group if one.due_ms is not None]
     return Blocker(
         Kind.CONDITIONS,
-        f"It waits for its conditions: {', '.join(parts)}.",
-        f"{remedy[:1].upper()}{remedy[1:]}.",
+        f"It waits for {told}.",
+        f"{helps[:1].upper()}{helps[1:]}.",
         until_ms=min(dues, default=None),
-        conditions=tuple(awaited),
+        conditions=tuple(one for group in groups.values() for one in group),
     )
+
+
+def _help(one: Awaited) -> str:
+    return f"wait until {one.text}" if one.due_ms is not None else f"push {one.text}"
 
 
 def _soon(text: str) -> Blocker:

@@ -189,7 +189,7 @@ def _use_text(worker: Worker, asked: Asked) -> str:
         f"{worker.slots[slot_type] - worker.free[slot_type]} of {worker.slots[slot_type]} "
         f"{slot_type} slots in use"
         for slot_type, count in asked.units.items()
-        if worker.free[slot_type] < count
+        if count > worker.free.get(slot_type, 0)
     )
 
 

@@ -31,7 +31,7 @@ from assignment a
 where a.tenant_id = $1 and a.task_id = any ($2::uuid[]);
 
 -- name: standing_waits
-select x.task_id, x.due_ms, x.event_key, x.event_scope, x.met
+select x.task_id, x.position, x.due_ms, x.event_key, x.event_scope, x.met
 from task_wait x
 where x.tenant_id = $1 and x.task_id = any ($2::uuid[])
 order by x.task_id, x.position;

@@ -75,6 +75,7 @@ def _blocker(one: domain.Blocker) -> schema.WhyBlocker:
         or None,
         conditions=[
             schema.WhyCondition(
+                group=wait.group,
                 due_at=_time(wait.due_ms),
                 event_key=wait.event_key,
                 scope=wait.scope,

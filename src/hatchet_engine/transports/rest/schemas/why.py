@@ -46,6 +46,9 @@ class WhyParent(Schema):
 
 
 class WhyCondition(Schema):
+    """Of a group one is enough, and every group is to be met."""
+
+    group: str
     due_at: datetime | None = None
     event_key: str | None = None
     scope: str | None = None
