@@ -23,7 +23,18 @@ TENANT = UUID("707d0855-80ab-4e1f-a156-f1c4546cbf52")
 ROWS = 20_000  # of each table
 CHOSEN = 20  # ids per statement
 READS_PER_ID_MAX = 30  # pages, and rows: a task has a handful of members, children, waits
-FILES = ("assignments", "events", "outcomes", "queue", "streams", "tasks", "waits", "workers")
+FILES = (
+    "assignments",
+    "events",
+    "lines",
+    "outcomes",
+    "queue",
+    "rates",
+    "streams",
+    "tasks",
+    "waits",
+    "workers",
+)
 
 
 def task_id(number: int) -> UUID:
@@ -46,8 +57,11 @@ insert into task_event (tenant_id, id, task_id, kind, attempt, message)
 select $1, {_N}, {_N}, 7, 1, '' {{n}};
 insert into stream_chunk (tenant_id, id, run_id, task_id, attempt, index, data)
 select $1, {_N}, {_RUN}, {_N}, 0, 0, '' {{n}};
-insert into queue_item
-select 1 + n % 3, -1 - n % 3, {_N}, $1, $1, 0, 0, 0, 0, 0, n, null, null, n % 2 {{n}};
+insert into queue_item select 1 + n % 3, -1 - n % 3, {_N}, $1, $1, 0, 0, 0, 0, 0, n {{n}};
+insert into queue_item select 7, -1, {_N}, $1, $1, 0, 0, 0, 0, 0, n, null, null, n + 1 {{n}};
+insert into parked_item select 'c1:' || n % 40, -1, {_N}, $1, $1, 0, 0, 0, 0, 0, n {{n}};
+insert into concurrency_place select {_N}, 'c1:' || n % 40, -1, 1, $1, n {{n}};
+insert into rate_limit select $1, 'key' || n, 1, 'SECOND', 1, 0, null, now() {{n}};
 insert into delayed_item select {_N}, n, 1, $1, $1, 0, 1, 1, 0 {{n}};
 insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
                         app_retries, internal_retries, assigned_ms, deadline_ms)
@@ -79,6 +93,7 @@ CASES: Mapping[str, tuple[Any, ...]] = {
     "queue_item_delete_rank": (1, -1, [task_id(n) for n in _ITEMS]),
     "queue_item_delete_many": ([1] * CHOSEN, [-1] * CHOSEN, [task_id(n) for n in _ITEMS]),
     "queue_item_find_many": ([1] * CHOSEN, [task_id(n) for n in _ITEMS]),
+    "queue_item_aged": ([1, 2, 3], [-1, -2, -3], [task_id(ROWS)] * 3, CHOSEN),
     "delayed_item_delete_many": (_CHOSEN,),
     "delayed_item_find_many": (_CHOSEN,),
     "stream_existing": (_RUNS, _RUNS, min(_RUNS), max(_RUNS)),
@@ -94,6 +109,16 @@ CASES: Mapping[str, tuple[Any, ...]] = {
     "task_wait_find_many": (_CHOSEN,),
     "worker_set_left_many": (_CHOSEN, None),
     "worker_set_heartbeat_many": (_CHOSEN, _ZEROS),
+    "parked_delete_many": (_CHOSEN,),
+    "parked_find_many": (_CHOSEN,),
+    "parked_windows": (
+        [f"c1:{n}" for n in range(CHOSEN)],
+        [-1] * CHOSEN,
+        [task_id(ROWS // 2)] * CHOSEN,
+        [5] * CHOSEN,
+    ),
+    "place_delete_many": (_CHOSEN,),
+    "rate_limit_delete_many": ([TENANT] * CHOSEN, [f"key{n}" for n in range(CHOSEN)]),
     "task_wait_by_event": (TENANT, [f"key:{100 * n}" for n in range(CHOSEN)]),
 }
 
@@ -106,7 +131,9 @@ CASES_OF_ONE: Mapping[str, tuple[Any, ...]] = {
     "task_event_exists": (_CHOSEN[0], _CHOSEN[0]),
     "event_exists": (TENANT, _CHOSEN[0]),
     "queue_item_window": (1, -1, task_id(_MIDDLE), _LIMIT),
-    "queue_item_window_fair": (1, -1, 1, task_id(_MIDDLE), _LIMIT),
+    "queue_item_window_fair": (7, -1, _MIDDLE, task_id(_MIDDLE), _LIMIT),
+    "parked_timed_out": (_MIDDLE, _LIMIT),
+    "parked_next_timeout_after": (_MIDDLE,),
     "queue_item_next_timeout_after": (_MIDDLE,),
     "queue_item_timed_out": (_MIDDLE, _LIMIT),
     "delayed_item_next_due": (),
@@ -128,11 +155,15 @@ CASES_OF_ONE: Mapping[str, tuple[Any, ...]] = {
 # Read whole tables, and are meant to.
 ALL = {
     "assignment_list": "when the engine starts",
+    "queue_item_window_mixed": "goes over tasks with a round, for a while after a deploy",
+    "parked_depth_list": "when the engine starts",
+    "parked_version_list": "when the engine starts",
+    "place_list": "when the engine starts",
+    "task_by_origin": "goes over the tasks of a few seconds: a connection was broken",
+    "rate_limit_list": "when the engine starts",
     "queue_list": "when the engine starts",
     "queue_depth_list": "when the engine starts",
-    "queue_item_window_mixed": "only while a definition has just gained or lost its rules",
     "worker_present_list": "when the engine starts",
-    "task_by_origin": "runs of the last minutes, when a call was sent again",
     "task_ids_by_filter": "over the read pool, where plans are made for values",
 }
 

@@ -309,6 +309,8 @@ def check_work_conserved(hot: Hot, tables: Tables) -> None:
             labels = step.labels if demand is None else demand.labels or step.labels
             if demand is not None and (demand.worker_id or demand.units):
                 continue  # a worker of its own, or units that may be lacking
+            if hot.pauses and hot.pauses.of_task(row["tenant_id"], step.version.workflow_id):
+                continue
             if worker.fits(step.units) and _suits(worker, labels):
                 raise AssertionError(f"task {row['task_id']} waits though {worker.id} has room")
 

@@ -63,8 +63,11 @@ class FakeStatus:
 
 
 class FakeClock:
+    def __init__(self) -> None:
+        self.ms = NOW_MS
+
     def now_ms(self) -> int:
-        return NOW_MS
+        return self.ms
 
 
 @dataclass
@@ -147,6 +150,7 @@ class Api:
     rows: Rows
     engine: FakeEngine
     client: httpx.AsyncClient
+    dsn: str = ""
     samples: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
@@ -223,7 +227,7 @@ async def api(database: str, official_models: OfficialModels) -> AsyncIterator[A
     async with httpx.AsyncClient(
         transport=transport, base_url="http://test", headers=headers
     ) as client:
-        api = Api(rows, engine, client)
+        api = Api(rows, engine, client, database)
         yield api
     await pool.close()
     await rows.close()

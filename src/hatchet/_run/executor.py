@@ -13,6 +13,7 @@ import contextvars
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hatchet._core import error_text
@@ -21,7 +22,7 @@ from hatchet._core.session import Assigned, Cancelled, LabelValue, Registered, W
 from hatchet._run.logs import DropWarning, sdk_logger
 from hatchet._run.pool import ThreadPool
 from hatchet._run.reply import Reply, Wakeups
-from hatchet._wire import frames
+from hatchet._wire import frames, rate_limits
 from hatchet.context.context import Context, DurableContext
 from hatchet.context.current import current
 from hatchet.exceptions import (
@@ -347,6 +348,14 @@ class Executor:
 
     def release_slot(self, task_id: bytes) -> Reply[int]:
         return self._session.release_slot(task_id)
+
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        request = rate_limits.pause_request(key, until)
+        return rate_limits.paused_until(self._session.unary_sync(rate_limits.PAUSE_PATH, request))
+
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        request = rate_limits.pause_request(key, until)
+        return rate_limits.paused_until(await self._session.unary(rate_limits.PAUSE_PATH, request))
 
     def cancel_self(self, task_id: bytes, attempt: int) -> None:
         data = frames.report(task_id, attempt, frames.REPORT_CANCELLED, "", 0)

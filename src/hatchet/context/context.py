@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
@@ -44,6 +45,8 @@ class TaskPort(Protocol):
     ) -> None: ...
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]": ...
     def release_slot(self, task_id: bytes) -> "Reply[int]": ...
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime: ...
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime: ...
     def cancel_self(self, task_id: bytes, attempt: int) -> None: ...
     def has_async_action(self, actions: tuple[str, ...]) -> bool: ...
 
@@ -396,6 +399,25 @@ class Context:
     async def aio_refresh_timeout(self, increment_by: Duration) -> None:
         """Like `refresh_timeout`, from async code."""
         await self._port.extend_timeout(self._task_id, to_ms(increment_by)).aio()
+
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        """Give out no units of a rate limit before a time; the time in force, in UTC.
+
+        For an API that says "too many requests": no task that uses this limit begins before then.
+        A naive time is UTC; a longer pause that is on already stays.
+
+            if answer.status == 429:
+                ctx.pause_rate_limit("mail-api", answer.retry_at)
+                raise RetryAfterException("too many requests", after=answer.retry_at - now)
+
+        Raises `HatchetCallError` or `EngineUnavailableError`. In async tasks use
+        `aio_pause_rate_limit`.
+        """
+        return self._port.pause_rate_limit(key, until)
+
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        """Like `pause_rate_limit`, from async code."""
+        return await self._port.aio_pause_rate_limit(key, until)
 
     def upsert_worker_labels(self, labels: Mapping[str, str | int]) -> None:
         """Add or change labels of the worker that runs this task."""

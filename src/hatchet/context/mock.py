@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hatchet._core.codec import write_by_own_type, write_metadata
@@ -44,6 +45,12 @@ class MockPort:
 
     def release_slot(self, task_id: bytes) -> "Reply[int]":
         return _answered()
+
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        return until.astimezone(UTC) if until.tzinfo else until.replace(tzinfo=UTC)
+
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        return self.pause_rate_limit(key, until)
 
     def cancel_self(self, task_id: bytes, attempt: int) -> None:
         pass

@@ -161,7 +161,9 @@ def _tune_garbage_collection() -> None:
 
 def _limits(settings: Settings) -> Limits:
     fits = settings.grpc_send_bytes_max - ENVELOPE_BYTES
+    ageing_s = settings.priority_ageing_s
     return Limits(
+        priority_ageing_ms=None if ageing_s is None else ageing_s * 1_000,
         payload_bytes_max=min(settings.payload_bytes_max, fits),
         metadata_bytes_max=settings.metadata_bytes_max,
         trigger_items_max=settings.bulk_trigger_runs_max,

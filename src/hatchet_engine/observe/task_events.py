@@ -40,6 +40,7 @@ _TYPES = {
     EventKind.SLOT_RELEASED: "SLOT_RELEASED",
     EventKind.TIMEOUT_REFRESHED: "TIMEOUT_REFRESHED",
     EventKind.REQUEUED_NO_WORKER: "REQUEUED_NO_WORKER",
+    EventKind.REQUEUED_RATE_LIMIT: "REQUEUED_RATE_LIMIT",
     EventKind.WAITING: "QUEUED",  # clients know no type for waiting; the message tells
     EventKind.CONDITION_MET: "QUEUED",
     EventKind.CONDITION_FAILED: "QUEUED",
@@ -60,6 +61,7 @@ _ORDER = (
     "QUEUED",
     "SKIPPED",
     "REQUEUED_NO_WORKER",
+    "REQUEUED_RATE_LIMIT",
     "ASSIGNED",
     "STARTED",
 )

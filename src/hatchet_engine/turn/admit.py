@@ -49,7 +49,7 @@ async def admit(connection: asyncpg.Connection, turn: Turn) -> None:
     wanted = {group.line: group.free for group in groups if group.free > 0}
     await read_lines(connection, turn, wanted)
     for group in groups:
-        if group.strategy is Strategy.GROUP_ROUND_ROBIN:
+        if group.strategy is Strategy.GROUP_ROUND_ROBIN or group.paused:
             _queue_up(turn, group, newcomers.get(group, []))
         else:
             _cancel_some(turn, group, newcomers.get(group, []))
@@ -87,6 +87,8 @@ def _let_in(turn: Turn, group: Group) -> None:
     line = group.line
     while group.free > 0 and (item := line.pop()) is not None:
         leave_line(turn, item)
+        if group.guessed and item.demand is not None:
+            group.guessed, group.limit = False, item.demand.places[item.stage].max_runs
         _pass(turn, group, item)
     if group.free > 0 and line.wants_reading:
         turn.freed[group] = None
@@ -146,8 +148,7 @@ def _cancel(turn: Turn, item: Queued) -> None:
 def _pass(turn: Turn, group: Group, item: Queued) -> None:
     """It gets a place, and goes on to its next rule, or into its queue."""
     turn.hot.groups.take(group, item.task_id, item.rank)
-    row = (item.task_id, group.id, item.rank, group.limit, item.tenant_id)
-    turn.plan.places.setdefault(item.task_id, []).append(row)
+    turn.plan.take_place(item.tenant_id, (item.task_id, group.id, item.rank, group.limit))
     item.stage += 1
     renew(turn, item)
     if item.stage < len(item.rules):

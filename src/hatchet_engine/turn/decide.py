@@ -12,6 +12,7 @@ from hatchet_engine.turn import (
     cancel,
     events,
     filters,
+    pauses,
     rates,
     register,
     replay,
@@ -32,6 +33,7 @@ from hatchet_engine.turn.commands import (
     DeleteWorkflow,
     LeaveWorker,
     OpenStream,
+    Pause,
     PauseRateLimit,
     PushEvents,
     PutRateLimit,
@@ -41,6 +43,7 @@ from hatchet_engine.turn.commands import (
     ReleaseSlot,
     ReplayTasks,
     ReportTasks,
+    Resume,
     StartBulk,
     TriggerRuns,
 )
@@ -68,6 +71,8 @@ DECIDE: dict[type, Decide] = {
     ReplayTasks: replay.replay,
     RefreshTimeout: running_changes.refresh_timeout,
     ReleaseSlot: running_changes.release_slot,
+    Pause: pauses.pause,
+    Resume: pauses.resume,
     PutRateLimit: rates.put,
     DeleteRateLimit: rates.delete,
     PauseRateLimit: rates.pause,
@@ -85,6 +90,8 @@ def decide_timers(turn: Turn, loader: Loader) -> None:
     timers.end_waits(turn, loader.due_waits)
     timers.end_parked(turn, loader.due_parked)
     timers.call_due(turn, loader.due_buckets)
+    pauses.end_due(turn)
+    pauses.release(turn, loader.released)
     timers.end_sleeps(turn, loader.due_sleeps)
     timers.end_overdue(turn)
     timers.check_workers(turn)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from hatchet_engine.domain import ids
 from hatchet_engine.domain.concurrency import Strategy
+from hatchet_engine.turn.commands import PausedThing
 from hatchet_engine.turn.groups import Group
 from hatchet_engine.turn.lines import Line
+from hatchet_engine.turn.pause_list import line_of
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.state import Turn
+
+NEVER_MS = (1 << 48) - 1  # the end of what an id can tell
 
 
 def arrive(turn: Turn, item: Queued) -> None:
@@ -24,6 +29,10 @@ def arrive(turn: Turn, item: Queued) -> None:
 def enter_queue(turn: Turn, item: Queued, *, called: bool = False) -> None:
     """A task stands in its queue from now on; it is stored only if no worker takes it within this
     turn. ``called``: from the line of a rate limit, so that it passes those who wait there."""
+    hot = turn.hot
+    if hot.pauses and (thing := hot.pauses.of(item)) is not None:
+        park_paused(turn, item, thing)
+        return
     demand = item.demand
     if demand is not None:
         if demand.units and not called:
@@ -39,10 +48,19 @@ def enter_queue(turn: Turn, item: Queued, *, called: bool = False) -> None:
     queue.add(item)
     turn.plan.queued[item.task_id] = item
     turn.dirty[queue.id] = queue
-    hot = turn.hot
     earliest = hot.next_schedule_timeout_ms
     if earliest is None or item.schedule_timeout_ms < earliest:
         hot.next_schedule_timeout_ms = item.schedule_timeout_ms
+
+
+def park_paused(turn: Turn, item: Queued, thing: PausedThing) -> None:
+    """Park a task in the line of a pause. Instead of its schedule timeout the time to live of the
+    pause counts (REG-25)."""
+    if thing.queue_ttl_ms is None:
+        item.schedule_timeout_ms = NEVER_MS
+    else:
+        item.schedule_timeout_ms = ids.time_ms(item.run_id) + thing.queue_ttl_ms
+    park(turn, item, turn.hot.lines.get(line_of(thing)))
 
 
 def renew(turn: Turn, item: Queued) -> None:

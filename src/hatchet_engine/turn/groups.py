@@ -14,7 +14,17 @@ from hatchet_engine.turn.queues import Queue
 
 
 class Group:
-    __slots__ = ("_rounds", "holders", "id", "limit", "line", "paused", "recovered", "strategy")
+    __slots__ = (
+        "_rounds",
+        "guessed",
+        "holders",
+        "id",
+        "limit",
+        "line",
+        "paused",
+        "recovered",
+        "strategy",
+    )
 
     def __init__(self, line: Line, strategy: Strategy, limit: int) -> None:
         self.id = line.id
@@ -22,6 +32,7 @@ class Group:
         self.strategy = strategy
         self.limit = limit
         self.holders: dict[UUID, int] = {}  # task or run id -> rank
+        self.guessed = False  # the limit is not known: the next one in line tells it
         self.paused = False  # nobody gets a place
         self.recovered = 0  # holders that were there when the hot state was read
         self._rounds: dict[int, int] = {}  # by queue: the round that its next task comes after
@@ -62,7 +73,7 @@ class Groups:
             group = self._by_id[id] = Group(self._lines.get(id), strategy, limit)
             group.paused = id in self.paused
         else:
-            group.strategy, group.limit = strategy, limit
+            group.strategy, group.limit, group.guessed = strategy, limit, False
         return group
 
     def restore(self, holder_id: UUID, id: str, rank: int, limit: int) -> None:
@@ -71,6 +82,21 @@ class Groups:
         group.holders[holder_id] = rank
         group.recovered += 1
         self.held.setdefault(holder_id, []).append(group)
+
+    def pause(self, id: str) -> None:
+        """Nobody gets a place under this key."""
+        self.paused.add(id)
+        group = self._by_id.get(id)
+        if group is not None:
+            group.paused = True
+
+    def resume(self, id: str) -> Group | None:
+        """Places are given out again; returns the group if somebody is in it."""
+        self.paused.discard(id)
+        group = self._by_id.get(id)
+        if group is not None:
+            group.paused = False
+        return group
 
     def take(self, group: Group, holder_id: UUID, rank: int) -> None:
         group.holders[holder_id] = rank

@@ -99,6 +99,14 @@ def place_line(limit_id: int, key: str) -> str:
     return f"c{limit_id}:{key}"
 
 
+def is_place_line(id: str) -> bool:
+    return id.startswith("c")
+
+
+def is_pause_line(id: str) -> bool:
+    return id.startswith(("p", "t"))
+
+
 def units_line(tenant_id: UUID, key: str) -> str:
     return f"r{tenant_id.hex}:{key}"
 
@@ -114,10 +122,6 @@ def workflow_pause_line(workflow_id: UUID) -> str:
 
 def tenant_pause_line(tenant_id: UUID) -> str:
     return f"t{tenant_id.hex}"
-
-
-def is_place_line(id: str) -> bool:
-    return id.startswith("c")
 
 
 def is_units_line(id: str) -> bool:

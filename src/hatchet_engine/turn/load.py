@@ -29,6 +29,7 @@ from hatchet_engine.turn.commands import (
 )
 from hatchet_engine.turn.dags import Dag, merge_triggers
 from hatchet_engine.turn.lifecycle import leave_worker
+from hatchet_engine.turn.lines import Line
 from hatchet_engine.turn.load_dags import (
     find_waiting,
     load_dags,
@@ -37,7 +38,7 @@ from hatchet_engine.turn.load_dags import (
     load_triggers,
 )
 from hatchet_engine.turn.queues import WINDOW_READ, Payload, Queue
-from hatchet_engine.turn.read_lines import read_lines
+from hatchet_engine.turn.read_lines import LINE_READ_MAX, read_lines
 from hatchet_engine.turn.recover import worker_from_row
 from hatchet_engine.turn.register import load_versions
 from hatchet_engine.turn.replay import Selected
@@ -68,6 +69,7 @@ class Loader:
         self.due_sleeps: list[asyncpg.Record] = []
         self.due_parked: list[asyncpg.Record] = []
         self.due_buckets: list[Bucket] = []
+        self.released: list[Line] = []  # of pauses that have ended
 
     async def timers(self) -> None:
         """Rows whose time has come; the next due time is read when a batch was the last one."""
@@ -92,6 +94,12 @@ class Loader:
             wanted = {bucket.line: rates.CALLED_MAX for bucket in self.due_buckets}
             wanted |= {bucket.over: 1 for bucket in self.due_buckets}
             await read_lines(self.connection, self.turn, wanted)
+
+        self.released = list(hot.pauses.released)
+        if self.released:
+            await read_lines(
+                self.connection, self.turn, dict.fromkeys(self.released, LINE_READ_MAX)
+            )
 
     async def _schedule_timeouts(self, now_ms: int) -> None:
         """Those who have waited too long, in queues and in lines."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hatchet_engine.domain.labels import DesiredLabel, score
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.entering import leave_queue
+from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import KEPT_INPUT_MAX, Queue, Queued
 from hatchet_engine.turn.rates import hold_back, lacking, take
 from hatchet_engine.turn.state import Turn
@@ -38,6 +39,8 @@ def _place_queue(turn: Turn, queue: Queue) -> None:
             break
         step = item.step
         demand = item.demand
+        if turn.hot.pauses and hold(turn, item):
+            continue
         if demand is not None and demand.units:
             line = lacking(turn, item)
             if line is not None:

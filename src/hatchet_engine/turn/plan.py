@@ -8,6 +8,7 @@ from uuid import UUID
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.turn.buckets import Bucket
+from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.queues import Queued
@@ -49,8 +50,10 @@ class Plan:
         self.queue_removed: list[Row] = []
         self.parked: dict[UUID, Queued] = {}  # stored in their lines, by task
         self.parked_removed: set[UUID] = set()
-        self.places: dict[UUID, list[Row]] = {}  # taken in this turn, by holder
+        # Taken in this turn, by holder; each with its tenant.
+        self.places: dict[UUID, list[tuple[UUID, Row]]] = {}
         self.places_removed: set[UUID] = set()  # holders that leave all places they had
+        self.pauses: dict[tuple[UUID, PauseKind, str], PausedThing | None] = {}  # None: ended
         self.buckets: dict[Bucket, None] = {}  # rate limits that have changed
         self.delayed: list[Row] = []
         self.delayed_removed: list[UUID] = []
@@ -122,6 +125,10 @@ class Plan:
             )
         self.outcomes.append(row)
 
+    def take_place(self, tenant_id: UUID, row: Row) -> None:
+        """``row``: holder id, line, rank, max runs."""
+        self.places.setdefault(row[0], []).append((tenant_id, row))
+
     def forget_waits(self, task_id: UUID) -> None:
         """The task waits for nothing any more."""
         if self.waits.pop(task_id, None) is None:
@@ -170,6 +177,7 @@ class Plan:
             or self.places
             or self.places_removed
             or self.buckets
+            or self.pauses
             or self.delayed
             or self.delayed_removed
             or self.assigned

@@ -8,19 +8,23 @@ from typing import Any
 import asyncpg
 import orjson
 
+from hatchet_engine.domain.concurrency import Strategy
 from hatchet_engine.domain.demand import read_demand
 from hatchet_engine.store import (
     assignments,
     bulk,
     filters,
     lines,
+    pauses,
     queue,
     rates,
     waits,
     workers,
     workflows,
 )
+from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.filters import filter_from_row
+from hatchet_engine.turn.lines import Line, is_pause_line, is_place_line
 from hatchet_engine.turn.operations import operation_from_row
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.register import add_version, load_versions
@@ -57,6 +61,8 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None
     )
+    if depths.total():
+        hot.next_ageing_ms = now_ms  # if tasks age at all
     if hot.workers:
         hot.next_worker_check_ms = now_ms
     if previous is not None:
@@ -119,10 +125,26 @@ async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: i
         hot.lines.restore(row["line"], row["depth"])
     for row in await lines.places(connection):
         hot.groups.restore(row["holder_id"], row["line"], row["rank"], row["max_runs"])
+    for row in await pauses.list_all(connection):
+        thing = PausedThing(**{**dict(row), "kind": PauseKind(row["kind"])})
+        hot.pauses.add(thing)
+        if thing.kind is PauseKind.CONCURRENCY_KEY:
+            hot.groups.pause(thing.target)
+    for line in list(hot.lines.by_id.values()):
+        _let_go_on(hot, line)
     for row in await rates.list_all(connection):
         bucket = hot.buckets.restore(row["tenant_id"], row["key"], rates.meter(row))
         if bucket.line.depth:
             hot.buckets.look_at(bucket, bucket.meter.next_ms(now_ms))
+
+
+def _let_go_on(hot: Hot, line: Line) -> None:
+    """A line whose pause has ended while some still stood in it, or a key that nobody holds."""
+    if is_place_line(line.id):
+        if hot.groups.find(line.id) is None:
+            hot.groups.get(line.id, Strategy.GROUP_ROUND_ROBIN, 1).guessed = True
+    elif is_pause_line(line.id) and not hot.pauses.holds(line.id):
+        hot.pauses.released[line] = None
 
 
 def _keep_streams(hot: Hot, previous: Hot) -> None:

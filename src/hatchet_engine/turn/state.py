@@ -21,6 +21,7 @@ from hatchet_engine.turn.groups import Group, Groups
 from hatchet_engine.turn.idempotency import Keys
 from hatchet_engine.turn.lines import Lines
 from hatchet_engine.turn.operations import Operation
+from hatchet_engine.turn.pause_list import Pauses
 from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.queues import Payload, Queue, Queued
 from hatchet_engine.turn.repeats import Repeats
@@ -45,6 +46,7 @@ class Limits:
     unacknowledged_ms: int = 3_000  # grace for a start message nobody confirmed
     worker_slots_max: int = 100_000
     child_key_length_max: int = 255
+    priority_ageing_ms: int | None = None  # waiting so long is worth one priority; None: never
     rate_key_bytes_max: int = 2_000
     rate_limit_max: int = (1 << 31) - 1  # units per window
 
@@ -62,12 +64,14 @@ class Hot:
         self.lines = Lines()
         self.groups = Groups(self.lines)
         self.buckets = Buckets(self.lines)
+        self.pauses = Pauses()
         self.bulk: list[Operation] = []  # those that are not done, oldest first
         self.filters: dict[UUID, dict[UUID, Filter]] = {}  # by workflow
         self.next_deadline_ms: int | None = None  # at or before the earliest execution timeout
         self.next_delayed_ms: int | None = None  # at or before the earliest end of a backoff
         self.next_schedule_timeout_ms: int | None = None
         self.next_wait_ms: int | None = None  # at or before the earliest end of a sleep
+        self.next_ageing_ms: int | None = None
         self.next_worker_check_ms: int | None = None
         self.rotation = 0  # where the next placement starts, so that no queue is always last
 

@@ -12,6 +12,7 @@ from hatchet_engine.turn.begin import ready
 from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.entering import leave_line, release
 from hatchet_engine.turn.lifecycle import enqueue, fail, reassign, tell_worker
+from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.rates import call_waiting
 from hatchet_engine.turn.state import Hit, Hot, MemberCancel, Turn
@@ -29,7 +30,9 @@ def next_due_ms(hot: Hot) -> int | None:
         hot.next_schedule_timeout_ms,
         hot.next_wait_ms,
         hot.next_worker_check_ms,
+        hot.next_ageing_ms,
         hot.buckets.next_ms,
+        hot.pauses.next_ms,
     )
     return min((due for due in dues if due is not None), default=None)
 
@@ -59,6 +62,8 @@ def end_waits(turn: Turn, rows: list[asyncpg.Record]) -> None:
         step = step_of(turn.hot, row)
         turn.moved.add(row["task_id"])
         item = step.queue.items.get(row["task_id"]) or item_from_row(turn.hot, row)
+        if turn.hot.pauses and hold(turn, item):
+            continue
         end_queued(
             turn,
             item,

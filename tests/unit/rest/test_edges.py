@@ -81,7 +81,6 @@ async def test_things_of_other_tenants_are_not_found(api: Api, database: str) ->
         f"{TENANT}/workflows/scheduled",
         f"{TENANT}/workflows/scheduled/bulk-delete",
         f"{TENANT}/workflows/name/scheduled",
-        f"{TENANT}/rate-limits",
         f"{STABLE}/webhooks/some-name",
         f"{STABLE}/traces",
         f"{STABLE}/durable-tasks/branch",

@@ -72,7 +72,6 @@ async def test_workflow_delete(api: Api) -> None:
     assert api.engine.commands == [DeleteWorkflow(api.tenant, workflow.id)]
     api.engine.answers[DeleteWorkflow] = False
     assert (await api.refused("DELETE", f"/api/v1/workflows/{workflow.id}"))[0] == 404
-    assert (await api.refused("PATCH", f"/api/v1/workflows/{workflow.id}", json={}))[0] == 501
 
 
 async def test_worker_list(api: Api) -> None:

@@ -156,6 +156,13 @@ where q.tenant_id = $1
 group by q.action
 order by q.action;
 
+-- name: parked_counts
+-- Tasks per definition that wait for something other than a worker; whole runs are left out.
+select p.version_id, p.step, count(*) as waiting
+from parked_item p
+where p.tenant_id = $1 and p.step >= 0
+group by 1, 2;
+
 -- name: queued_stats
 -- Waiting, parked and delayed tasks per task definition; runs that wait as a whole are none.
 select x.version_id, x.step, sum(x.total)::bigint as total, min(x.oldest_ms) as oldest_ms,
