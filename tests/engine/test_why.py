@@ -24,6 +24,7 @@ from hatchet_engine.turn.commands import (
     ChangeWorker,
     CloseStream,
     NewEvent,
+    Pause,
     PauseKind,
     PauseRateLimit,
     PushEvents,
@@ -383,24 +384,19 @@ async def _parked_in(h: Harness, line: str) -> AsyncIterator[asyncpg.Connection]
         await transaction.rollback()
 
 
-async def _pause_row(h: Harness, kind: PauseKind, target: str, until_ms: int | None) -> None:
-    await h.pool.execute(
-        "insert into pause (tenant_id, kind, target, since_ms, until_ms, by, reason)"
-        " values ($1, $2, $3, $4, $5, 'ada', 'a deploy')",
-        TENANT,
-        kind,
-        target,
-        START_MS,
-        until_ms,
-    )
+async def pause(
+    h: Harness, kind: PauseKind, target: object = "", until_ms: int | None = None
+) -> None:
+    await h.engine.submit(Pause(TENANT, kind, str(target), until_ms, "ada", "a deploy"))
 
 
 async def test_pauses_of_its_tenant_and_its_workflow(h: Harness) -> None:
     workflow = await h.put()
-    (run,) = await h.trigger()
-    await _pause_row(h, PauseKind.TENANT, "", None)
-    await _pause_row(h, PauseKind.WORKFLOW, str(workflow.workflow_id), START_MS + 5_000)
-    await _pause_row(h, PauseKind.WORKFLOW, str(uuid4()), None)
+    other = await h.put("other")
+    _, run = await h.trigger(count=2)
+    await pause(h, PauseKind.WORKFLOW, workflow.workflow_id, START_MS + 5_000)
+    await pause(h, PauseKind.WORKFLOW, other.workflow_id)
+    await pause(h, PauseKind.TENANT)
     answer = await ask(h, run)
     assert kinds(answer) == [Kind.PAUSED, Kind.PAUSED, Kind.NO_WORKER]
     tenant, own, _ = answer.blockers
@@ -410,21 +406,16 @@ async def test_pauses_of_its_tenant_and_its_workflow(h: Harness) -> None:
     )
     assert (own.by, own.reason, own.until_ms) == ("ada", "a deploy", START_MS + 5_000)
     assert own.remedy == "Resume it, or wait until then."
-    await h.pool.execute("delete from pause")
+    assert answer.place == domain.Place("the line of its pause", 2)
+    assert answer.times_out_ms is None  # nothing times out meanwhile (REG-25)
 
 
-async def test_a_task_in_the_line_of_a_pause(h: Harness) -> None:
+async def test_full_workers_are_no_blocker_of_what_is_paused(h: Harness) -> None:
     workflow = await h.put()
     await h.worker(slots=1)
     _, run = await h.trigger(count=2)
-    await h.settle()
-    await _pause_row(h, PauseKind.WORKFLOW, str(workflow.workflow_id), None)
-    async with _parked_in(h, f"p{workflow.workflow_id.hex}") as pool:
-        found = await why.explain(pool, h.engine.hot, TENANT, run, START_MS)  # type: ignore[arg-type]
-    assert found is not None
-    assert kinds(found) == [Kind.PAUSED]
-    assert found.place == domain.Place("the line of its pause", 1)
-    await h.pool.execute("delete from pause")
+    await pause(h, PauseKind.WORKFLOW, workflow.workflow_id)
+    assert kinds(await ask(h, run)) == [Kind.PAUSED]
 
 
 async def test_a_paused_concurrency_key(h: Harness) -> None:
@@ -433,12 +424,11 @@ async def test_a_paused_concurrency_key(h: Harness) -> None:
     runs = await h.trigger(input=key("a"), count=2)
     await h.settle()
     (row,) = await h.fetch("select line from parked_item")
-    await _pause_row(h, PauseKind.CONCURRENCY_KEY, row["line"], None)
+    await pause(h, PauseKind.CONCURRENCY_KEY, row["line"])
     answer = await ask(h, runs[1])
     assert kinds(answer) == [Kind.PAUSED, Kind.CONCURRENCY]
     assert answer.blockers[0].key == "a"
     assert answer.blockers[0].line == answer.blockers[1].line == row["line"]
-    await h.pool.execute("delete from pause")
 
 
 async def test_a_batch(h: Harness) -> None:

@@ -28,9 +28,9 @@ from hatchet_engine.domain.why import Kind
 from hatchet_engine.observe import definitions
 from hatchet_engine.transports.rest.app import create_app
 from hatchet_engine.transports.rest.settings import RestSettings
-from hatchet_engine.turn.commands import PauseKind
+from hatchet_engine.turn.commands import Pause, PauseKind
 from tests.cli.conftest import make_token
-from tests.support.engine import START_MS, TENANT, Harness
+from tests.support.engine import TENANT, Harness
 from tests.support.rest import FakeEngine
 from tests.support.rules import OTHER_TENANT
 
@@ -139,13 +139,7 @@ async def rate_limit(h: Harness) -> UUID:
 
 async def paused(h: Harness) -> UUID:
     workflow = await h.put()
-    await h.pool.execute(
-        "insert into pause (tenant_id, kind, target, since_ms) values ($1, $2, $3, $4)",
-        TENANT,
-        PauseKind.WORKFLOW,
-        str(workflow.workflow_id),
-        START_MS,
-    )
+    await h.engine.submit(Pause(TENANT, PauseKind.WORKFLOW, str(workflow.workflow_id)))
     return (await h.trigger())[0]
 
 
@@ -238,8 +232,7 @@ async def test_each_blocker_is_told_everywhere(outside: Outside, kind: Kind) -> 
     found = await outside.sdk.runs.aio_why(str(id))
     assert found == await asyncio.to_thread(outside.sdk.runs.why, str(id))
     assert found.model_dump(mode="json", by_alias=True, exclude_none=True) == answer
-    if kind in (Kind.BATCH, Kind.PAUSED):
-        await outside.h.pool.execute("delete from pause")
+    if kind is Kind.BATCH:
         await outside.h.pool.execute(
             "insert into queue_item select q.id, rank, task_id, p.tenant_id, version_id, step,"
             " attempt, app_retries, internal_retries, queued_ms, schedule_timeout_ms"

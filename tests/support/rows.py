@@ -229,6 +229,7 @@ class Rows:
         rank: int = -1,
         attempt: int = 0,
         retries: int = 0,
+        queued_ms: int | None = None,
     ) -> None:
         """A task (made ``blocked``) stands in a line; ``step`` -1: a run as a whole."""
         await self.connection.execute(
@@ -243,8 +244,8 @@ class Rows:
             step,
             attempt,
             retries,
-            self.now_ms,
-            self.now_ms + 300_000,
+            queued_ms or self.now_ms,
+            (queued_ms or self.now_ms) + 300_000,
             run_id,
         )
 
@@ -367,20 +368,16 @@ class Rows:
         if step < 0:
             more["kind"] = TaskKind.DAG
         task_id = await self.run(workflow, step=max(step, 0), blocked=True, **more)
-        created_ms = more.get("created_ms") or self.now_ms
-        await self.connection.execute(
-            "insert into parked_item values ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,$10,null,$11)",
-            line,
-            -4 if attempt else -1,
+        await self.park(
+            workflow,
             task_id,
-            self.tenant_id,
-            workflow.version_id,
-            step,
-            attempt,
-            retries,
-            created_ms,
-            created_ms + 300_000,
             more.get("run_id"),
+            step,
+            line=line,
+            rank=-4 if attempt else -1,
+            attempt=attempt,
+            retries=retries,
+            queued_ms=more.get("created_ms"),
         )
         return task_id
 

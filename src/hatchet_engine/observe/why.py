@@ -28,6 +28,7 @@ from hatchet_engine.observe.standing import (
 )
 from hatchet_engine.observe.times import to_ms
 from hatchet_engine.observe.why_task import Facts, blockers_of, definition_of, run_blockers
+from hatchet_engine.turn.entering import NEVER_MS
 from hatchet_engine.turn.lines import is_batch_line, is_place_line, is_units_line
 from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.why_limits import key_of, meters_of
@@ -119,7 +120,7 @@ async def _answer(
         blockers=tuple(blockers),
         place=place,
         remedy=" ".join(dict.fromkeys(one.remedy for one in own if one.remedy)),
-        times_out_ms=standing.until_ms if standing and place else None,
+        times_out_ms=_times_out_ms(standing) if place else None,
         partial=STANDBY_TEXT if facts.hot is None else "",
     )
 
@@ -161,6 +162,11 @@ def _since_ms(task: TaskRow, standing: Standing | None) -> int | None:
     if standing is not None:
         return standing.since_ms
     return to_ms(task.created_at) if task.kind is TaskKind.DAG else None
+
+
+def _times_out_ms(standing: Standing | None) -> int | None:
+    """What a pause holds waits as long as that."""
+    return standing.until_ms if standing and standing.until_ms < NEVER_MS else None
 
 
 def _ended(task: TaskRow) -> Answer:
