@@ -442,6 +442,17 @@ async def test_a_batch(h: Harness) -> None:
     assert kinds(found) == [Kind.BATCH]
 
 
+async def test_a_paused_key_with_free_places(h: Harness) -> None:
+    await h.put(concurrency=[rule(5)])
+    await h.worker()
+    (first,) = await h.trigger(input=key("a"))
+    (row,) = await h.fetch("select line from concurrency_place")
+    await pause(h, PauseKind.CONCURRENCY_KEY, row["line"])
+    (second,) = await h.trigger(input=key("a"))
+    assert kinds(await ask(h, first)) == [Kind.RUNNING]
+    assert kinds(await ask(h, second)) == [Kind.PAUSED]
+
+
 # ---------------------------------------------------------------- runs of several tasks
 
 

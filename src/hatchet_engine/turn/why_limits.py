@@ -11,6 +11,7 @@ from hatchet_engine.domain.demand import Demand
 from hatchet_engine.domain.rates import Meter
 from hatchet_engine.domain.why import HOLDERS_SHOWN_MAX, Blocker, Holder, Kind, counted, moment
 from hatchet_engine.turn.asks import Rule
+from hatchet_engine.turn.groups import Group
 from hatchet_engine.turn.lines import place_line
 from hatchet_engine.turn.state import Hot
 
@@ -30,26 +31,37 @@ def concurrency_blockers(
         for rule, place in zip(rules, places, strict=False)
     }
     names = list(limits)
-    blockers = [_concurrency(hot, line, limits.get(line))]
+    group = hot.groups.find(line) if hot is not None else None
+    blockers = []
+    if group is None or not group.paused or _taken(group, limits.get(line)):
+        blockers.append(_concurrency(group, line, limits.get(line)))
     for later in names[names.index(line) + 1 :] if line in limits else ():
         group = hot.groups.find(later) if hot is not None else None
-        if group is not None and group.free <= 0:
-            blockers.append(_concurrency(hot, later, limits[later]))
+        if group is not None and _taken(group, limits[later]):
+            blockers.append(_concurrency(group, later, limits[later]))
     return blockers
 
 
-def _concurrency(hot: Hot | None, line: str, limit: int | None) -> Blocker:
+def _taken(group: Group, limit: int | None) -> bool:
+    """Whether all places are; a pause is told as such."""
+    return len(group.holders) >= _limit(group, limit)
+
+
+def _limit(group: Group, limit: int | None) -> int:
+    return limit if group.guessed and limit is not None else group.limit
+
+
+def _concurrency(group: Group | None, line: str, limit: int | None) -> Blocker:
     key = key_of(line)
-    group = hot.groups.find(line) if hot is not None else None
-    if group is not None:
-        limit = group.limit
     holders = group.holders if group is not None else {}
     if group is None:
         told = f"it waits for one of {limit} places" if limit else "it waits for a place"
-    elif len(holders) >= group.limit:
-        told = f"{len(holders)} of {group.limit} places are taken"
     else:
-        told = "its turn comes next"
+        limit = _limit(group, limit)
+        if len(holders) >= limit:
+            told = f"{len(holders)} of {limit} places are taken"
+        else:
+            told = "its turn comes next"
     return Blocker(
         Kind.CONCURRENCY,
         f"Concurrency key {key!r}: {told}.",

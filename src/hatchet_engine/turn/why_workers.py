@@ -38,14 +38,10 @@ def worker_blocker(hot: Hot, asked: Asked, *, lasting: bool = False) -> Blocker 
     free again are no hindrance, because the task waits for something else first."""
     if asked.bound_to is not None:
         return _sticky(hot, asked, asked.bound_to, lasting=lasting)
-    offering = [
-        worker
-        for worker in hot.workers.values()
-        if worker.tenant_id == asked.tenant_id and asked.action in worker.actions
-    ]
-    ready = [worker for worker in offering if worker.assignable]
+    queue = hot.queues_by_action.get((asked.tenant_id, asked.action))
+    ready = queue.workers if queue is not None else []
     if not ready:
-        return _none(asked, offering)
+        return _none(hot, asked)
     suited = [worker for worker in ready if score(asked.labels, worker.labels) is not None]
     if not suited:
         return _labels(asked, ready)
@@ -57,7 +53,12 @@ def worker_blocker(hot: Hot, asked: Asked, *, lasting: bool = False) -> Blocker 
     return _full(asked, large)
 
 
-def _none(asked: Asked, offering: Sequence[Worker]) -> Blocker:
+def _none(hot: Hot, asked: Asked) -> Blocker:
+    offering = [
+        worker
+        for worker in hot.workers.values()
+        if worker.tenant_id == asked.tenant_id and asked.action in worker.actions
+    ]
     paused = [worker.name for worker in offering if worker.paused and worker.session is not None]
     away = [worker.name for worker in offering if worker.session is None]
     start = f"Start a worker that offers {asked.action}"
