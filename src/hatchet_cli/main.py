@@ -28,6 +28,7 @@ from hatchet_cli import (
     scheduled,
     server,
     token,
+    why,
     workers,
     workflows,
 )
@@ -53,6 +54,7 @@ app.add_typer(token.app, name="token", rich_help_panel=SERVE)
 app.add_typer(profile.app, name="profile", rich_help_panel=SERVE)
 app.command(rich_help_panel=WORK)(run.run)
 app.add_typer(runs.app, name="runs", rich_help_panel=WORK)
+app.command(rich_help_panel=WORK)(why.why)
 app.add_typer(events.app, name="events", rich_help_panel=WORK)
 app.add_typer(cron.app, name="cron", rich_help_panel=WORK)
 app.add_typer(scheduled.app, name="scheduled", rich_help_panel=WORK)

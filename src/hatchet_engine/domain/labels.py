@@ -8,6 +8,7 @@ from enum import IntEnum
 LabelValue = str | int
 
 DEFAULT_WEIGHT = 100
+_SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
 
 
 class Comparator(IntEnum):
@@ -25,6 +26,15 @@ class DesiredLabel:
     required: bool = False
     comparator: Comparator = Comparator.EQUAL
     weight: int = DEFAULT_WEIGHT
+
+    @property
+    def text(self) -> str:
+        """For people.
+
+        >>> DesiredLabel(80, comparator=Comparator.GREATER_THAN_OR_EQUAL).text
+        '>= 80'
+        """
+        return f"{_SIGNS[self.comparator]} {self.value}"
 
     def met_by(self, offered: LabelValue | None) -> bool:
         """Whether a worker's value satisfies this; values of the other type never do."""
@@ -56,3 +66,12 @@ def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> i
         elif label.required:
             return None
     return total if total >= 0 else None
+
+
+def unmet(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> list[str]:
+    """Keys of required labels that a worker does not satisfy."""
+    return [
+        key
+        for key, label in desired.items()
+        if label.required and not label.met_by(offered.get(key))
+    ]

@@ -204,7 +204,9 @@ create table parked_item (
     run_id uuid,
     constraint parked_item_pkey PRIMARY KEY (line, rank, task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+CREATE INDEX parked_item_member ON public.parked_item USING btree (tenant_id, task_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX parked_item_schedule_timeout ON public.parked_item USING btree (schedule_timeout_ms);
+CREATE INDEX parked_item_single ON public.parked_item USING btree (tenant_id, task_id) WHERE (run_id IS NULL);
 CREATE INDEX parked_item_task ON public.parked_item USING btree (task_id);
 
 create table pause (

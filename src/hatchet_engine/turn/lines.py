@@ -122,3 +122,11 @@ def workflow_pause_line(workflow_id: UUID) -> str:
 
 def tenant_pause_line(tenant_id: UUID) -> str:
     return f"t{tenant_id.hex}"
+
+
+def is_units_line(id: str) -> bool:
+    return id.startswith(("r", "o"))
+
+
+def is_batch_line(id: str) -> bool:
+    return id.startswith("b")
