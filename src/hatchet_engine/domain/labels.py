@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -18,6 +19,9 @@ class Comparator(IntEnum):
     GREATER_THAN_OR_EQUAL = 3
     LESS_THAN = 4
     LESS_THAN_OR_EQUAL = 5
+
+
+SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,7 +60,7 @@ class DesiredLabel:
         return offered <= wanted
 
 
-def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> int | None:
+def score(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> int | None:
     """Sum of the weights of all satisfied labels, or None when a required one is not met or the
     sum is negative: such a worker is not taken at all (RO-4)."""
     total = 0
@@ -68,10 +72,23 @@ def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> i
     return total if total >= 0 else None
 
 
-def unmet(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> list[str]:
+def unmet(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> list[str]:
     """Keys of required labels that a worker does not satisfy."""
     return [
         key
         for key, label in desired.items()
         if label.required and not label.met_by(offered.get(key))
+    ]
+
+
+def lacking(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> list[str]:
+    """Which required labels a worker does not meet, in words; what it has is put in brackets.
+
+    >>> lacking({"cores": DesiredLabel(8, True, Comparator.GREATER_THAN)}, {"cores": 4})
+    ['cores > 8 (has 4)']
+    """
+    return [
+        f"{key} {SIGNS[desired[key].comparator]} {desired[key].value} "
+        + (f"(has {offered[key]})" if key in offered else "(has none)")
+        for key in unmet(desired, offered)
     ]

@@ -85,8 +85,6 @@ def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
     missing = []
     if any(task.batch for task in definition.tasks):
         missing.append("batch tasks")
-    if definition.sticky is not None:
-        missing.append("sticky workflows")
     if missing:
         raise Refused(
             Code.UNIMPLEMENTED,

@@ -59,8 +59,9 @@ def _demand(
 
 def demand_of_member(turn: Turn, dag: Dag, step: Step) -> Demand | None:
     """What a task of a run asks for. Raises ``AskError``."""
+    base = dag.base_demand(step)
     if step.asks is None:
-        return dag.demand
+        return base
     variables: Variables = {
         "input": lambda: orjson.loads(dag.input or "{}"),
         "additional_metadata": lambda: orjson.loads(dag.metadata or "{}"),
@@ -68,7 +69,7 @@ def demand_of_member(turn: Turn, dag: Dag, step: Step) -> Demand | None:
         "workflow_run_id": lambda: str(dag.run_id),
         "task_run_id": lambda: str(dag.task_ids[step.index]),
     }
-    return _work_out(turn, dag.tenant_id, step.asks, variables, dag.demand)
+    return _work_out(turn, dag.tenant_id, step.asks, variables, base)
 
 
 def _work_out(

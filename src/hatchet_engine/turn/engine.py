@@ -42,6 +42,7 @@ from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.settle import settle
 from hatchet_engine.turn.signs import Signs
 from hatchet_engine.turn.state import Hot, Limits, Turn
+from hatchet_engine.turn.stranded import call_back
 from hatchet_engine.turn.timers import next_due_ms
 from hatchet_engine.turn.times import from_ms
 from hatchet_engine.turn.worker_changes import heartbeat
@@ -365,9 +366,8 @@ class Engine:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self._again = bool(self.hot.bulk or self.hot.pauses.released) or any(
-            queue.wants_reading and queue.workers for queue in self.hot.queues.values()
-        )
+        hot = self.hot
+        self._again = bool(hot.bulk or hot.pauses.released or hot.ongoing or hot.stranded.due)
 
     async def _decide_direct(
         self,
@@ -411,6 +411,8 @@ class Engine:
         await self._settle(turn, loader)
         free_keys(turn)
         release_waiting(turn)
+        if self.hot.stranded.due:
+            await call_back(loader.connection, turn)
         place(turn)
         plan_ageing(turn)
         forget_large_inputs(turn)

@@ -59,9 +59,7 @@ def leave_worker(turn: Turn, running: Running) -> None:
     turn.left.add(running.task_id)
     if not running.released:
         worker.give(running.step.units)
-        for queue in worker.queues:
-            if queue.depth:
-                turn.dirty[queue.id] = queue
+        turn.gain(worker)
 
 
 def finish(
@@ -100,6 +98,7 @@ def finish(
                 error,
                 running.attempt,
                 running.started_ms or running.assigned_ms,
+                running.worker.id,
             )
         )
     else:

@@ -70,6 +70,7 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
         hot.next_worker_check_ms = now_ms
     if previous is not None:
         _keep_streams(hot, previous)
+    hot.ongoing = {one.id: one for one in hot.queues.values() if one.depth and one.workers}
     return hot
 
 
@@ -125,7 +126,7 @@ async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: i
     """Lines, places and rate limits."""
     await load_versions(connection, hot, await lines.parked_versions(connection))
     for row in await lines.parked_depths(connection):
-        hot.lines.restore(row["line"], row["depth"])
+        hot.stranded.add(hot.lines.restore(row["line"], row["depth"]), None)
     for row in await lines.places(connection):
         hot.groups.restore(row["holder_id"], row["line"], row["rank"], row["max_runs"])
     for row in await pauses.list_all(connection):
@@ -159,3 +160,5 @@ def _keep_streams(hot: Hot, previous: Hot) -> None:
             worker.lost_check_ms = old.lost_check_ms
             worker.maybe_lost = old.maybe_lost
             hot.refresh_assignable(worker)
+            if worker.assignable:
+                hot.stranded.look_at(worker)

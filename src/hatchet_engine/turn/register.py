@@ -96,8 +96,7 @@ async def attach_steps(connection: asyncpg.Connection, hot: Hot, version: Versio
         if rules or task.rate_limits or task.batch is not None:
             step.ask(Asks(rules, task.rate_limits, task.batch))
         version.steps.append(step)
-        if step.units not in queue.requests:
-            queue.requests.append(step.units)
+        queue.expect(step.units)
     rules = await _rules(connection, version, version.definition.concurrency, None)
     if rules:
         version.limit(Asks(rules))
