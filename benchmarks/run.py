@@ -42,6 +42,9 @@ SCENARIOS = (
     "concurrency_keys",
     "one_key",
     "rate_limits",
+    "schedules_due",
+    "schedules_exact",
+    "schedules_idle",
     "celery",
     "procrastinate",
 )

@@ -42,6 +42,17 @@ def test_the_promised_commands_exist() -> None:
         "why",
         "workers list",
         "workflows list",
+        "cron list",
+        "cron create",
+        "cron delete",
+        "cron enable",
+        "cron disable",
+        "cron run-now",
+        "cron preview",
+        "scheduled list",
+        "scheduled create",
+        "scheduled delete",
+        "scheduled run-now",
     }
 
 

@@ -54,12 +54,20 @@ class FakeWorkerStatus:
 
 
 @dataclass
+class FakeLane:
+    name: str
+    waiting: int
+    dropped: int
+
+
+@dataclass
 class FakeStatus:
     version: str = "0.0.1"
     database: str = "PostgreSQL 18.4, embedded"
     shards: Sequence[FakeShard] = (FakeShard(),)
     workers: Sequence[FakeWorkerStatus] = (FakeWorkerStatus(),)
     queue_depths: Mapping[str, int] = field(default_factory=lambda: {"simple:<step>": 1_234_567})
+    lanes: Sequence[FakeLane] = (FakeLane("logs", 0, 1_234), FakeLane("streams", 3, 0))
 
 
 class FakeClock:
@@ -68,12 +76,6 @@ class FakeClock:
 
     def now_ms(self) -> int:
         return self.ms
-
-
-@dataclass
-class FakeLogs:
-    dropped: int = 0
-    waiting: int = 0
 
 
 class FakeStreams:
@@ -103,7 +105,6 @@ class FakeEngine:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.read_pool = pool
-        self.logs = FakeLogs()
         self.clock = FakeClock()
         self.watchers = RunWatchers()
         self.streams = FakeStreams()

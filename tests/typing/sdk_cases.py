@@ -4,18 +4,23 @@ Each `type: ignore[...]` is an expected error: mypy reports those that are not n
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypedDict, assert_type
 
 from pydantic import BaseModel
 
 from hatchet import (
     Context,
+    Cron,
+    CronWorkflows,
     Depends,
     DurableContext,
     EmptyModel,
     Hatchet,
+    Overlap,
     ParentCondition,
     RunEventListener,
+    ScheduledWorkflows,
     SleepCondition,
     StepRunEvent,
     TaskRunError,
@@ -223,3 +228,13 @@ async def no_context(input: Name) -> None: ...
 
 @hatchet.task(retires=3)  # type: ignore[call-overload, untyped-decorator]
 async def misspelt(input: Name, ctx: Context) -> None: ...
+
+
+def crons_and_schedules() -> None:
+    cron = Cron("0 3 * * *", zone="Europe/Berlin", overlap=Overlap.SKIP)
+    hatchet.task(on_crons=[cron, "* * * * *"])
+    assert_type(hatchet.cron.create("a", "b", cron), CronWorkflows)
+    assert_type(hatchet.cron.preview(cron), list[datetime])
+    assert_type(hatchet.scheduled.create("a", datetime.now(UTC)), ScheduledWorkflows)
+    hatchet.cron.create("a", "b", 5)  # type: ignore[arg-type]
+    hatchet.scheduled.list(statuses=["SCHEDULED"])  # type: ignore[list-item]

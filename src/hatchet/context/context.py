@@ -39,10 +39,9 @@ class TaskPort(Protocol):
     def labels(self) -> dict[str, LabelValue]: ...
     def upsert_labels(self, labels: Mapping[str, LabelValue]) -> None: ...
     def log(self, task_id: bytes, attempt: int, level: str, message: str) -> None: ...
+    def chunk_room(self, size: int) -> bool: ...
+    async def aio_chunk_room(self, size: int) -> bool: ...
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None: ...
-    async def aio_put_chunk(
-        self, task_id: bytes, attempt: int, index: int, data: bytes
-    ) -> None: ...
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]": ...
     def release_slot(self, task_id: bytes) -> "Reply[int]": ...
     def pause_rate_limit(self, key: str, until: datetime) -> datetime: ...
@@ -365,19 +364,32 @@ class Context:
     def put_stream(self, data: str | bytes) -> None:
         """Send a chunk to whoever follows this run: `hatchet.runs.subscribe_to_stream`.
 
-        Chunks arrive in order. Never fails the task: if they arise faster than they can be sent,
-        a sync task waits a little, and what still does not fit is dropped with a warning. In
-        async tasks prefer `aio_put_stream`, because this one can not wait there.
+        Chunks arrive in order and each once, also when the connection breaks or the server
+        restarts: they are kept and sent again until the server has stored them. The run ends, for
+        those who follow it, after all of its chunks.
+
+        Never fails the task. A worker keeps at most 8 MiB of chunks that the server has not yet
+        stored; a sync task waits for room. If the server has stored nothing for 60 seconds, chunks
+        that find no room are dropped, with a warning and a count (`/metrics` of the health server),
+        until it is back. In async tasks use `aio_put_stream`: this method can not wait there, and
+        drops what finds no room at once.
+
+            ctx.put_stream("half of it is done")
         """
         for piece in pieces(data):
-            index = next(self._chunk_indices)
-            self._port.put_chunk(self._task_id, self.retry_count, index, piece)
+            if self._port.chunk_room(len(piece)):
+                self._put_chunk(piece)
 
     async def aio_put_stream(self, data: str | bytes) -> None:
         """Like `put_stream`, from async code: waits while too much is on its way."""
         for piece in pieces(data):
-            index = next(self._chunk_indices)
-            await self._port.aio_put_chunk(self._task_id, self.retry_count, index, piece)
+            if await self._port.aio_chunk_room(len(piece)):
+                self._put_chunk(piece)
+
+    def _put_chunk(self, piece: bytes) -> None:
+        # Only what is sent is counted: the engine would wait for what a gap stands for.
+        index = next(self._chunk_indices)
+        self._port.put_chunk(self._task_id, self.retry_count, index, piece)
 
     # ------------------------------------------------------------------ slot, timeout, labels
 

@@ -34,10 +34,13 @@ class MockPort:
     def log(self, task_id: bytes, attempt: int, level: str, message: str, at_ms: int = 0) -> None:
         pass
 
-    def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
-        pass
+    def chunk_room(self, size: int) -> bool:
+        return True
 
-    async def aio_put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
+    async def aio_chunk_room(self, size: int) -> bool:
+        return True
+
+    def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
         pass
 
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]":

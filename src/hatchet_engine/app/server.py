@@ -25,7 +25,8 @@ from hatchet_engine.observe.logs import LogLane
 from hatchet_engine.observe.pool import open_read_pool
 from hatchet_engine.observe.stream_lane import StreamLane
 from hatchet_engine.observe.task_runs import TaskRuns
-from hatchet_engine.sessions.subscriptions import Subscriptions, TaskNames
+from hatchet_engine.sessions.result_reader import TaskNames
+from hatchet_engine.sessions.subscriptions import Subscriptions
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.shards.lease import database_now
 from hatchet_engine.store.migrate import migrate
@@ -116,7 +117,7 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         stack.push_async_callback(logs.stop)
         task_runs = TaskRuns(_running(engine), pool)
         streams = StreamLane(
-            ChunkStore(dsn),
+            ChunkStore(dsn, lambda: node.epoch),
             task_runs,
             watchers.deliver_chunks,
             clock.now_ms,

@@ -32,6 +32,7 @@ from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
+from hatchet_engine.turn.firing import fire_due, release_waiting
 from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.load_dags import load_noted
@@ -393,6 +394,7 @@ class Engine:
         await turn.repeats.read(loader.connection, turn.now_ms, triggers)
         await loader.keys(triggers, [one for one, _ in batch if isinstance(one, PushEvents)])
         decide_timers(turn, loader)
+        await fire_due(loader, turn, busy=bool(batch))
         for command, future in batch:
             decide = DECIDE.get(type(command))
             if decide is None:
@@ -408,6 +410,7 @@ class Engine:
         await age(loader.connection, turn)
         await self._settle(turn, loader)
         free_keys(turn)
+        release_waiting(turn)
         place(turn)
         plan_ageing(turn)
         forget_large_inputs(turn)

@@ -18,6 +18,7 @@ from hatchet_engine.store import (
     pauses,
     queue,
     rates,
+    schedules,
     waits,
     workers,
     workflows,
@@ -57,6 +58,8 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     await _load_flow_control(connection, hot, now_ms)
     hot.next_delayed_ms = await queue.delayed_next_due_ms(connection)
     hot.next_wait_ms = await waits.next_due_after_ms(connection, 0)
+    hot.next_schedule_ms = await schedules.next_due_after_ms(connection, 0)
+    hot.cron_waits = await schedules.cron_waiting(connection)
     hot.next_schedule_timeout_ms = now_ms  # looked up by the first turn
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None

@@ -72,6 +72,8 @@ class Hot:
         self.next_schedule_timeout_ms: int | None = None
         self.next_wait_ms: int | None = None  # at or before the earliest end of a sleep
         self.next_ageing_ms: int | None = None
+        self.next_schedule_ms: int | None = None  # at or before the next cron or scheduled run
+        self.cron_waits: dict[UUID, UUID] = {}  # run -> the cron whose tick waits for its end
         self.next_worker_check_ms: int | None = None
         self.rotation = 0  # where the next placement starts, so that no queue is always last
 

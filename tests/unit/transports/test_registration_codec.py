@@ -143,9 +143,9 @@ def test_b12_bad_workflow_names_field_and_remedy(changes: dict[str, object], tex
 
 def test_b12_what_is_not_built_is_refused_by_name() -> None:
     with pytest.raises(Refused) as caught:
-        workflow_definition(request(cron_triggers=["0 * * * *"], event_triggers=["a"]))
+        workflow_definition(request(sticky=w.StickyStrategy.SOFT, event_triggers=["a"]))
     assert caught.value.code is Code.UNIMPLEMENTED
-    assert "cron triggers" in caught.value.message
+    assert "sticky workflows" in caught.value.message
 
 
 @pytest.fixture

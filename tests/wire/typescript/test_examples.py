@@ -11,7 +11,7 @@ import pytest
 from tests.support.processes import Program
 from tests.support.server import ROOT
 from tests.wire.conftest import Bench
-from tests.wire.examples import assert_lines, start_worker
+from tests.wire.examples import assert_lines, printed, start_worker
 from tests.wire.sdks import TYPESCRIPT
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
@@ -48,6 +48,8 @@ RATE_LIMITS = [  # RL-16
 ]
 # Q-2; the first one begins at once, if the worker is there already.
 PRIORITY = ["(advert 1, )?ticket 1, ticket 2, invoice, (advert 1, )?advert 2, advert 3"]
+STORY = """Once upon a time there was a queue. It was long, and nobody knew who came next.
+Then somebody wrote the order down, and everyone waited happily ever after."""
 
 IDEMPOTENCY = [
     "10 paid",
@@ -58,6 +60,13 @@ IDEMPOTENCY = [
     "index rebuilt",
     "index rebuilt again",
 ]
+
+CRON = [
+    r"declared: CRON_TZ=Europe/Berlin OVERLAP=SKIP \*/2 \* \* \* \* \*",
+    r"made: often \* \* \* \* \*",
+    "result: report by the clock",
+]
+SCHEDULED = ["scheduled: 2", "Ada, it is time", "Bob, it is time"]
 
 RunExample = Callable[[str], tuple[Program, Program]]
 
@@ -121,6 +130,24 @@ def test_priority(run_example: RunExample) -> None:
     assert_lines(run, PRIORITY)
 
 
+def test_streaming(run_example: RunExample) -> None:
+    _, run = run_example("streaming")
+    *story, length = printed(run)
+    assert length == "(156 characters)"
+    assert "\n".join(story).strip() == STORY
+
+
 def test_idempotency(run_example: RunExample) -> None:
     _, run = run_example("idempotency")
     assert_lines(run, IDEMPOTENCY)
+
+
+def test_cron(run_example: RunExample) -> None:
+    worker, run = run_example("cron")
+    assert_lines(run, CRON)
+    worker.wait_for_line(r"^report by the clock, planned for 20\d\d-.*[02468]Z$")
+
+
+def test_scheduled(run_example: RunExample) -> None:
+    _, run = run_example("scheduled")
+    assert_lines(run, SCHEDULED)

@@ -149,7 +149,7 @@ async def task_stats(
     response_class=Response,
 )
 async def prometheus_metrics(scope: InTenant) -> Response:
-    """The tenant's gauges in Prometheus' text format."""
+    """The tenant's gauges in Prometheus' text format, and those of the server's lanes."""
     pool = scope.engine.read_pool
     tenant_id = str(scope.tenant_id)
     gauges = Gauges()
@@ -168,6 +168,9 @@ async def prometheus_metrics(scope: InTenant) -> Response:
         gauges.add("hatchet_tenant_worker_slots", limit, **labels)
         gauges.add("hatchet_tenant_used_worker_slots", limit - free, **labels)
         gauges.add("hatchet_tenant_available_worker_slots", free, **labels)
+    for lane in scope.engine.status().lanes:
+        gauges.add("hatchet_lane_waiting", lane.waiting, lane=lane.name)
+        gauges.add("hatchet_lane_dropped", lane.dropped, lane=lane.name)
     return Response(gauges.text(), media_type="text/plain; version=0.0.4")
 
 
