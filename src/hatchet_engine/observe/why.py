@@ -46,8 +46,8 @@ async def explain(
     """The answer for a task or a run; None for an unknown id. ``hot`` None: this node does not own
     the shard.
 
-    Runs that are scheduled for later are no rows of ``task``: when they have a table, an id that
-    is not found here is to be looked up there.
+    A run that is scheduled for later is no row of ``task``: its id is not known here before it has
+    begun.
     """
     rows = await task_rows(pool, tenant_id, [id], payloads=False)
     if not rows:
