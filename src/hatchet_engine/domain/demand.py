@@ -38,7 +38,7 @@ class Demand:
     (Units(key='api', units=2),)
     """
 
-    __slots__ = ("_text", "group", "labels", "places", "units", "worker_id")
+    __slots__ = ("_text", "group", "labels", "places", "size", "units", "worker_id")
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Demand:
         places: tuple[Place, ...] = (),
         units: tuple[Units, ...] = (),
         group: str | None = None,
+        size: int = 0,
         text: str | None = None,
     ) -> None:
         self.worker_id = worker_id
@@ -55,6 +56,7 @@ class Demand:
         self.places = places
         self.units = units
         self.group = group  # of a batch task
+        self.size = size  # of a batch task: bytes of its start payload
         self._text = text
 
     @property
@@ -72,6 +74,7 @@ class Demand:
                 data["units"] = [list(units) for units in self.units]
             if self.group is not None:
                 data["group"] = self.group
+                data["size"] = self.size
             self._text = orjson.dumps(data).decode()
         return self._text
 
@@ -86,6 +89,7 @@ class Demand:
             places=tuple(Place(*place) for place in data.get("places", ())),
             units=tuple(Units(*units) for units in data.get("units", ())),
             group=data.get("group"),
+            size=data.get("size", 0),
             text=text,
         )
 

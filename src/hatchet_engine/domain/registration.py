@@ -80,8 +80,6 @@ def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
     missing = []
     if definition.cron_triggers:
         missing.append("cron triggers")
-    if any(task.batch for task in definition.tasks):
-        missing.append("batch tasks")
     if definition.sticky is not None:
         missing.append("sticky workflows")
     if missing:
@@ -181,7 +179,7 @@ def _check_task(task: TaskDefinition) -> None:
     for condition in task.conditions:
         _check_condition(condition, task, where)
     if task.batch is not None:
-        _check_batch(task.batch, where)
+        _check_batch(task, task.batch, where)
 
 
 def _check_condition(condition: Condition, task: TaskDefinition, where: str) -> None:
@@ -218,7 +216,11 @@ def _check_event_key(key: str, where: str) -> None:
         )
 
 
-def _check_batch(batch: BatchConfig, where: str) -> None:
+def _check_batch(task: TaskDefinition, batch: BatchConfig, where: str) -> None:
+    if task.durable:
+        raise invalid(
+            f"{where}: a durable task can't run in batches; drop one of the two", field="batch"
+        )
     for field, value, most in (
         ("max_size", batch.max_size, BATCH_SIZE_MAX),
         ("interval_ms", batch.interval_ms, BATCH_INTERVAL_MAX_MS),

@@ -7,7 +7,12 @@ from uuid import UUID
 
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.conditions import CANCEL
-from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
+from hatchet_engine.domain.definition import (
+    BatchConfig,
+    Condition,
+    TaskDefinition,
+    WorkflowDefinition,
+)
 from hatchet_engine.domain.idempotency import STATUS
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.states import TaskKind
@@ -25,6 +30,7 @@ class Step:
         "asks",
         "backoff_factor",
         "backoff_max_s",
+        "batch",
         "children",
         "conditions",
         "execution_timeout_ms",
@@ -57,6 +63,7 @@ class Step:
         self.units: dict[str, int] = task.slots or {"default": 1}
         self.labels: dict[str, DesiredLabel] = task.labels
         self.on_failure = task.on_failure
+        self.batch: BatchConfig | None = task.batch
         self.conditions: list[Condition] = task.conditions
         # Whether an event or a time may cancel it while it is queued.
         self.watched = any(

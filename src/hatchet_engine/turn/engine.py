@@ -31,6 +31,7 @@ from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
+from hatchet_engine.turn.gather import join, ripen, tell_waiting
 from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.load_dags import load_noted
@@ -340,9 +341,9 @@ class Engine:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self._again = bool(self.hot.bulk or self.hot.pauses.released) or any(
-            queue.wants_reading and queue.workers for queue in self.hot.queues.values()
-        )
+        self._again = bool(
+            self.hot.bulk or self.hot.pauses.released or self.hot.batches.changed
+        ) or any(queue.wants_reading and queue.workers for queue in self.hot.queues.values())
 
     async def _decide_direct(
         self,
@@ -383,7 +384,9 @@ class Engine:
             await bulk.step(loader.connection, turn)
         await self._settle(turn, loader)
         free_keys(turn)
+        await ripen(loader.connection, turn)
         place(turn)
+        tell_waiting(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)
         for dag in turn.touched:
@@ -396,6 +399,8 @@ class Engine:
                 settle(turn, await load_noted(loader.connection, turn))
             elif turn.evicted:
                 await evict(loader, turn)
+            elif turn.joining:
+                join(turn)
             else:
                 await admit(loader.connection, turn)
 

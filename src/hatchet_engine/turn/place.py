@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from hatchet_engine.domain.labels import DesiredLabel, score
+from hatchet_engine.turn.attempts import begin_attempt
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.entering import leave_queue
+from hatchet_engine.turn.gather import place_batches
 from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import KEPT_INPUT_MAX, Queue, Queued
 from hatchet_engine.turn.rates import hold_back, lacking, take
 from hatchet_engine.turn.state import Turn
-from hatchet_engine.turn.workers import Running, Worker
+from hatchet_engine.turn.workers import Worker
 
 
 def place(turn: Turn) -> None:
@@ -23,6 +25,8 @@ def place(turn: Turn) -> None:
     hot.rotation += 1
     first = hot.rotation % len(queues)
     for queue in queues[first:] + queues[:first]:
+        if queue.workers and queue.ripe:
+            place_batches(turn, queue, _for_batch)
         if queue.workers and queue.items:
             _place_queue(turn, queue)
 
@@ -67,6 +71,14 @@ def _place_queue(turn: Turn, queue: Queue) -> None:
     queue.put_back(skipped)
 
 
+def _for_batch(turn: Turn, queue: Queue, item: Queued) -> Worker | None:
+    """A worker for a batch: only labels of the definition count (RO-9)."""
+    step, workers = item.step, queue.workers
+    if step.labels:
+        return _best(workers, step, step.labels)
+    return _next(workers, turn.hot.batches.made % len(workers), step)[0]
+
+
 def _next(workers: list[Worker], position: int, step: Step) -> tuple[Worker | None, int]:
     """The next worker in rotation with room for this step (SL-7)."""
     count = len(workers)
@@ -108,30 +120,7 @@ def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
     if item.demand is not None and item.demand.units:
         take(turn, item)
     worker.take(step.units)
-    if step.watched:
-        turn.plan.forget_waits(task_id)  # what has started is not cancelled by conditions
-    deadline_ms = turn.now_ms + step.execution_timeout_ms
-    payload = item.payload
-    running = Running(
-        task_id=task_id,
-        tenant_id=item.tenant_id,
-        run_id=item.run_id,
-        step=step,
-        worker=worker,
-        attempt=item.attempt,
-        app_retries=item.app_retries,
-        internal_retries=item.internal_retries,
-        assigned_ms=turn.now_ms,
-        deadline_ms=deadline_ms,
-        demand=item.demand,
-    )
-    hot = turn.hot
-    hot.running[task_id] = running
-    worker.running[task_id] = running
-    if hot.next_deadline_ms is None or deadline_ms < hot.next_deadline_ms:
-        hot.next_deadline_ms = deadline_ms
-    turn.plan.assigned.append(running)
-    turn.deliveries.append((running, payload))
+    begin_attempt(turn, item, worker)
 
 
 def forget_large_inputs(turn: Turn) -> None:
@@ -147,5 +136,5 @@ def forget_large_inputs(turn: Turn) -> None:
 def wake_worker(turn: Turn, worker: Worker) -> None:
     """The worker has become able to take work: look at all its queues."""
     for queue in worker.queues:
-        if queue.depth:
+        if queue.waits:
             turn.wake(queue)

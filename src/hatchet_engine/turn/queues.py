@@ -17,6 +17,7 @@ from hatchet_engine.domain.demand import Demand
 
 if TYPE_CHECKING:
     from hatchet_engine.turn.asks import Rule
+    from hatchet_engine.turn.batches import BatchGroup
     from hatchet_engine.turn.definitions import Step
     from hatchet_engine.turn.lines import Line
     from hatchet_engine.turn.workers import Worker
@@ -106,6 +107,11 @@ class Queued:
         self.gone = False  # cancelled, placed or timed out: skip it
 
     @property
+    def size(self) -> int:
+        """Bytes of its start payload; known of tasks of batches only."""
+        return 0 if self.demand is None else self.demand.size
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """The concurrency rules it has to pass."""
         return self.step.version.rules if self.whole else self.step.rules
@@ -158,6 +164,13 @@ class Window:
                 return item
         return None
 
+    def peek(self) -> Queued | None:
+        """The next item of the window, which stays there."""
+        item = self.pop()
+        if item is not None:
+            self.put_back([item])
+        return item
+
     def remove(self, item: Queued) -> None:
         """The item has left; works for items outside the window too."""
         self.depth -= 1
@@ -200,6 +213,7 @@ class Queue(Window):
         "fair_depth",
         "id",
         "requests",
+        "ripe",
         "round",
         "starved",
         "tenant_id",
@@ -218,7 +232,14 @@ class Queue(Window):
         self.round = 0  # the latest round that a task was placed from
         # The different slot requests of its steps: what a worker must have room for to be of use.
         self.requests: list[dict[str, int]] = []
+        # Groups of batches that want a worker, in the order in which they get one.
+        self.ripe: dict[BatchGroup, None] = {}
         self.workers: list[Worker] = []  # those with this action, a stream and no pause
+
+    @property
+    def waits(self) -> bool:
+        """Whether something may want a worker."""
+        return self.depth > 0 or bool(self.ripe)
 
     @property
     def wants_reading(self) -> bool:

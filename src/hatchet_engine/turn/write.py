@@ -411,6 +411,7 @@ def _assignment_row(running: Running) -> Row:
         running.internal_retries,
         running.deadline_ms,
         text_of(running.demand),
+        None if running.batch is None else running.batch.id,
     )
 
 
