@@ -39,6 +39,9 @@ SCENARIOS = (
     "fan_out",
     "event_runs",
     "event_waits",
+    "concurrency_keys",
+    "one_key",
+    "rate_limits",
     "celery",
     "procrastinate",
 )

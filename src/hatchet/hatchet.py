@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from hatchet.features.cel import CELClient
     from hatchet.features.filters import FiltersClient
     from hatchet.features.logs import LogsClient
+    from hatchet.features.metrics import MetricsClient
+    from hatchet.features.pauses import PausesClient
+    from hatchet.features.rate_limits import RateLimitsClient
     from hatchet.features.runs import RunsClient
     from hatchet.features.stubs import StubsClient
     from hatchet.features.workers import WorkersClient
@@ -124,6 +127,27 @@ class Hatchet:
         from hatchet.features.workers import WorkersClient
 
         return WorkersClient(self._client)
+
+    @cached_property
+    def rate_limits(self) -> "RateLimitsClient":
+        """Put, pause and read rate limits."""
+        from hatchet.features.rate_limits import RateLimitsClient
+
+        return RateLimitsClient(self._client)
+
+    @cached_property
+    def pauses(self) -> "PausesClient":
+        """Hold back everything, a workflow, or a concurrency key."""
+        from hatchet.features.pauses import PausesClient
+
+        return PausesClient(self._client)
+
+    @cached_property
+    def metrics(self) -> "MetricsClient":
+        """Count what waits, runs, has ended."""
+        from hatchet.features.metrics import MetricsClient
+
+        return MetricsClient(self._client)
 
     @cached_property
     def logs(self) -> "LogsClient":

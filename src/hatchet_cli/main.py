@@ -19,7 +19,9 @@ from hatchet_cli import (
     dev,
     events,
     output,
+    pauses,
     profile,
+    rate_limits,
     run,
     runs,
     server,
@@ -52,6 +54,8 @@ app.add_typer(runs.app, name="runs", rich_help_panel=WORK)
 app.add_typer(events.app, name="events", rich_help_panel=WORK)
 app.add_typer(workflows.app, name="workflows", rich_help_panel=WORK)
 app.add_typer(workers.app, name="workers", rich_help_panel=WORK)
+app.add_typer(rate_limits.app, name="rate-limits", rich_help_panel=WORK)
+app.add_typer(pauses.app, name="pauses", rich_help_panel=WORK)
 
 
 def _print_version(wanted: bool) -> None:

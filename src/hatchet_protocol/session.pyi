@@ -54,7 +54,7 @@ class ClientFrame(Message):
     def worker_change(self) -> WorkerChange: ...
     @property
     def task_requests(self) -> RepeatedCompositeFieldContainer[TaskRequest]: ...
-    seq: int  # Number of this frame, set when it carries reports: 1, 2, 3 ... per stream. The engine answers with `acked_seq` once everything up to it is committed; what is not acknowledged when the stream breaks must be sent again on the next one.
+    seq: int  # Number of this frame, set when it carries reports or chunks: 1, 2, 3 ... per stream. The engine answers with `acked_seq` once everything up to it is committed; what is not acknowledged when the stream breaks must be sent again on the next one, in the same order. The report of an attempt follows its chunks, and the engine takes it when these are committed.
     def __init__(
         self,
         *,
@@ -251,10 +251,12 @@ class LogLine(Message):
     ) -> None: ...
 
 class StreamChunk(Message):
+    """Kept once for each (task_id, attempt, index), however often it is sent."""
     task_id: bytes
     attempt: int
     index: int  # 0, 1, 2 ... per attempt
     data: bytes
+    again: bool  # sent before, on a stream that broke; may be committed
     def __init__(
         self,
         *,
@@ -262,6 +264,7 @@ class StreamChunk(Message):
         attempt: int = ...,
         index: int = ...,
         data: bytes = ...,
+        again: bool = ...,
     ) -> None: ...
 
 class TaskRequest(Message):

@@ -224,6 +224,16 @@ async def test_outcomes_are_read_by_id_in_their_partition_only(
     assert plan.pages <= len(chosen) * 10
 
 
+async def test_sizes_of_outcomes_are_told_without_reading_them(writer: asyncpg.Connection) -> None:
+    chosen = [task_id(1, number) for number in range(0, 3_000, 100)]
+    plan = await explain(
+        writer, OUTCOMES["outcome_sizes"], TENANT, chosen, min(chosen), max(chosen)
+    )
+    assert plan.uses("_pkey")
+    assert plan.scanned == []
+    assert plan.pages <= len(chosen) * 10
+
+
 async def test_outcome_is_deleted_by_id(writer: asyncpg.Connection) -> None:
     chosen = [task_id(1, number) for number in range(0, 200, 2)]
     plan = await explain(

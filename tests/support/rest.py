@@ -51,23 +51,28 @@ class FakeWorkerStatus:
 
 
 @dataclass
+class FakeLane:
+    name: str
+    waiting: int
+    dropped: int
+
+
+@dataclass
 class FakeStatus:
     version: str = "0.0.1"
     database: str = "PostgreSQL 18.4, embedded"
     shards: Sequence[FakeShard] = (FakeShard(),)
     workers: Sequence[FakeWorkerStatus] = (FakeWorkerStatus(),)
     queue_depths: Mapping[str, int] = field(default_factory=lambda: {"simple:<step>": 1_234_567})
+    lanes: Sequence[FakeLane] = (FakeLane("logs", 0, 1_234), FakeLane("streams", 3, 0))
 
 
 class FakeClock:
+    def __init__(self) -> None:
+        self.ms = NOW_MS
+
     def now_ms(self) -> int:
-        return NOW_MS
-
-
-@dataclass
-class FakeLogs:
-    dropped: int = 0
-    waiting: int = 0
+        return self.ms
 
 
 class FakeStreams:
@@ -97,7 +102,6 @@ class FakeEngine:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.read_pool = pool
-        self.logs = FakeLogs()
         self.clock = FakeClock()
         self.watchers = RunWatchers()
         self.streams = FakeStreams()
@@ -140,6 +144,7 @@ class Api:
     rows: Rows
     engine: FakeEngine
     client: httpx.AsyncClient
+    dsn: str = ""
     samples: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
@@ -216,7 +221,7 @@ async def api(database: str, official_models: OfficialModels) -> AsyncIterator[A
     async with httpx.AsyncClient(
         transport=transport, base_url="http://test", headers=headers
     ) as client:
-        api = Api(rows, engine, client)
+        api = Api(rows, engine, client, database)
         yield api
     await pool.close()
     await rows.close()

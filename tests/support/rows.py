@@ -21,6 +21,7 @@ from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition,
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.store import partitions
+from hatchet_engine.turn.commands import PauseKind
 
 NOW_MS = 1_750_000_000_000
 
@@ -259,6 +260,99 @@ class Rows:
             at(self.now_ms),
         )
         return filter_id
+
+    async def rate_limit(
+        self,
+        key: str,
+        limit: int | None,
+        window: str = "MINUTE",
+        *,
+        remaining: int | None = None,
+        began_ms: int | None = None,
+        paused_until_ms: int | None = None,
+    ) -> None:
+        """A limit of which ``remaining`` units (default: all) are left."""
+        await self.connection.execute(
+            "insert into rate_limit values ($1,$2,$3,$4,$5,$6,$7,$8)",
+            self.tenant_id,
+            key,
+            limit,
+            window,
+            (limit or 0) if remaining is None else remaining,
+            self.now_ms if began_ms is None else began_ms,
+            paused_until_ms,
+            at(self.now_ms),
+        )
+
+    async def pause(
+        self, kind: PauseKind, target: str = "", *, since_ms: int | None = None, **more: Any
+    ) -> None:
+        values = {"since_ms": self.now_ms if since_ms is None else since_ms, **more}
+        await self.connection.execute(
+            f"insert into pause (tenant_id, kind, target, {', '.join(values)}) values ($1,$2,$3,"
+            + ",".join(f"${number}" for number in range(4, 4 + len(values)))
+            + ")",
+            self.tenant_id,
+            kind,
+            target,
+            *values.values(),
+        )
+
+    async def concurrency_limit(
+        self,
+        expression: str,
+        workflow: Workflow | None = None,
+        task: str | None = None,
+        name: str | None = None,
+    ) -> int:
+        """A concurrency rule; its id."""
+        id: int = await self.connection.fetchval(
+            "insert into concurrency_limit (tenant_id, scope, workflow_id, task, name, expression)"
+            " values ($1,$2,$3,$4,$5,$6) returning id",
+            self.tenant_id,
+            f"{workflow and workflow.id}:{task}:{name}:{expression}",
+            workflow and workflow.id,
+            task,
+            name,
+            expression,
+        )
+        return id
+
+    async def place(self, holder_id: UUID, line: str, max_runs: int = 1) -> None:
+        """A task or run holds a place under a concurrency key."""
+        await self.connection.execute(
+            "insert into concurrency_place values ($1,$2,-1,$3,$4,$5)",
+            holder_id,
+            line,
+            max_runs,
+            self.tenant_id,
+            self.now_ms,
+        )
+
+    async def parked(self, workflow: Workflow, line: str, **more: Any) -> UUID:
+        """A task that waits in a line; ``more`` as for :meth:`run`. ``step`` -1: a whole DAG run,
+        of which there are no members here."""
+        step = more.pop("step", 0)
+        attempt, retries = more.pop("attempt", 0), more.pop("retries", 0)
+        if step < 0:
+            more["kind"] = TaskKind.DAG
+        task_id = await self.run(workflow, step=max(step, 0), blocked=True, **more)
+        created_ms = more.get("created_ms") or self.now_ms
+        await self.connection.execute(
+            "insert into parked_item values ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,$10,null,$11)",
+            line,
+            -4 if attempt else -1,
+            task_id,
+            self.tenant_id,
+            workflow.version_id,
+            step,
+            attempt,
+            retries,
+            created_ms,
+            created_ms + 300_000,
+            more.get("run_id"),
+        )
+        return task_id
 
     async def bulk(self, kind: str = "CANCEL", **more: Any) -> UUID:
         """A bulk operation that is under way."""

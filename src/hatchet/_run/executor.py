@@ -8,11 +8,11 @@ No timer per task: the engine watches the execution timeout and sends a cancella
 """
 
 import asyncio
-import contextlib
 import contextvars
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hatchet._core import error_text
@@ -21,7 +21,7 @@ from hatchet._core.session import Assigned, Cancelled, LabelValue, Registered, W
 from hatchet._run.logs import DropWarning, sdk_logger
 from hatchet._run.pool import ThreadPool
 from hatchet._run.reply import Reply, Wakeups
-from hatchet._wire import frames
+from hatchet._wire import frames, rate_limits
 from hatchet.context.context import Context, DurableContext
 from hatchet.context.current import current
 from hatchet.exceptions import (
@@ -38,15 +38,6 @@ if TYPE_CHECKING:
     from hatchet.runnables.task import Task
 
 CANCEL_GRACE_S = 1.0
-CHUNK_PATIENCE_S = 10.0  # how long a chunk of a stream may wait for room
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 class Attempt:
@@ -88,7 +79,6 @@ class Executor:
         self._pool = ThreadPool("hatchet-task")
         self._base_context = contextvars.copy_context()
         self._drops = DropWarning("log lines", "log_queue_size")
-        self._chunk_drops = DropWarning("chunks of streams", f"{CHUNK_PATIENCE_S:g} s waited")
         self._on_idle: asyncio.Event | None = None
         self._leaving = False
 
@@ -317,36 +307,33 @@ class Executor:
         ):
             self._drops.count()
 
+    def chunk_room(self, size: int) -> bool:
+        return self._session.chunks.enter(size)
+
+    async def aio_chunk_room(self, size: int) -> bool:
+        return await self._session.chunks.aio_enter(size)
+
+    @property
+    def chunks_dropped(self) -> int:
+        return self._session.chunks.dropped
+
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
         frame = frames.stream_chunk(task_id, attempt, index, data)
-        room = self._session.send_chunk(frame)
-        if room is None:
-            return
-        if not _in_event_loop():
-            deadline = time.monotonic() + CHUNK_PATIENCE_S
-            while room is not None and time.monotonic() < deadline:
-                with contextlib.suppress(TimeoutError):
-                    room.wait(deadline - time.monotonic())
-                room = self._session.send_chunk(frame)
-        if room is not None:
-            self._chunk_drops.count()
-
-    async def aio_put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
-        frame = frames.stream_chunk(task_id, attempt, index, data)
-        deadline = time.monotonic() + CHUNK_PATIENCE_S
-        while (room := self._session.send_chunk(frame)) is not None:
-            rest_s = deadline - time.monotonic()
-            if rest_s <= 0:
-                self._chunk_drops.count()
-                return
-            with contextlib.suppress(TimeoutError):
-                await room.aio(rest_s)
+        self._session.put_chunk(frame, len(data))
 
     def extend_timeout(self, task_id: bytes, by_ms: int) -> Reply[int]:
         return self._session.extend_timeout(task_id, by_ms)
 
     def release_slot(self, task_id: bytes) -> Reply[int]:
         return self._session.release_slot(task_id)
+
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        request = rate_limits.pause_request(key, until)
+        return rate_limits.paused_until(self._session.unary_sync(rate_limits.PAUSE_PATH, request))
+
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        request = rate_limits.pause_request(key, until)
+        return rate_limits.paused_until(await self._session.unary(rate_limits.PAUSE_PATH, request))
 
     def cancel_self(self, task_id: bytes, attempt: int) -> None:
         data = frames.report(task_id, attempt, frames.REPORT_CANCELLED, "", 0)

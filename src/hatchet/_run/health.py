@@ -130,6 +130,8 @@ class HealthServer:
             ("listener_health", "1 if connected to the engine", {"": int(healthy)}),
             ("event_loop_lag_seconds", "How late the event loop is", {"": round(self._lag_s, 6)}),
         ]
+        dropped = self._executor.chunks_dropped
+        lines.append(("stream_chunks_dropped", "Chunks that found no room", {"": dropped}))
         slots = self._slots()
         for name, key in (("used_slots", "used"), ("slot_limit", "limit")):
             values = {f'{{slot_pool="{pool}"}}': counts[key] for pool, counts in slots.items()}

@@ -179,6 +179,13 @@ def stream_chunk(task_id: bytes, attempt: int, index: int, data: bytes) -> bytes
     return frame.SerializeToString()
 
 
+def sent_again(chunk: bytes) -> bytes:
+    """A piece of `stream_chunk` that may have arrived already."""
+    frame = ClientFrame.FromString(chunk)
+    frame.chunks[0].again = True
+    return frame.SerializeToString()
+
+
 def extend_timeout(request_id: int, task_id: bytes, by_ms: int) -> bytes:
     frame = ClientFrame()
     frame.task_requests.add(request_id=request_id, task_id=task_id, extend_timeout_ms=by_ms)

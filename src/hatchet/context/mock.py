@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hatchet._core.codec import write_by_own_type, write_metadata
@@ -33,10 +34,13 @@ class MockPort:
     def log(self, task_id: bytes, attempt: int, level: str, message: str, at_ms: int = 0) -> None:
         pass
 
-    def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
-        pass
+    def chunk_room(self, size: int) -> bool:
+        return True
 
-    async def aio_put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
+    async def aio_chunk_room(self, size: int) -> bool:
+        return True
+
+    def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
         pass
 
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]":
@@ -44,6 +48,12 @@ class MockPort:
 
     def release_slot(self, task_id: bytes) -> "Reply[int]":
         return _answered()
+
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        return until.astimezone(UTC) if until.tzinfo else until.replace(tzinfo=UTC)
+
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        return self.pause_rate_limit(key, until)
 
     def cancel_self(self, task_id: bytes, attempt: int) -> None:
         pass

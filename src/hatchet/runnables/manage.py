@@ -103,6 +103,9 @@ class Managed(BaseWorkflow[TInput]):
         """Like `unpause`, from async code."""
         return await self._workflows().aio_unpause(await self._aio_id())
 
+    resume = unpause
+    aio_resume = aio_unpause
+
     def _filters(self) -> "FiltersClient":
         from hatchet.features.filters import FiltersClient
 

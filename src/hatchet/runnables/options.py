@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from hatchet.runnables.config import WorkflowConfig, check_call
-from hatchet.runnables.task import TaskOptions, as_concurrency, as_labels
+from hatchet.runnables.forms import as_concurrency, as_labels, as_rate_limits
+from hatchet.runnables.task import TaskOptions
 
 if TYPE_CHECKING:
     from hatchet._core.durations import Duration
@@ -95,7 +96,7 @@ def check_positional(what: str, given: Sequence[Any]) -> None:
 def split(given: Mapping[str, Any]) -> tuple[dict[str, Any], TaskOptions]:
     """Keywords of a standalone task: those of its workflow, and those of the task itself."""
     task = {key: value for key, value in given.items() if key in _TASK_KEYS}
-    task["rate_limits"] = list(task.get("rate_limits") or ())
+    task["rate_limits"] = as_rate_limits(task.get("rate_limits"))
     task["desired_worker_labels"] = as_labels(task.get("desired_worker_labels"))
     task["concurrency"] = as_concurrency(task.get("concurrency"))
     rest = {key: value for key, value in given.items() if key not in _TASK_KEYS}

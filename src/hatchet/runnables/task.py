@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, is_dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
@@ -303,29 +303,3 @@ def _or(given: Duration | None, default: Duration) -> Duration:
 def _is_async(fn: Callable[..., Any]) -> bool:
     call = getattr(fn, "__call__", None)  # noqa: B004 - objects with an async __call__ count
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(call)
-
-
-def as_concurrency(
-    value: "int | ConcurrencyExpression | Sequence[ConcurrencyExpression] | None",
-) -> "list[ConcurrencyExpression]":
-    """All accepted forms of `concurrency` as a list."""
-    if value is None:
-        return []
-    from hatchet.types.concurrency import ConcurrencyExpression
-
-    if isinstance(value, int):
-        return [ConcurrencyExpression.from_int(value)]
-    if isinstance(value, ConcurrencyExpression):
-        return [value]
-    return list(value)
-
-
-def as_labels(
-    value: "Sequence[DesiredWorkerLabel] | dict[str, DesiredWorkerLabel] | None",
-) -> "list[DesiredWorkerLabel]":
-    """All accepted forms of desired labels as a list with keys."""
-    if value is None:
-        return []
-    if isinstance(value, dict):
-        return [label.model_copy(update={"key": key}) for key, label in value.items()]
-    return list(value)

@@ -8,6 +8,7 @@ from hatchet._core.codec import Codec
 from hatchet._core.session import RunOutcome
 from hatchet.runnables.base import BaseWorkflow
 from hatchet.runnables.config import as_list, check_call
+from hatchet.runnables.forms import as_concurrency, as_labels, as_rate_limits
 from hatchet.runnables.runnable import Runnable
 from hatchet.runnables.task import (
     MockOptions,
@@ -15,8 +16,6 @@ from hatchet.runnables.task import (
     Task,
     TaskOptions,
     TInput,
-    as_concurrency,
-    as_labels,
 )
 from hatchet.runnables.types import StepType
 from hatchet.workflow_run import TaskRunRef, WorkflowRunRef
@@ -101,7 +100,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout, execution_timeout, retries, backoff_factor, backoff_max_seconds
         )
         options.parents = self._parents(parents)
-        options.rate_limits = list(rate_limits or ())
+        options.rate_limits = as_rate_limits(rate_limits)
         options.desired_worker_labels = as_labels(desired_worker_labels)
         options.concurrency = as_concurrency(concurrency)
         options.wait_for = as_list("wait_for", wait_for)
@@ -135,7 +134,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout, execution_timeout, retries, backoff_factor, backoff_max_seconds
         )
         options.parents = self._parents(parents)
-        options.rate_limits = list(rate_limits or ())
+        options.rate_limits = as_rate_limits(rate_limits)
         options.desired_worker_labels = as_labels(desired_worker_labels)
         options.concurrency = as_concurrency(concurrency)
         options.wait_for = as_list("wait_for", wait_for)
@@ -171,7 +170,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
             retries=retries,
-            rate_limits=list(rate_limits or ()),
+            rate_limits=as_rate_limits(rate_limits),
             backoff_factor=backoff_factor,
             backoff_max_seconds=backoff_max_seconds,
             concurrency=as_concurrency(concurrency),
@@ -207,7 +206,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
             retries=retries,
-            rate_limits=list(rate_limits or ()),
+            rate_limits=as_rate_limits(rate_limits),
             backoff_factor=backoff_factor,
             backoff_max_seconds=backoff_max_seconds,
             concurrency=as_concurrency(concurrency),

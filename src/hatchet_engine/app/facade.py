@@ -48,12 +48,20 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneStatus:
+    name: str
+    waiting: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
     version: str
     database: str
     shards: Sequence[ShardStatus]
     workers: Sequence[WorkerStatus]
     queue_depths: Mapping[str, int]
+    lanes: Sequence[LaneStatus]
 
 
 class Facade:
@@ -137,4 +145,8 @@ class Facade:
                 for worker in hot.workers.values()
             ],
             depths,
+            [
+                LaneStatus("logs", self.logs.waiting, self.logs.dropped),
+                LaneStatus("streams", self.streams.waiting, self.streams.dropped),
+            ],
         )

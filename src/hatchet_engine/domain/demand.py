@@ -8,12 +8,15 @@ for the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
+
+DEMANDS_KEPT_MAX = 10_000  # different ones that are remembered as read
 
 
 class Place(NamedTuple):
@@ -78,12 +81,13 @@ class Demand:
             self._text = orjson.dumps(data).decode()
         return self._text
 
-    @classmethod
-    def read(cls, text: str) -> Demand:
-        """Read back what :attr:`text` gave."""
+    @staticmethod
+    @lru_cache(maxsize=DEMANDS_KEPT_MAX)
+    def read(text: str) -> Demand:
+        """Read back what :attr:`text` gave. Many tasks ask for the same, so they share it."""
         data: dict[str, Any] = orjson.loads(text)
         worker_id = data.get("worker_id")
-        return cls(
+        return Demand(
             worker_id=UUID(worker_id) if worker_id else None,
             labels={key: _label(label) for key, label in data.get("labels", {}).items()},
             places=tuple(Place(*place) for place in data.get("places", ())),

@@ -14,6 +14,7 @@ from hatchet_engine.domain.definition import (
     BatchConfig,
     ConcurrencyRule,
     Condition,
+    RateLimitUse,
     TaskDefinition,
     WorkflowDefinition,
     to_json,
@@ -22,6 +23,7 @@ from hatchet_engine.domain.durations import MAX_MS, parse_ms
 from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.idempotency import METHODS
 from hatchet_engine.domain.payloads import has_nul_escape
+from hatchet_engine.domain.rates import WINDOWS
 from hatchet_engine.domain.registration_expressions import check_expressions, described
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
@@ -174,8 +176,7 @@ def _check_task(task: TaskDefinition) -> None:
     for rule in task.concurrency:
         _check_concurrency(rule, f"{where}: concurrency")
     for use in task.rate_limits:
-        if not use.key or (use.units is None and not use.units_expr):
-            raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+        _check_rate_limit(use, where)
     for condition in task.conditions:
         _check_condition(condition, task, where)
     if task.batch is not None:
@@ -202,6 +203,22 @@ def _check_condition(condition: Condition, task: TaskDefinition, where: str) -> 
             f"{where}: {described(condition)}: that is no parent of this task; "
             "add it to the task's parents",
             field="conditions",
+        )
+
+
+def _check_rate_limit(use: RateLimitUse, where: str) -> None:
+    if not use.key or (use.units is None and not use.units_expr):
+        raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+    if use.units is not None and use.units < 0:
+        raise invalid(
+            f"{where}: units of rate limit {use.key!r} must be at least 0, got {use.units}",
+            field="rate_limits",
+        )
+    if use.duration is not None and use.duration not in WINDOWS:
+        raise invalid(
+            f"{where}: duration of rate limit {use.key!r} must be one of {', '.join(WINDOWS)}, "
+            f"not {use.duration}",
+            field="rate_limits",
         )
 
 

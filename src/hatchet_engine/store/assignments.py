@@ -30,6 +30,11 @@ def insert_fresh(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
     batch.add(_SQL["assignment_insert_fresh"], *common, *columns(rows))
 
 
+def insert_asked(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
+    """Like :func:`insert_fresh`; ``rows``: task id, worker id, demand, batch id."""
+    batch.add(_SQL["assignment_insert_asked"], *common, *columns(rows))
+
+
 def delete_many(batch: Batch, task_ids: Sequence[UUID]) -> None:
     batch.add(_SQL["assignment_delete_many"], task_ids)
 

@@ -92,6 +92,16 @@ def outcome_delete_many(batch: Batch, keys: Sequence[tuple[UUID, UUID]]) -> None
     batch.add(_OUTCOMES["outcome_delete_many"], tenants, ids, min(ids), max(ids))
 
 
+async def outcome_sizes(
+    connection: asyncpg.Connection | asyncpg.Pool, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[tuple[UUID, int]]:
+    """Those of these tasks that have ended, with the bytes of their outputs and errors; of a run
+    of several tasks, those of all of them."""
+    statement = _OUTCOMES["outcome_sizes"]
+    rows = await connection.fetch(statement, tenant_id, list(ids), min(ids), max(ids))
+    return [(row["id"], row["bytes"]) for row in rows]
+
+
 async def outcome_results(
     connection: asyncpg.Connection | asyncpg.Pool, tenant_id: UUID, ids: Sequence[UUID]
 ) -> list[asyncpg.Record]:

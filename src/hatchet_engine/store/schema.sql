@@ -43,6 +43,7 @@ create table bulk_operation (
     changed integer not null default 0,
     created_at timestamp with time zone not null,
     finished_at timestamp with time zone,
+    error text,
     constraint bulk_operation_pkey PRIMARY KEY (id)
 );
 CREATE INDEX bulk_operation_open ON public.bulk_operation USING btree (id) WHERE (finished_at IS NULL);

@@ -148,8 +148,7 @@ def _cancel(turn: Turn, item: Queued) -> None:
 def _pass(turn: Turn, group: Group, item: Queued) -> None:
     """It gets a place, and goes on to its next rule, or into its queue."""
     turn.hot.groups.take(group, item.task_id, item.rank)
-    row = (item.task_id, group.id, item.rank, group.limit, item.tenant_id)
-    turn.plan.places.setdefault(item.task_id, []).append(row)
+    turn.plan.take_place(item.tenant_id, (item.task_id, group.id, item.rank, group.limit))
     item.stage += 1
     renew(turn, item)
     if item.stage < len(item.rules):

@@ -7,7 +7,7 @@ from typing import Any
 
 from hatchet_engine.domain.concurrency import Strategy
 from hatchet_engine.domain.definition import BatchConfig, ConcurrencyRule, RateLimitUse
-from hatchet_engine.domain.demand import Demand, Place, Units
+from hatchet_engine.domain.demand import DEMANDS_KEPT_MAX, Demand, Place, Units
 from hatchet_engine.domain.expressions import (
     BATCH_KEY,
     CONCURRENCY_KEY,
@@ -27,6 +27,9 @@ WINDOW_DEFAULT = "MINUTE"
 FAILED_TEXT = "failed to parse step expression"
 GROUP_BYTES_MAX = 2_000  # of the key of a batch group
 BATCH_FAILED_TEXT = "failed to parse batch group key expression"
+
+
+Asked = tuple[tuple[Place, ...], tuple[Units, ...], str | None, int]
 
 
 class AskError(Exception):
@@ -122,7 +125,7 @@ class Use:
 class Asks:
     """All that one step asks for."""
 
-    __slots__ = ("_group", "_names", "_uses", "rules")
+    __slots__ = ("_group", "_made", "_names", "_uses", "rules")
 
     def __init__(
         self,
@@ -131,6 +134,7 @@ class Asks:
         batch: BatchConfig | None = None,
     ) -> None:
         self.rules = tuple(rules)
+        self._made: dict[Asked, Demand] = {}
         self._uses = [Use(use) for use in uses]
         self._group = None
         if batch is not None:
@@ -164,8 +168,8 @@ class Asks:
         places = tuple(rule.place(known) for rule in self.rules)
         units = []
         for use in self._uses:
-            asked, changed = use.ask(known)
-            units.append(asked)
+            taken, changed = use.ask(known)
+            units.append(taken)
             if changed is not None:
                 limits.append(changed)
         group = None
@@ -175,11 +179,28 @@ class Asks:
                 raise AskError(
                     f"{BATCH_FAILED_TEXT}: the key is longer than {GROUP_BYTES_MAX} bytes"
                 )
-        return Demand(
-            worker_id=None if base is None else base.worker_id,
-            labels=None if base is None else base.labels,
-            places=places,
-            units=tuple(units),
-            group=group,
-            size=size,
-        )
+        asked = (places, tuple(units), group, size)
+        if base is None:
+            return self._shared(asked)
+        return _made(asked, base)
+
+    def _shared(self, asked: Asked) -> Demand:
+        """Many tasks ask for the same, so they share it."""
+        demand = self._made.get(asked)
+        if demand is None:
+            if len(self._made) >= DEMANDS_KEPT_MAX:
+                self._made.clear()
+            demand = self._made[asked] = _made(asked, None)
+        return demand
+
+
+def _made(asked: Asked, base: Demand | None) -> Demand:
+    places, units, group, size = asked
+    return Demand(
+        worker_id=None if base is None else base.worker_id,
+        labels=None if base is None else base.labels,
+        places=places,
+        units=units,
+        group=group,
+        size=size,
+    )

@@ -50,7 +50,8 @@ class Plan:
         self.queue_removed: list[Row] = []
         self.parked: dict[UUID, Queued] = {}  # stored in their lines, by task
         self.parked_removed: set[UUID] = set()
-        self.places: dict[UUID, list[Row]] = {}  # taken in this turn, by holder
+        # Taken in this turn, by holder; each with its tenant.
+        self.places: dict[UUID, list[tuple[UUID, Row]]] = {}
         self.places_removed: set[UUID] = set()  # holders that leave all places they had
         self.pauses: dict[tuple[UUID, PauseKind, str], PausedThing | None] = {}  # None: ended
         self.buckets: dict[Bucket, None] = {}  # rate limits that have changed
@@ -123,6 +124,10 @@ class Plan:
                 skipped,
             )
         self.outcomes.append(row)
+
+    def take_place(self, tenant_id: UUID, row: Row) -> None:
+        """``row``: holder id, line, rank, max runs."""
+        self.places.setdefault(row[0], []).append((tenant_id, row))
 
     def forget_waits(self, task_id: UUID) -> None:
         """The task waits for nothing any more."""

@@ -69,6 +69,8 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None
     )
+    if depths.total():
+        hot.next_ageing_ms = now_ms  # if tasks age at all
     if hot.workers:
         hot.next_worker_check_ms = now_ms
     if previous is not None:

@@ -47,6 +47,7 @@ class Limits:
     unacknowledged_ms: int = 3_000  # grace for a start message nobody confirmed
     worker_slots_max: int = 100_000
     child_key_length_max: int = 255
+    priority_ageing_ms: int | None = None  # waiting so long is worth one priority; None: never
     rate_key_bytes_max: int = 2_000
     rate_limit_max: int = (1 << 31) - 1  # units per window
 
@@ -72,6 +73,7 @@ class Hot:
         self.next_delayed_ms: int | None = None  # at or before the earliest end of a backoff
         self.next_schedule_timeout_ms: int | None = None
         self.next_wait_ms: int | None = None  # at or before the earliest end of a sleep
+        self.next_ageing_ms: int | None = None
         self.next_worker_check_ms: int | None = None
         self.rotation = 0  # where the next placement starts, so that no queue is always last
 

@@ -30,6 +30,7 @@ def next_due_ms(hot: Hot) -> int | None:
         hot.next_schedule_timeout_ms,
         hot.next_wait_ms,
         hot.next_worker_check_ms,
+        hot.next_ageing_ms,
         hot.buckets.next_ms,
         hot.batches.next_ms,
         hot.pauses.next_ms,

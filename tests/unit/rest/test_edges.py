@@ -81,7 +81,6 @@ async def test_things_of_other_tenants_are_not_found(api: Api, database: str) ->
         f"{TENANT}/workflows/scheduled",
         f"{TENANT}/workflows/scheduled/bulk-delete",
         f"{TENANT}/workflows/name/scheduled",
-        f"{TENANT}/rate-limits",
         f"{STABLE}/webhooks/some-name",
         f"{STABLE}/traces",
         f"{STABLE}/durable-tasks/branch",
@@ -157,6 +156,7 @@ async def test_pages_for_people(api: Api) -> None:
     assert "<script" not in page.text
     assert "simple:&lt;step&gt;" in page.text
     assert "1,234,567" in page.text
+    assert '<td>streams</td><td class="number">3</td><td class="number">0</td>' in page.text
     assert "PostgreSQL 18.4, embedded" in page.text
     assert 'http-equiv="refresh"' in page.text
     docs = await api.client.get("/api/docs")

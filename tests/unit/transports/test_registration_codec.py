@@ -85,6 +85,31 @@ def test_b12_all_fields_of_a_task() -> None:
         ({"action": ""}, "must look like service:verb"),
         ({"readable_id": ""}, "is required"),
         ({"readable_id": "nul\0"}, "null character"),
+        ({"concurrency": [w.Concurrency()]}, "expression is required"),
+        ({"concurrency": [w.Concurrency(expression="input.")]}, "concurrency[0].expression: "),
+        (
+            {"concurrency": [w.Concurrency(expression="'a'", max_runs=0)]},
+            "max_runs must be at least 1",
+        ),
+        (
+            {"concurrency": [w.Concurrency(expression="'a'", is_tenant_scoped=True)]},
+            "a limit that workflows of the tenant share needs a name",
+        ),
+        (
+            {"concurrency": [w.Concurrency(expression="'a'", name="n" * 256)]},
+            "name is 256 characters long, the limit is 255",
+        ),
+        ({"rate_limits": [w.CreateTaskRateLimit(units=1)]}, "needs a key and units"),
+        ({"rate_limits": [w.CreateTaskRateLimit(key="k")]}, "needs a key and units"),
+        ({"rate_limits": [w.CreateTaskRateLimit(key="k", units=-1)]}, "at least 0, got -1"),
+        (
+            {"rate_limits": [w.CreateTaskRateLimit(key="k", units=1, duration=7)]},
+            "duration of rate limit 'k' must be one of SECOND, MINUTE",
+        ),
+        (
+            {"rate_limits": [w.CreateTaskRateLimit(key="k", units=1, key_expr="input.")]},
+            "rate limit 'k': key_expr: ",
+        ),
     ],
 )
 def test_b12_bad_task_names_field_and_remedy(changes: dict[str, object], text: str) -> None:

@@ -38,6 +38,23 @@ EVENTS = [
     r"\{.*\}: 0 runs",
     r"10 events of a bulk started 5 runs",
 ]
+CONCURRENCY = [
+    "render: 4 pages of ann, 1 at once",
+    "render: 4 pages of bob, 1 at once",
+    "search: cancelled, cancelled, cancelled, completed",  # CON-5
+    "backup: completed, cancelled, cancelled, cancelled",  # CON-6
+    "publish: completed, cancelled, cancelled, completed",
+    "export: completed, completed, cancelled, cancelled",
+]
+RATE_LIMITS = [  # RL-16
+    # The official SDK looks for results once a second, when it is not in async code.
+    r"5 mails, 2 per second: [2-5]\.\d s",
+    r"bob waited [01]\.\d s, ann [2-5]\.\d s",
+    "fax-ann: 4 per 1 SECOND",
+    "fax-bob: 4 per 1 SECOND",
+]
+# Q-2; the first one begins at once, if the worker is there already.
+PRIORITY = ["(advert 1, )?ticket 1, ticket 2, invoice, (advert 1, )?advert 2, advert 3"]
 
 IDEMPOTENCY = [
     "10 paid",
@@ -112,6 +129,21 @@ def test_streaming(run_example: RunExample) -> None:
 def test_events(run_example: RunExample) -> None:
     _, run = run_example("events")
     assert_lines(run, EVENTS)
+
+
+def test_concurrency(run_example: RunExample) -> None:
+    _, run = run_example("concurrency")
+    assert_lines(run, CONCURRENCY)
+
+
+def test_rate_limits(run_example: RunExample) -> None:
+    _, run = run_example("rate_limits")
+    assert_lines(run, RATE_LIMITS)
+
+
+def test_priority(run_example: RunExample) -> None:
+    _, run = run_example("priority")
+    assert_lines(run, PRIORITY)
 
 
 def test_idempotency(run_example: RunExample) -> None:

@@ -22,6 +22,14 @@ insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt,
 select task_id, $1, $2, $3, $4, 0, worker_id, 0, 0, $5, $6
 from unnest($7::uuid[], $8::uuid[]) as t (task_id, worker_id);
 
+-- name: assignment_insert_asked
+-- The same with what each of them asks for, and the batches they are in.
+insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
+                        app_retries, internal_retries, assigned_ms, deadline_ms, demand, batch_id)
+select task_id, $1, $2, $3, $4, 0, worker_id, 0, 0, $5, $6, demand, batch_id
+from unnest($7::uuid[], $8::uuid[], $9::jsonb[], $10::uuid[])
+     as t (task_id, worker_id, demand, batch_id);
+
 -- name: assignment_delete_many
 delete from assignment where task_id = any ($1::uuid[]);
 

@@ -30,6 +30,31 @@ where o.tenant_id = $1 and o.id = any ($2::uuid[]) and o.id >= $3 and o.id <= $4
 delete from outcome
 where tenant_id = any ($1::uuid[]) and id = any ($2::uuid[]) and id >= $3 and id <= $4;
 
+-- name: outcome_sizes
+-- How large the results of finished runs are, without reading them.
+select o.id,
+    coalesce(octet_length(o.output), 0) + coalesce(octet_length(o.error), 0) + case t.kind
+        when 1 then (
+            select coalesce(sum(m.bytes), 0)
+            from task c
+            cross join lateral (
+                select coalesce(octet_length(output), 0) + coalesce(octet_length(error), 0) as bytes
+                from outcome
+                where tenant_id = $1 and id = c.id and id >= $3
+                offset 0
+            ) as m
+            where c.run_id = o.id and c.kind = 2 and c.tenant_id = $1 and c.id >= $3
+        )
+        else 0
+    end as bytes
+from outcome o
+cross join lateral (
+    select kind from task
+    where tenant_id = $1 and id = o.id and id >= $3 and id <= $4
+    offset 0
+) as t
+where o.tenant_id = $1 and o.id = any ($2::uuid[]) and o.id >= $3 and o.id <= $4;
+
 -- name: outcome_results
 -- What waiters need of finished runs: the task's name comes from the version.
 select o.id, o.status, o.finished_at, o.output, o.error, t.version_id, t.step, t.kind

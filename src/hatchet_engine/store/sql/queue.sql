@@ -24,6 +24,13 @@ insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, at
                         internal_retries, queued_ms, schedule_timeout_ms)
 select $1, $2, task_id, $3, $4, $5, 0, 0, 0, $6, $7 from unnest($8::uuid[]) as t (task_id);
 
+-- name: queue_item_insert_asked
+-- The same with what each of them asks for, and their rounds.
+insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
+                        internal_retries, queued_ms, schedule_timeout_ms, demand, round)
+select $1, $2, task_id, $3, $4, $5, 0, 0, 0, $6, $7, demand, round
+from unnest($8::uuid[], $9::jsonb[], $10::bigint[]) as t (task_id, demand, round);
+
 -- name: queue_item_delete_rank
 delete from queue_item where queue_id = $1 and rank = $2 and task_id = any ($3::uuid[]);
 
@@ -76,6 +83,19 @@ union all
  limit $5)
 order by rank, round, task_id
 limit $5;
+
+-- name: queue_item_aged
+-- The oldest tasks of queues and ranks that were made before a moment: ids grow with time.
+select i.*
+from unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, before)
+cross join lateral (
+    select rank, round, task_id, tenant_id, version_id, step, attempt, app_retries,
+           internal_retries, queued_ms, schedule_timeout_ms, demand::text as demand, run_id
+    from queue_item i
+    where i.queue_id = k.queue_id and i.rank = k.rank and i.task_id < k.before
+    order by i.task_id
+    limit $4
+) i;
 
 -- name: queue_item_find_many
 -- A queued task by id: its queue is known from its definition, its rank is one of four.

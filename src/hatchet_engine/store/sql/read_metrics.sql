@@ -28,6 +28,12 @@ alive as (
     where d.tenant_id = $1 and d.run_id is null and d.task_id >= $3 and d.task_id < $4
       {versions of d}
     union all
+    -- Step -1 stands for a whole run: nothing of it was given out yet.
+    select p.task_id, 0
+    from parked_item p
+    where p.tenant_id = $1 and (p.run_id is null or p.step < 0)
+      and p.task_id >= $3 and p.task_id < $4 {versions of p}
+    union all
     select a.task_id, 1 from assigned a where a.kind = 0 and a.task_id < $4
     union all
     select t.id, case when coalesce(t.begun, {begun}) then 1 else 0 end
@@ -46,6 +52,11 @@ alive as (
             from queue q
             join queue_item i on i.queue_id = q.id
             where q.tenant_id = $1 and i.run_id is not null and i.task_id >= $3 {versions of i}
+            union all
+            select p.run_id, p.app_retries + p.internal_retries > 0 or {begun by step of p}
+            from parked_item p
+            where p.tenant_id = $1 and p.run_id is not null and p.step >= 0 and p.task_id >= $3
+              {versions of p}
             union all
             select x.run_id, {begun by step of x}
             from task_wait x
@@ -121,6 +132,10 @@ begun as (
     union
     select d.run_id from delayed_item d where d.tenant_id = $1 and d.run_id is not null
     union
+    select p.run_id
+    from parked_item p
+    where p.tenant_id = $1 and p.run_id is not null and p.app_retries + p.internal_retries > 0
+    union
     select i.run_id
     from queue q
     join queue_item i on i.queue_id = q.id and i.rank = -4
@@ -140,6 +155,13 @@ where q.tenant_id = $1
 group by q.action
 order by q.action;
 
+-- name: parked_counts
+-- Tasks per definition that wait for something other than a worker; whole runs are left out.
+select p.version_id, p.step, count(*) as waiting
+from parked_item p
+where p.tenant_id = $1 and p.step >= 0
+group by 1, 2;
+
 -- name: queued_stats
 -- Waiting and delayed tasks per task definition.
 select x.version_id, x.step, sum(x.total)::bigint as total, min(x.oldest_ms) as oldest_ms,
@@ -156,6 +178,12 @@ from (
     select d.version_id, d.step, count(*), null, null
     from delayed_item d
     where d.tenant_id = $1
+    group by 1, 2
+    union all
+    select p.version_id, p.step, count(*), min(p.queued_ms),
+           min(p.queued_ms) filter (where p.attempt = 0)
+    from parked_item p
+    where p.tenant_id = $1 and p.step >= 0
     group by 1, 2
 ) x
 group by 1, 2;
@@ -176,4 +204,5 @@ group by 1
 union all
 select 1, count(*) from assignment
 union all
-select 0, (select count(*) from queue_item) + (select count(*) from delayed_item);
+select 0, (select count(*) from queue_item) + (select count(*) from delayed_item)
+          + (select count(*) from parked_item);

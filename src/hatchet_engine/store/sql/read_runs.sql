@@ -2,8 +2,8 @@
 -- so that every list keeps one short plan whatever its filters.
 --
 -- Pages: each status has its own way in (a "branch"), because each lives in another table: ended
--- ones in outcome, running ones in assignment, queued ones in queue_item, delayed_item and
--- task_wait. A DAG run has no row there, its members have; so it is found through them. A list
+-- ones in outcome, running ones in assignment, queued ones in queue_item, delayed_item, parked_item
+-- and task_wait. A DAG run has no row there, its members have; so it is found through them. A list
 -- joins the branches of the statuses asked for. In a branch {filters} stands for more conditions on
 -- the run or task t (and {status} for a number, as a literal so that a partial index can be used).
 -- $1 tenant, $2 and $3 lowest and next id (they choose partitions), $4 and $5 created from and to
@@ -124,6 +124,13 @@ union all
  limit {most})
 union all
 (select t.id
+ from parked_item p
+ cross join lateral {task of p.run_id} t
+ where p.tenant_id = $1 and p.task_id >= $2 and p.run_id is not null and t.kind = 1 and {begun}
+ order by p.task_id desc
+ limit {most})
+union all
+(select t.id
  from task_wait x
  cross join lateral {task of x.run_id} t
  where x.tenant_id = $1 and x.task_id >= $2 and t.kind = 1 and {begun} and {first wait}
@@ -154,6 +161,13 @@ union all
  cross join lateral {task of d.task_id} t
  where d.tenant_id = $1 and d.run_id is null and d.task_id >= $2 and d.task_id < $3
  order by d.task_id desc
+ limit {most})
+union all
+(select t.id
+ from parked_item p
+ cross join lateral {task of coalesce(p.run_id, p.task_id)} t
+ where p.tenant_id = $1 and p.task_id >= $2 and (t.kind = 0 or not {begun})
+ order by p.task_id desc
  limit {most})
 union all
 (select t.id
@@ -204,6 +218,13 @@ union all
  cross join lateral {waiting of d.run_id} t
  where d.tenant_id = $1 and d.task_id >= $2 and d.run_id is not null
  order by d.task_id desc
+ limit {most})
+union all
+(select t.id
+ from parked_item p
+ cross join lateral {waiting of coalesce(p.run_id, p.task_id)} t
+ where p.tenant_id = $1 and p.task_id >= $2
+ order by p.task_id desc
  limit {most})
 union all
 (select t.id
@@ -288,6 +309,8 @@ not exists (select from task_wait y
       and (exists (select from outcome co where co.tenant_id = $1 and co.id = c.id offset 0)
            or exists (select from assignment ca where ca.task_id = c.id offset 0)
            or exists (select from delayed_item cd where cd.task_id = c.id offset 0)
+           or exists (select from parked_item cp where cp.task_id = c.id
+                        and cp.app_retries + cp.internal_retries > 0 offset 0)
            or exists (
                select from workflow_version cv
                join queue cq on cq.tenant_id = $1
@@ -404,6 +427,9 @@ left join lateral (
     union all
     select d.attempt, true from delayed_item d
     where d.task_id = t.id and o.id is null and a.task_id is null
+    union all
+    select p.attempt, true from parked_item p
+    where p.task_id = t.id and o.id is null and a.task_id is null
     union all
     select null, true from task_wait x
     where x.task_id = t.id and o.id is null and a.task_id is null

@@ -75,6 +75,25 @@ class WorkerStatus(Protocol):
     def free(self) -> Mapping[str, int]: ...
 
 
+class LaneStatus(Protocol):
+    """What tasks say while they run, on its way to the database: beside the turn, in batches."""
+
+    @property
+    def name(self) -> str:
+        """logs or streams."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Lines or chunks that are not yet stored."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Those that were not stored, since the server has started."""
+        ...
+
+
 class EngineStatus(Protocol):
     """A look at one node, cheap enough to be taken every few seconds."""
 
@@ -97,22 +116,13 @@ class EngineStatus(Protocol):
         """Waiting tasks by queue (action) over all tenants."""
         ...
 
-
-class LogCounters(Protocol):
-    """The log lane, as far as the status page shows it."""
-
-    dropped: int
-
     @property
-    def waiting(self) -> int: ...
+    def lanes(self) -> Sequence[LaneStatus]: ...
 
 
 class EngineApi(Protocol):
     @property
     def read_pool(self) -> asyncpg.Pool: ...
-
-    @property
-    def logs(self) -> LogCounters: ...
 
     @property
     def watchers(self) -> Watchers: ...

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from flows import FLOWS
 from graphs import GRAPHS
 from tasks import ALL, NARROW
 
-SETS = {"all": {**ALL, **GRAPHS}, "narrow": NARROW}
+SETS = {"all": {**ALL, **GRAPHS, **FLOWS}, "narrow": NARROW}
 TASKS = {**SETS["all"], **NARROW}

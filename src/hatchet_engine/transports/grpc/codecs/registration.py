@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 
 from hatchet_engine.domain.definition import (
     BatchConfig,
@@ -127,7 +128,7 @@ def text(raw: bytes, field: str) -> str:
         raise invalid(f"{field}: is not UTF-8 text", field=field) from None
 
 
-def enum_name(enum: type[ConcurrencyLimitStrategy] | type[RateLimitDuration], number: int) -> str:
+def enum_name(enum: type[IntEnum], number: int) -> str:
     """Name of an enum value; unknown numbers give the number, which the domain then refuses."""
     try:
         return enum(number).name

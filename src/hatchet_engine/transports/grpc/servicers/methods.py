@@ -12,6 +12,7 @@ from hatchet_engine.transports.grpc.servicers import (
     admin,
     dispatcher,
     events,
+    rate_limits,
     session,
     workflows,
 )
@@ -38,6 +39,8 @@ UNARY: Mapping[str, UnaryHandler] = {
     "/WorkflowService/PutWorkflow": workflows.put_workflow,
     "/WorkflowService/TriggerWorkflow": workflows.trigger_workflow,
     "/WorkflowService/BulkTriggerWorkflow": workflows.bulk_trigger_workflow,
+    "/WorkflowService/PutRateLimit": rate_limits.put_rate_limit,
+    "/WorkflowService/PauseRateLimit": rate_limits.pause_rate_limit,
     "/v1.AdminService/PutWorkflow": admin.put_workflow,
     "/v1.AdminService/CancelTasks": admin.cancel_tasks,
     "/v1.AdminService/ReplayTasks": admin.replay_tasks,

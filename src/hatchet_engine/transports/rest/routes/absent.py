@@ -28,7 +28,6 @@ _ABSENT = {
         f"{_T}/workflows/scheduled/{{rest:path}}",
         f"{_T}/workflows/{{workflow}}/scheduled",
     ],
-    "rate limits": [f"{_T}/rate-limits"],
     "webhooks": [f"{_S}/webhooks", f"{_S}/webhooks/{{rest:path}}"],
     "traces": [f"{_S}/traces"],
     "durable tasks": [f"{_S}/durable-tasks/{{rest:path}}"],
