@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hatchet.config import OpenTelemetryConfig as OpenTelemetryConfig
     from hatchet.config import OTelAttribute as OTelAttribute
     from hatchet.config import TenacityConfig as TenacityConfig
+    from hatchet.context.batch import BatchContext as BatchContext
     from hatchet.context.context import Context as Context
     from hatchet.context.context import DurableContext as DurableContext
     from hatchet.context.context import WorkerContext as WorkerContext
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
     from hatchet.runnables.dependencies import Depends as Depends
     from hatchet.runnables.eviction import EvictionPolicy as EvictionPolicy
     from hatchet.runnables.task import Task as Task
+    from hatchet.runnables.types import BatchMemberId as BatchMemberId
     from hatchet.runnables.types import DefaultFilter as DefaultFilter
     from hatchet.runnables.types import TaskDefaults as TaskDefaults
     from hatchet.runnables.workflow import Standalone as Standalone
@@ -156,6 +158,8 @@ if TYPE_CHECKING:
 # Where each public name is defined.
 _HOMES = {
     "APIResourceMeta": "hatchet.features.models",
+    "BatchContext": "hatchet.context.batch",
+    "BatchMemberId": "hatchet.runnables.types",
     "BulkCancelReplayOpts": "hatchet.features.models",
     "BulkPushEventOptions": "hatchet.types.trigger",
     "BulkPushEventWithMetadata": "hatchet.types.trigger",
@@ -268,6 +272,8 @@ _HOMES = {
 
 __all__ = [
     "APIResourceMeta",
+    "BatchContext",
+    "BatchMemberId",
     "BulkCancelReplayOpts",
     "BulkPushEventOptions",
     "BulkPushEventWithMetadata",

@@ -300,6 +300,8 @@ class EngineFrame(Message):
     acked_seq: int
     @property
     def task_replies(self) -> RepeatedCompositeFieldContainer[TaskReply]: ...
+    @property
+    def batches(self) -> RepeatedCompositeFieldContainer[Batch]: ...
     def __init__(
         self,
         *,
@@ -311,6 +313,7 @@ class EngineFrame(Message):
         results: Iterable[RunResult] | None = ...,
         acked_seq: int = ...,
         task_replies: Iterable[TaskReply] | None = ...,
+        batches: Iterable[Batch] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: Literal["welcome", "worker_registered"]) -> bool: ...
 
@@ -423,6 +426,27 @@ class Assignment(Message):
         created_at_ms: int = ...,
     ) -> None: ...
     def HasField(self, field_name: Literal["child_index"]) -> bool: ...
+
+class Batch(Message):
+    """Tasks that the worker runs in one call; they share a slot. Each is reported by itself,
+    and counts by itself among `held`."""
+    id: bytes
+    action: str
+    key: str  # of its group; "" = none
+    reason: str  # why it was made now, in words
+    flushed_at_ms: int  # epoch ms
+    @property
+    def assignments(self) -> RepeatedCompositeFieldContainer[Assignment]: ...
+    def __init__(
+        self,
+        *,
+        id: bytes = ...,
+        action: str = ...,
+        key: str = ...,
+        reason: str = ...,
+        flushed_at_ms: int = ...,
+        assignments: Iterable[Assignment] | None = ...,
+    ) -> None: ...
 
 class Cancellation(Message):
     task_id: bytes

@@ -118,7 +118,9 @@ class HealthServer:
 
     def _slots(self) -> dict[str, dict[str, int]]:
         used = dict.fromkeys(self._executor.data.slots, 0)
-        for attempt in list(self._executor.running.values()):
+        running = list(self._executor.running.values())
+        served = {attempt.batch or attempt: attempt for attempt in running}  # a batch has one slot
+        for attempt in served.values():
             for pool, units in attempt.task.slot_requests.items():
                 used[pool] = used.get(pool, 0) + units
         limits = self._executor.data.slots

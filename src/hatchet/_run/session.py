@@ -457,8 +457,8 @@ class Session:
                 worker.registered(received.registered, wakeups)
                 if received.registered.error is not None:
                     self._io.loop.call_later(REJOIN_S, self._rejoin)
-            if received.assignments:
-                worker.deliver(received.assignments)
+            if received.assignments or received.batches:
+                worker.deliver(received.assignments, received.batches)
             if received.cancellations:
                 worker.cancel(received.cancellations)
         self._check_settled()

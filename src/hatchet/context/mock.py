@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hatchet._core.codec import write_by_own_type, write_metadata
-from hatchet._core.session import Assigned, LabelValue
+from hatchet._core.session import Assigned, AssignedBatch, LabelValue
 from hatchet.context.context import Context, DurableContext
 from hatchet.runnables.started import text
+from hatchet.runnables.types import BatchMemberId
 
 if TYPE_CHECKING:
     from hatchet._run.reply import Reply
@@ -98,5 +99,12 @@ def mock_context(
             {"parents": {name.lower(): output for name, output in parent_outputs.items()}}
         ),
     )
+    port = MockPort(lifespan)
+    if task.batch is not None:
+        from hatchet.context.batch import BatchContext
+
+        member = Context(assigned, task, port)
+        batch = AssignedBatch(os.urandom(16), task.action, "", "", 0, [assigned])
+        return BatchContext(batch, {BatchMemberId(member.task_run_id): member}, task, port)
     kind = DurableContext if task.is_durable else Context
-    return kind(assigned, task, MockPort(lifespan))
+    return kind(assigned, task, port)

@@ -41,7 +41,7 @@ class Demand:
     (Units(key='api', units=2),)
     """
 
-    __slots__ = ("_text", "group", "labels", "places", "units", "worker_id")
+    __slots__ = ("_text", "group", "labels", "places", "size", "units", "worker_id")
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Demand:
         places: tuple[Place, ...] = (),
         units: tuple[Units, ...] = (),
         group: str | None = None,
+        size: int = 0,
         text: str | None = None,
     ) -> None:
         self.worker_id = worker_id
@@ -58,6 +59,7 @@ class Demand:
         self.places = places
         self.units = units
         self.group = group  # of a batch task
+        self.size = size  # of a batch task: bytes of its start payload
         self._text = text
 
     @property
@@ -75,6 +77,7 @@ class Demand:
                 data["units"] = [list(units) for units in self.units]
             if self.group is not None:
                 data["group"] = self.group
+                data["size"] = self.size
             self._text = orjson.dumps(data).decode()
         return self._text
 
@@ -90,6 +93,7 @@ class Demand:
             places=tuple(Place(*place) for place in data.get("places", ())),
             units=tuple(Units(*units) for units in data.get("units", ())),
             group=data.get("group"),
+            size=data.get("size", 0),
             text=text,
         )
 

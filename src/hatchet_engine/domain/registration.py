@@ -21,7 +21,7 @@ from hatchet_engine.domain.definition import (
     to_json,
 )
 from hatchet_engine.domain.durations import MAX_MS, parse_ms
-from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.idempotency import METHODS
 from hatchet_engine.domain.payloads import check_object, has_nul_escape
 from hatchet_engine.domain.rates import WINDOWS
@@ -78,19 +78,6 @@ def check(definition: WorkflowDefinition) -> WorkflowDefinition:
         ordered[0].concurrency = definition.concurrency + ordered[0].concurrency
         definition.concurrency = []
     return definition
-
-
-def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
-    """Say clearly what this engine can't run yet, instead of running it wrongly."""
-    missing = []
-    if any(task.batch for task in definition.tasks):
-        missing.append("batch tasks")
-    if missing:
-        raise Refused(
-            Code.UNIMPLEMENTED,
-            f"workflow {definition.name!r} uses what this engine does not offer yet: "
-            + ", ".join(missing),
-        )
 
 
 def _check_name(name: str, field: str) -> None:
@@ -196,7 +183,7 @@ def _check_task(task: TaskDefinition) -> None:
     for condition in task.conditions:
         _check_condition(condition, task, where)
     if task.batch is not None:
-        _check_batch(task.batch, where)
+        _check_batch(task, task.batch, where)
 
 
 def _check_condition(condition: Condition, task: TaskDefinition, where: str) -> None:
@@ -249,7 +236,11 @@ def _check_event_key(key: str, where: str) -> None:
         )
 
 
-def _check_batch(batch: BatchConfig, where: str) -> None:
+def _check_batch(task: TaskDefinition, batch: BatchConfig, where: str) -> None:
+    if task.durable:
+        raise invalid(
+            f"{where}: a durable task can't run in batches; drop one of the two", field="batch"
+        )
     for field, value, most in (
         ("max_size", batch.max_size, BATCH_SIZE_MAX),
         ("interval_ms", batch.interval_ms, BATCH_INTERVAL_MAX_MS),

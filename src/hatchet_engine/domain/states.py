@@ -56,6 +56,8 @@ class EventKind(IntEnum):
     CONDITION_FAILED = 15  # its expression can't be evaluated; message: expression and reason
     SKIPPED = 16  # message: why
     REQUEUED_RATE_LIMIT = 17  # units are lacking; message: which and how many
+    WAITING_FOR_BATCH = 18
+    BATCH_FLUSHED = 19  # in a batch on its way to a worker; message: why; data: batch_id, size
 
 
 # Rank of a queued task: lower goes first. Users have priorities 1..3; what has run before

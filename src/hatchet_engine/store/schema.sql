@@ -27,6 +27,7 @@ create table assignment (
     started_ms bigint,
     released boolean not null default false,
     demand jsonb,
+    batch_id uuid,
     constraint assignment_pkey PRIMARY KEY (task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=80);
 

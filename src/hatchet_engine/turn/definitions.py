@@ -7,7 +7,12 @@ from uuid import UUID
 
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.conditions import CANCEL
-from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
+from hatchet_engine.domain.definition import (
+    BatchConfig,
+    Condition,
+    TaskDefinition,
+    WorkflowDefinition,
+)
 from hatchet_engine.domain.idempotency import STATUS
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.states import TaskKind
@@ -26,6 +31,7 @@ class Step:
         "asks",
         "backoff_factor",
         "backoff_max_s",
+        "batch",
         "children",
         "conditions",
         "execution_timeout_ms",
@@ -62,6 +68,7 @@ class Step:
         self.sticky = version.definition.sticky
         self.shape: Shape | None = None  # of its tasks that ask for no worker and no other labels
         self.on_failure = task.on_failure
+        self.batch: BatchConfig | None = task.batch
         self.conditions: list[Condition] = task.conditions
         # Whether an event or a time may cancel it while it is queued.
         self.watched = any(

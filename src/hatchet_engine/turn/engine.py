@@ -33,6 +33,7 @@ from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
 from hatchet_engine.turn.firing import fire_due, release_waiting
+from hatchet_engine.turn.gather import join, ripen, tell_waiting
 from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.load_dags import load_noted
@@ -367,7 +368,13 @@ class Engine:
             else:
                 future.set_result(answer)
         hot = self.hot
-        self._again = bool(hot.bulk or hot.pauses.released or hot.ongoing or hot.stranded.due)
+        self._again = bool(
+            hot.bulk
+            or hot.pauses.released
+            or hot.batches.changed
+            or hot.ongoing
+            or hot.stranded.due
+        )
 
     async def _decide_direct(
         self,
@@ -413,7 +420,9 @@ class Engine:
         release_waiting(turn)
         if self.hot.stranded.due:
             await call_back(loader.connection, turn)
+        await ripen(loader.connection, turn)
         place(turn)
+        tell_waiting(turn)
         plan_ageing(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)
@@ -427,6 +436,8 @@ class Engine:
                 settle(turn, await load_noted(loader.connection, turn))
             elif turn.evicted:
                 await evict(loader, turn)
+            elif turn.joining:
+                join(turn)
             else:
                 await admit(loader.connection, turn)
 

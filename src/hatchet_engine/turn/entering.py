@@ -27,16 +27,20 @@ def arrive(turn: Turn, item: Queued) -> None:
 
 
 def enter_queue(turn: Turn, item: Queued, *, called: bool = False) -> None:
-    """A task stands in its queue from now on; it is stored only if no worker takes it within this
-    turn. ``called``: from the line of a rate limit, so that it passes those who wait there."""
+    """A task stands in its queue from now on, or comes to its batch; it is stored only if no worker
+    takes it within this turn. ``called``: from the line of a rate limit, so that it passes those
+    who wait there."""
     hot = turn.hot
     if hot.pauses and (thing := hot.pauses.of(item)) is not None:
         park_paused(turn, item, thing)
         return
+    if item.step.batch is not None:
+        turn.joining[item.task_id] = (item, called)
+        return
     demand = item.demand
     if demand is not None:
         if demand.units and not called:
-            line = _who_waits(turn, item)
+            line = who_waits(turn, item)
             if line is not None:
                 park(turn, item, line)
                 return
@@ -69,7 +73,7 @@ def renew(turn: Turn, item: Queued) -> None:
     item.schedule_timeout_ms = turn.now_ms + item.step.schedule_timeout_ms
 
 
-def _who_waits(turn: Turn, item: Queued) -> Line | None:
+def who_waits(turn: Turn, item: Queued) -> Line | None:
     """The line of a rate limit for whose units others wait already: no one overtakes them."""
     assert item.demand is not None
     for key, units in item.demand.units:

@@ -57,6 +57,12 @@ def leave_worker(turn: Turn, running: Running) -> None:
     worker.running.pop(running.task_id, None)
     turn.plan.unassign(running)
     turn.left.add(running.task_id)
+    batch = running.batch
+    if batch is not None:
+        del batch.members[running.task_id]
+        if batch.members:
+            return  # the slot is theirs as well
+        turn.hot.batches.ended(batch)
     if not running.released:
         worker.give(running.step.units)
         turn.gain(worker)

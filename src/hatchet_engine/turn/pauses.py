@@ -41,6 +41,7 @@ def pause(turn: Turn, command: Pause) -> PausedThing:
         for queue in turn.hot.queues.values():
             if queue.tenant_id == thing.tenant_id and queue.depth:
                 _hold_queue(turn, queue)
+        turn.hot.batches.look_again(thing.tenant_id)
     return thing
 
 

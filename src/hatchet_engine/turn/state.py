@@ -12,6 +12,7 @@ from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import Status
+from hatchet_engine.turn.batches import Batches
 from hatchet_engine.turn.buckets import Bucket, Buckets
 from hatchet_engine.turn.commands import Filter, RunSubscriber, WorkerSession
 from hatchet_engine.turn.dags import Dag, Dags
@@ -66,6 +67,7 @@ class Hot:
         self.lines = Lines()
         self.groups = Groups(self.lines)
         self.buckets = Buckets(self.lines)
+        self.batches = Batches(self.lines)
         self.pauses = Pauses()
         self.stranded = Stranded()
         self.gains = Gains()
@@ -210,6 +212,8 @@ class Turn:
         # Runs whose tasks at these positions begin; they were ``chosen`` for a replay.
         self.starts: list[tuple[Dag, list[int], bool]] = []
         self.admitted_runs: list[tuple[UUID, UUID]] = []  # (tenant, run) that may begin now
+        # Tasks that come to their batches; whether they were called from the line of a rate limit.
+        self.joining: dict[UUID, tuple[Queued, bool]] = {}
         self.arrivals: list[Queued] = []  # tasks and runs that want a place of their next rule
         self.brought: dict[Bucket, tuple[int, str]] = {}  # limits that tasks have brought along
         self.freed: dict[Group, None] = {}  # groups with a free place, or to be read on
@@ -229,7 +233,7 @@ class Turn:
     @property
     def noted(self) -> bool:
         """Whether something happened that is not followed up yet."""
-        return bool(self.facts or self.arrivals or self.freed or self.evicted)
+        return bool(self.facts or self.arrivals or self.freed or self.evicted or self.joining)
 
     @property
     def facts(self) -> bool:
@@ -251,7 +255,7 @@ class Turn:
     def wake_queues(self, worker: Worker) -> None:
         """The worker can take more, or something else than before: look at all its queues."""
         for queue in worker.queues:
-            if queue.depth:
+            if queue.waits:
                 self.dirty[queue.id] = queue
 
     def wake(self, queue: Queue) -> None:

@@ -161,11 +161,19 @@ def _end_new(turn: Turn, tenant_id: UUID, task_id: UUID, reason: str) -> bool:
             return True
     item = turn.plan.queued.get(task_id) or turn.plan.parked.get(task_id)
     if item is None or item.gone:
-        item = next((one for one in turn.arrivals if one.task_id == task_id), None)
+        item = _on_its_way(turn, task_id)
     if item is None or item.gone or item.tenant_id != tenant_id:
         return False
     end_queued(turn, item, EventKind.CANCELLED, reason)
     return True
+
+
+def _on_its_way(turn: Turn, task_id: UUID) -> Queued | None:
+    """A task that comes to its batch or wants a place, and stands nowhere yet."""
+    joining = turn.joining.get(task_id)
+    if joining is not None:
+        return joining[0]
+    return next((one for one in turn.arrivals if one.task_id == task_id), None)
 
 
 def end_delayed(turn: Turn, row: asyncpg.Record, reason: str) -> None:

@@ -329,7 +329,10 @@ def _write_assigned(batch: Batch, assigned: list[Running], now_ms: int) -> None:
             plain = [(running.task_id, running.worker.id) for running in group]
             assignments.insert_fresh(batch, common, plain)
         else:
-            rows = [(one.task_id, one.worker.id, text_of(one.demand)) for one in group]
+            rows = [
+                (one.task_id, one.worker.id, text_of(one.demand), one.batch and one.batch.id)
+                for one in group
+            ]
             assignments.insert_asked(batch, common, rows)
     if special:
         assignments.insert_many(batch, special, now_ms)
@@ -349,6 +352,7 @@ def _assignment_row(running: Running) -> Row:
         running.internal_retries,
         running.deadline_ms,
         text_of(running.demand),
+        None if running.batch is None else running.batch.id,
     )
 
 

@@ -1,19 +1,19 @@
 -- name: assignment_list
 select a.task_id, a.tenant_id, a.queue_id, a.version_id, a.step, a.attempt, a.worker_id,
        a.app_retries, a.internal_retries, a.assigned_ms, a.deadline_ms, a.started_ms, a.released,
-       a.demand::text as demand, t.run_id, t.kind, t.priority
+       a.demand::text as demand, a.batch_id, t.run_id, t.kind, t.priority
 from assignment a
 join task t on t.tenant_id = a.tenant_id and t.id = a.task_id;
 
 -- name: assignment_insert_many
 insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
-                        app_retries, internal_retries, assigned_ms, deadline_ms, demand)
+                        app_retries, internal_retries, assigned_ms, deadline_ms, demand, batch_id)
 select task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
-       app_retries, internal_retries, $11, deadline_ms, demand
+       app_retries, internal_retries, $11, deadline_ms, demand, batch_id
 from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::smallint[], $6::integer[],
-            $7::uuid[], $8::smallint[], $9::smallint[], $10::bigint[], $12::jsonb[])
+            $7::uuid[], $8::smallint[], $9::smallint[], $10::bigint[], $12::jsonb[], $13::uuid[])
      as t (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id, app_retries,
-           internal_retries, deadline_ms, demand);
+           internal_retries, deadline_ms, demand, batch_id);
 
 -- name: assignment_insert_fresh
 -- First attempts of one step.
@@ -23,11 +23,12 @@ select task_id, $1, $2, $3, $4, 0, worker_id, 0, 0, $5, $6
 from unnest($7::uuid[], $8::uuid[]) as t (task_id, worker_id);
 
 -- name: assignment_insert_asked
--- The same with what each of them asks for.
+-- The same with what each of them asks for, and the batches they are in.
 insert into assignment (task_id, tenant_id, queue_id, version_id, step, attempt, worker_id,
-                        app_retries, internal_retries, assigned_ms, deadline_ms, demand)
-select task_id, $1, $2, $3, $4, 0, worker_id, 0, 0, $5, $6, demand
-from unnest($7::uuid[], $8::uuid[], $9::jsonb[]) as t (task_id, worker_id, demand);
+                        app_retries, internal_retries, assigned_ms, deadline_ms, demand, batch_id)
+select task_id, $1, $2, $3, $4, 0, worker_id, 0, 0, $5, $6, demand, batch_id
+from unnest($7::uuid[], $8::uuid[], $9::jsonb[], $10::uuid[])
+     as t (task_id, worker_id, demand, batch_id);
 
 -- name: assignment_delete_many
 delete from assignment where task_id = any ($1::uuid[]);

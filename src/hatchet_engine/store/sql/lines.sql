@@ -40,7 +40,10 @@ cross join lateral (
 ) p;
 
 -- name: parked_depth_list
-select line, count(*) as depth from parked_item group by line;
+-- Bytes are known of those who wait for a batch only.
+select line, count(*) as depth, min(queued_ms) as first_ms,
+       coalesce(sum((demand ->> 'size')::bigint) filter (where line like 'b%'), 0)::bigint as size
+from parked_item group by line;
 
 -- name: parked_version_list
 select distinct version_id from parked_item;

@@ -29,7 +29,7 @@ from hatchet_engine.transports.grpc.session_tasks import task_command, task_repl
 from hatchet_engine.transports.grpc.worker_stream import in_background
 from hatchet_engine.transports.rest.versions import package_version
 from hatchet_engine.turn.commands import ChangeWorker, CloseStream, Command, LeaveWorker, OpenStream
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice, RunResult
 from hatchet_protocol import session
 
 log = structlog.get_logger("hatchet.session")
@@ -75,7 +75,9 @@ class SessionStream:
 
     # ------------------------------------------------------------ the engine calls these
 
-    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
+    def deliver(
+        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
+    ) -> None:
         self._outbox.put_deliveries(assigned, cancels)
         self._wake.set()
 

@@ -28,6 +28,7 @@ UNARY: Mapping[str, UnaryHandler] = {
     "/Dispatcher/Unsubscribe": dispatcher.unsubscribe,
     "/Dispatcher/UpsertWorkerLabels": dispatcher.upsert_worker_labels,
     "/Dispatcher/SendStepActionEvent": dispatcher.send_step_action_event,
+    "/Dispatcher/SendBatchActionEvent": dispatcher.send_batch_action_event,
     "/Dispatcher/RefreshTimeout": dispatcher.refresh_timeout,
     "/Dispatcher/ReleaseSlot": dispatcher.release_slot,
     "/Dispatcher/PutOverridesData": dispatcher.put_overrides_data,
