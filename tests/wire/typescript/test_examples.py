@@ -68,6 +68,9 @@ CRON = [
 ]
 SCHEDULED = ["scheduled: 2", "Ada, it is time", "Bob, it is time"]
 
+LABELS = ["transcribed on large", "stored on (small|large)"]
+STICKY = ["6 of 6 films were cut where they were fetched"]  # DAG-20
+
 RunExample = Callable[[str], tuple[Program, Program]]
 
 
@@ -151,3 +154,14 @@ def test_cron(run_example: RunExample) -> None:
 def test_scheduled(run_example: RunExample) -> None:
     _, run = run_example("scheduled")
     assert_lines(run, SCHEDULED)
+
+
+def test_labels(run_example: RunExample) -> None:
+    """The second worker may join later: then what it would take first goes to the other one."""
+    _, run = run_example("labels")
+    assert_lines(run, LABELS)
+
+
+def test_sticky(run_example: RunExample) -> None:
+    _, run = run_example("sticky")
+    assert_lines(run, STICKY)
