@@ -123,7 +123,7 @@ def check_positional(what: str, given: Sequence[Any]) -> None:
         raise TypeError(f"{what}() takes keywords only, such as name={value!r}")
 
 
-def batch_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], BatchConfig]:
+def batch_options(given: Mapping[str, Any]) -> "tuple[dict[str, Any], BatchConfig]":
     """Keywords that are not about the batch, and what the others say."""
     batch = batch_config(
         given.get("batch_max_size", 1),

@@ -9,7 +9,7 @@ function gathered(name, maxSize, intervalMs, groupKey) {
   return hatchet.batchTask({
     name,
     executionTimeout: '30s',
-    batch: { maxSize, maxInterval: `${intervalMs}ms`, groupKey },
+    batch: { maxSize, maxInterval: intervalMs, groupKey },
     fn: async (inputs) => {
       const ids = Object.keys(inputs).sort();
       return Object.fromEntries(
@@ -32,14 +32,14 @@ export const batches = {
   'batch-picky': gathered('batch-picky', 2, 300, 'input.nothing'),
   'batch-broadcast': hatchet.batchTask({
     name: 'batch-broadcast',
-    batch: { maxSize: 3, maxInterval: '500ms', broadcastOutput: true },
+    batch: { maxSize: 3, maxInterval: 500, broadcastOutput: true },
     fn: async (inputs) => ({
       sum: Object.values(inputs).reduce((sum, { number }) => sum + number, 0),
     }),
   }),
   'batch-cancelled': hatchet.batchTask({
     name: 'batch-cancelled',
-    batch: { maxSize: 2, maxInterval: '500ms' },
+    batch: { maxSize: 2, maxInterval: 500 },
     fn: async (inputs, ctx) => {
       await ctx.cancel();
       return none(inputs);
@@ -48,7 +48,7 @@ export const batches = {
   'batch-slow': hatchet.batchTask({
     name: 'batch-slow',
     executionTimeout: '1s',
-    batch: { maxSize: 2, maxInterval: '500ms' },
+    batch: { maxSize: 2, maxInterval: 500 },
     fn: async (inputs) => {
       await sleep(10_000);
       return none(inputs);
