@@ -42,6 +42,7 @@ SCENARIOS = (
     "concurrency_keys",
     "one_key",
     "rate_limits",
+    "batches",
     "celery",
     "procrastinate",
 )
