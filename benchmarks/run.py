@@ -45,6 +45,7 @@ SCENARIOS = (
     "schedules_due",
     "schedules_exact",
     "schedules_idle",
+    "batches",
     "celery",
     "procrastinate",
 )

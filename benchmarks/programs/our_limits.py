@@ -7,6 +7,7 @@ from our_tasks import hatchet
 from pydantic import BaseModel
 
 from hatchet import (
+    BatchMemberId,
     ConcurrencyExpression,
     ConcurrencyLimitStrategy,
     Context,
@@ -74,4 +75,16 @@ async def starved(input: Keyed, ctx: Context) -> dict[str, bool]:
     return {"done": True}
 
 
-LIMITED = {task.name: task for task in (unruled, keyed, one_key, metered, starved)}
+@hatchet.batch_task(
+    name="bench-batched",
+    input_validator=Keyed,
+    batch_max_size=100,
+    batch_max_interval=timedelta(milliseconds=200),
+)
+async def batched(
+    inputs: dict[BatchMemberId, Keyed], ctx: Context
+) -> dict[BatchMemberId, dict[str, bool]]:
+    return {id: {"done": True} for id in inputs}
+
+
+LIMITED = {task.name: task for task in (unruled, keyed, one_key, metered, starved, batched)}

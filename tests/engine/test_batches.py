@@ -28,6 +28,7 @@ from hatchet_engine.turn.deliveries import AssignedBatch
 from tests.support.engine import TENANT, FakeWorker, Harness
 from tests.support.invariants import check_all, check_recovery
 from tests.support.rules import cancel, events, outcome, pass_time, refused, replay, status
+from tests.support.stored_invariants import check_stored
 
 
 async def put(h: Harness, name: str = "hello", **options: object) -> None:
@@ -451,6 +452,21 @@ async def test_restart_with_buffered_and_running_members(h: Harness) -> None:
     await worker.complete_batch(worker.batches[0])
     await h.advance(200)
     assert [batch.key for batch in worker.batches] == ["a", "b", "a"]
+
+
+async def test_stored_invariants_of_batches(h: Harness) -> None:
+    await put(h, group_max_runs=2)
+    worker = await h.worker(slots=2)
+    await h.trigger(count=9)
+    assert sizes(worker) == [3, 3]
+    async with h.pool.acquire() as connection:
+        await check_stored(connection)
+        await connection.execute(
+            "update assignment set released = true where task_id = $1", worker.started[0].task_id
+        )
+        with pytest.raises(AssertionError, match="share worker, step and slot"):
+            await check_stored(connection)
+        await connection.execute("update assignment set released = false")
 
 
 async def test_members_behind_the_window_are_read(

@@ -22,6 +22,7 @@ from hatchet_engine.transports.grpc.servicers.methods import (
 )
 from hatchet_engine.transports.grpc.session_acks import FrameAcks
 from hatchet_engine.turn.commands import Command, Report, ReportKind, ReportTasks, TriggerItem
+from hatchet_engine.turn.deliveries import AssignedBatch
 from hatchet_protocol import session as s
 from hatchet_protocol.services import METHODS
 from tests.unit.transports.fake_engine import TENANT, assigned, cancel, result, task_id
@@ -61,6 +62,21 @@ def test_assignments_wait_until_the_worker_knows_its_id() -> None:
     assert not taken(outbox).assignments
     outbox.put_registered(registered())
     assert len(taken(outbox).assignments) == 1
+
+
+def test_a_batch_goes_in_one_frame() -> None:
+    outbox = Outbox(lambda ids: None)
+    outbox.put_registered(registered())
+    big = "x" * (FRAME_CHARACTERS // 2)
+    members = [assigned(number, input=big) for number in range(1, 5)]
+    batch = AssignedBatch(task_id(9), TENANT, "a:b", "ann", "it is full", 7, members)
+    outbox.put_deliveries([batch, assigned(5)], [cancel(1)])
+    (first,) = taken(outbox).batches
+    assert (first.id, first.action, first.key) == (task_id(9).bytes, "a:b", "ann")
+    assert (first.reason, first.flushed_at_ms) == ("it is full", 7)
+    assert [one.task_id for one in first.assignments] == [one.task_id.bytes for one in members]
+    second = taken(outbox)
+    assert len(second.assignments) == len(second.cancellations) == 1
 
 
 def test_frames_are_cut() -> None:

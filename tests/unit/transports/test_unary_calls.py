@@ -113,6 +113,17 @@ async def test_b7_1_unknown_task(line: Served) -> None:
     assert ID in text
 
 
+async def test_b8_5_send_batch_action_event(line: Served) -> None:
+    line.engine.script[ReportTasks] = [False]  # unknown members are passed over
+    event = d.BatchActionEvent(worker_id="w", event_type=2)
+    event.items.add(task_run_external_id=ID)
+    answer = await line.call("/Dispatcher/SendBatchActionEvent", event)
+    assert (answer.tenant_id, answer.worker_id) == (str(TENANT), "w")
+    line.engine.commands.clear()
+    await line.call("/Dispatcher/SendBatchActionEvent", d.BatchActionEvent(event_type=2))
+    assert line.engine.commands == []
+
+
 async def test_b17_2_refresh_timeout(line: Served) -> None:
     line.engine.script[RefreshTimeout] = NOW_MS
     request = d.RefreshTimeoutRequest(task_run_external_id=ID, increment_timeout_by="1m30s")

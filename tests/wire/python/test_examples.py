@@ -19,7 +19,7 @@ from tests.wire.sdks import PYTHON
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
 
 EXAMPLES = ROOT / "examples" / "python"
-IMPORT = re.compile(r"^from hatchet import", re.MULTILINE)
+IMPORT = re.compile(r"^from hatchet\b", re.MULTILINE)
 
 DAG = [r"Ada pays 18\.00", "failed as expected: ValueError: nothing was ordered"]
 DAG_WORKER = ["an order of Ada is through", "sorry, Bob: nothing was ordered"]
@@ -55,6 +55,12 @@ RATE_LIMITS = [  # RL-16
 ]
 # Q-2; the first one begins at once, if the worker is there already.
 PRIORITY = ["(advert 1, )?ticket 1, ticket 2, invoice, (advert 1, )?advert 2, advert 3"]
+
+BATCH = [  # BA-3, BA-4, BA-6
+    "first: question, last: statement",
+    r"sizes of batches: \[50, 100\]",
+    r"words: \[6, 6, 6\]",
+]
 
 IDEMPOTENCY = [
     "10 paid",
@@ -96,7 +102,7 @@ def run_example(
         shutil.copytree(EXAMPLES / name, tmp_path, dirs_exist_ok=True)
         if official:
             for file in tmp_path.glob("*.py"):
-                file.write_text(IMPORT.sub("from hatchet_sdk import", file.read_text()))
+                file.write_text(IMPORT.sub("from hatchet_sdk", file.read_text()))
         worker = start_worker(
             start_program,
             bench.client(PYTHON),
@@ -181,3 +187,8 @@ def test_labels(run_example: RunExample) -> None:
 def test_sticky(run_example: RunExample) -> None:
     _, run = run_example("sticky")
     assert_lines(run, STICKY)
+
+
+def test_batch(run_example: RunExample) -> None:
+    _, run = run_example("batch")
+    assert_lines(run, BATCH)

@@ -51,6 +51,12 @@ PRIORITY = ["(advert 1, )?ticket 1, ticket 2, invoice, (advert 1, )?advert 2, ad
 STORY = """Once upon a time there was a queue. It was long, and nobody knew who came next.
 Then somebody wrote the order down, and everyone waited happily ever after."""
 
+BATCH = [  # BA-3, BA-4, BA-6
+    "first: question, last: statement",
+    "sizes of batches: 50, 100",
+    "words: 6, 6, 6",
+]
+
 IDEMPOTENCY = [
     "10 paid",
     "10 paid before",
@@ -165,3 +171,8 @@ def test_labels(run_example: RunExample) -> None:
 def test_sticky(run_example: RunExample) -> None:
     _, run = run_example("sticky")
     assert_lines(run, STICKY)
+
+
+def test_batch(run_example: RunExample) -> None:
+    _, run = run_example("batch")
+    assert_lines(run, BATCH)
