@@ -1,7 +1,6 @@
 // Tasks that choose their worker by its labels.
 
-import { HatchetClient } from '@hatchet-dev/typescript-sdk';
-import protocol from '@hatchet-dev/typescript-sdk/protoc/workflows/workflows.js';
+import { HatchetClient, WorkerLabelComparator } from '@hatchet-dev/typescript-sdk';
 
 export const hatchet = HatchetClient.init();
 
@@ -12,7 +11,7 @@ export const transcribe = hatchet.task({
     memory: {
       value: 16,
       required: true,
-      comparator: protocol.WorkerLabelComparator.GREATER_THAN_OR_EQUAL,
+      comparator: WorkerLabelComparator.GREATER_THAN_OR_EQUAL,
     },
   },
   fn: async (_, ctx) => ({ madeOn: ctx.worker.labels().host }),
