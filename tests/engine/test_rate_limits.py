@@ -286,3 +286,16 @@ async def test_many_are_called_in_bounded_steps(
     await h.advance(1_000)
     await h.settle()
     assert [task.task_id for task in worker.started] == runs
+
+
+async def test_two_uses_of_one_key_take_the_sum(h: Harness) -> None:
+    await put(h, limit=5)
+    await h.put(rate_limits=[static(units=2), static(units=1)])
+    worker = await h.worker()
+    await h.trigger(count=2)
+    assert len(worker.started) == 1
+    bucket = h.engine.hot.buckets.find(TENANT, "api")
+    assert bucket is not None
+    assert bucket.meter.remaining == 2
+    await h.advance(1_000)
+    assert len(worker.started) == 2
