@@ -16,6 +16,7 @@ from hatchet_engine.turn.entering import (
     leave_queue,
     park_paused,
     renew,
+    stand_aside,
 )
 from hatchet_engine.turn.lines import Line
 from hatchet_engine.turn.pause_list import line_of
@@ -111,6 +112,7 @@ def hold(turn: Turn, item: Queued) -> bool:
     if thing is None:
         return False
     leave_queue(turn, item)
+    stand_aside(turn, item)
     park_paused(turn, item, thing)
     return True
 
