@@ -39,6 +39,13 @@ SCENARIOS = (
     "fan_out",
     "event_runs",
     "event_waits",
+    "concurrency_keys",
+    "one_key",
+    "rate_limits",
+    "schedules_due",
+    "schedules_exact",
+    "schedules_idle",
+    "batches",
     "celery",
     "procrastinate",
 )

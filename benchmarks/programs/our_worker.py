@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--count-to", type=int, default=0)
     parser.add_argument("--flows", action="store_true")
+    parser.add_argument("--limits", action="store_true")
     options = parser.parse_args()
     counter.wanted = options.count_to
     workflows: list[Any] = [noop, queued]
@@ -43,6 +44,10 @@ def main() -> None:
         from our_flows import FLOWS
 
         workflows += FLOWS.values()
+    if options.limits:
+        from our_limits import LIMITED
+
+        workflows += LIMITED.values()
     asyncio.run(work(options.workers, options.slots, workflows))
 
 

@@ -9,35 +9,46 @@ from hatchet._core.old_names import warn_of
 from hatchet.config import ClientConfig
 from hatchet.context.current import current
 from hatchet.runnables.base import own_name
+from hatchet.runnables.batch import batch_types
 from hatchet.runnables.decorators import (
+    AnyBatchDecorator,
+    AnyBroadcastDecorator,
     AnyDurableStandaloneDecorator,
     AnyStandaloneDecorator,
     DurableStandaloneDecorator,
     StandaloneDecorator,
 )
 from hatchet.runnables.options import (
+    BatchKeywords,
     DurableTaskKeywords,
     TaskKeywords,
     WorkflowKeywords,
+    batch_options,
     check_keywords,
     check_positional,
     split,
     workflow_config,
 )
 from hatchet.runnables.task import signature_hints
+from hatchet.runnables.types import BatchConfig
 from hatchet.runnables.workflow import Standalone, Workflow
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import Literal, Unpack
 
     from hatchet._run.client import Client
     from hatchet.clients.events import EventClient
     from hatchet.clients.listeners.run_event_listener import RunEventListenerClient
     from hatchet.context.context import Context
     from hatchet.features.cel import CELClient
+    from hatchet.features.cron import CronClient
     from hatchet.features.filters import FiltersClient
     from hatchet.features.logs import LogsClient
+    from hatchet.features.metrics import MetricsClient
+    from hatchet.features.pauses import PausesClient
+    from hatchet.features.rate_limits import RateLimitsClient
     from hatchet.features.runs import RunsClient
+    from hatchet.features.scheduled import ScheduledClient
     from hatchet.features.stubs import StubsClient
     from hatchet.features.workers import WorkersClient
     from hatchet.features.workflows import WorkflowsClient
@@ -126,6 +137,27 @@ class Hatchet:
         return WorkersClient(self._client)
 
     @cached_property
+    def rate_limits(self) -> "RateLimitsClient":
+        """Put, pause and read rate limits."""
+        from hatchet.features.rate_limits import RateLimitsClient
+
+        return RateLimitsClient(self._client)
+
+    @cached_property
+    def pauses(self) -> "PausesClient":
+        """Hold back everything, a workflow, or a concurrency key."""
+        from hatchet.features.pauses import PausesClient
+
+        return PausesClient(self._client)
+
+    @cached_property
+    def metrics(self) -> "MetricsClient":
+        """Count what waits, runs, has ended."""
+        from hatchet.features.metrics import MetricsClient
+
+        return MetricsClient(self._client)
+
+    @cached_property
     def logs(self) -> "LogsClient":
         """Read logs of task runs."""
         from hatchet.features.logs import LogsClient
@@ -138,6 +170,20 @@ class Hatchet:
         from hatchet.clients.events import EventClient
 
         return EventClient(self._client)
+
+    @cached_property
+    def cron(self) -> "CronClient":
+        """Start workflows by the clock, again and again."""
+        from hatchet.features.cron import CronClient
+
+        return CronClient(self._client)
+
+    @cached_property
+    def scheduled(self) -> "ScheduledClient":
+        """Run workflows once, at a time."""
+        from hatchet.features.scheduled import ScheduledClient
+
+        return ScheduledClient(self._client)
 
     @cached_property
     def filters(self) -> "FiltersClient":
@@ -203,7 +249,8 @@ class Hatchet:
         """Declare a workflow; add tasks with `@workflow.task()`. Nothing is sent yet.
 
         - `input_validator`: type of the input: a pydantic model, a dataclass, a TypedDict, a dict
-        - `on_events`, `on_crons` with `cron_input`: what starts it by itself
+        - `on_events`, `on_crons` with `cron_input`: what starts it by itself; `Cron(...)` adds a
+          time zone and more to an expression
         - `default_filters`: which of these events do (all)
         - `sticky`: whether the tasks of a run stay on one worker
         - `default_priority` (1): 1 to 3
@@ -290,6 +337,65 @@ class Hatchet:
             lambda fn: self._standalone(fn, name, input_validator, options, is_durable=True)
         )
 
+    @overload
+    def batch_task(
+        self,
+        *,
+        name: str | None = ...,
+        input_validator: Any = ...,
+        broadcast_output: "Literal[False]" = ...,
+        **options: "Unpack[BatchKeywords]",
+    ) -> AnyBatchDecorator: ...
+    @overload
+    def batch_task(
+        self,
+        *,
+        name: str | None = ...,
+        input_validator: Any = ...,
+        broadcast_output: "Literal[True]",
+        **options: "Unpack[BatchKeywords]",
+    ) -> AnyBroadcastDecorator: ...
+    def batch_task(
+        self,
+        *fn: Any,
+        name: str | None = None,
+        input_validator: Any = None,
+        broadcast_output: bool = False,
+        **options: "Unpack[BatchKeywords]",
+    ) -> Any:
+        """Declare a standalone batch task: its function is called once for many runs.
+
+        Callers run it like any task and get results of their own. The engine gathers runs, and
+        gives a batch to a worker when it is full or when it has waited long enough; it takes one
+        slot. The function gets the inputs by member id, and returns a result for each: a dict with
+        the same keys, or a list in their order. An exception in place of a result fails that
+        member; one that is raised fails them all.
+
+        - `batch_max_size` (1): so many at most, up to 100,000
+        - `batch_max_interval` (1 s): so long the first one waits for others, up to a day
+        - `batch_group_key`: CEL expression over input and metadata; only equal ones come together
+        - `batch_group_max_runs` (100): batches of one group at once
+        - `broadcast_output` (False): the function returns one result, which all members get
+        - all others as for `task`, but no `slot_cost`
+
+            @hatchet.batch_task(batch_max_size=100, batch_max_interval=timedelta(milliseconds=200))
+            async def embed(
+                inputs: dict[BatchMemberId, Text], ctx: BatchContext
+            ) -> dict[BatchMemberId, Vector]:
+                vectors = await model.embed([text.words for text in inputs.values()])
+                return dict(zip(inputs, vectors))
+
+            vector = embed.run(Text(words="hello"))
+
+        Raises `ValueError` for sizes, intervals and counts that are out of range.
+        """
+        check_positional("hatchet.batch_task", fn)
+        check_keywords("hatchet.batch_task", BatchKeywords, options)
+        rest, batch = batch_options({**options, "broadcast_output": broadcast_output})
+        return AnyBatchDecorator(
+            lambda fn: self._standalone(fn, name, input_validator, rest, batch=batch)
+        )
+
     def _standalone(
         self,
         fn: Callable[..., Any],
@@ -297,9 +403,15 @@ class Hatchet:
         input_validator: Any,
         given: Mapping[str, Any],
         is_durable: bool = False,
+        batch: BatchConfig | None = None,
     ) -> Standalone[Any, Any]:
         rest, options = split(given)
         options.is_durable = is_durable
+        options.batch = batch
         config = workflow_config(name or own_name(fn), input_validator, rest)
-        declared = signature_hints(fn).input if input_validator is None else input_validator
+        declared = input_validator
+        if declared is None and batch is not None:
+            declared = batch_types(fn, batch.broadcast_output)[0]
+        elif declared is None:
+            declared = signature_hints(fn).input
         return Standalone(fn, config, self._client, Codec(declared), options)

@@ -1,4 +1,4 @@
-"""`hatchet workers`: who is connected."""
+"""`hatchet workers`: who is connected, and who gets work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import typer
 
 from hatchet_cli import output
 
-app = typer.Typer(help="List workers.", no_args_is_help=True)
+app = typer.Typer(help="List, pause and resume workers.", no_args_is_help=True)
+
+WorkerId = Annotated[str, typer.Argument(help="Id of the worker, as `workers list` shows it.")]
 
 
 @app.command("list")
@@ -49,6 +51,39 @@ def list_workers(
         ],
         empty="no workers are connected" if not everyone else "no workers in the last 24 hours",
     )
+
+
+@app.command("pause")
+def pause(worker: WorkerId, as_json: output.JsonOption = False) -> None:
+    """Give a worker nothing new; what it runs goes on.
+
+    Examples:
+
+        hatchet workers pause 019a7c5e-…
+    """
+    _set_paused(worker, True, as_json=as_json)
+
+
+@app.command("resume")
+def resume(worker: WorkerId, as_json: output.JsonOption = False) -> None:
+    """Let a paused worker take tasks again.
+
+    Examples:
+
+        hatchet workers resume 019a7c5e-…
+    """
+    _set_paused(worker, False, as_json=as_json)
+
+
+def _set_paused(worker: str, paused: bool, *, as_json: bool) -> None:
+    from hatchet_cli.api import Api
+
+    with Api() as api:
+        row = api.patch(f"/api/v1/workers/{worker}", {"isPaused": paused})
+    if as_json:
+        output.print_json(row)
+    else:
+        output.note(f"worker {row['name']} is {row['status']}")
 
 
 def _slots(row: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ class ClientFrame(Message):
     def worker_change(self) -> WorkerChange: ...
     @property
     def task_requests(self) -> RepeatedCompositeFieldContainer[TaskRequest]: ...
-    seq: int  # Number of this frame, set when it carries reports: 1, 2, 3 ... per stream. The engine answers with `acked_seq` once everything up to it is committed; what is not acknowledged when the stream breaks must be sent again on the next one.
+    seq: int  # Number of this frame, set when it carries reports or chunks: 1, 2, 3 ... per stream. The engine answers with `acked_seq` once everything up to it is committed; what is not acknowledged when the stream breaks must be sent again on the next one, in the same order. The report of an attempt follows its chunks, and the engine takes it when these are committed.
     def __init__(
         self,
         *,
@@ -251,10 +251,12 @@ class LogLine(Message):
     ) -> None: ...
 
 class StreamChunk(Message):
+    """Kept once for each (task_id, attempt, index), however often it is sent."""
     task_id: bytes
     attempt: int
     index: int  # 0, 1, 2 ... per attempt
     data: bytes
+    again: bool  # sent before, on a stream that broke; may be committed
     def __init__(
         self,
         *,
@@ -262,6 +264,7 @@ class StreamChunk(Message):
         attempt: int = ...,
         index: int = ...,
         data: bytes = ...,
+        again: bool = ...,
     ) -> None: ...
 
 class TaskRequest(Message):
@@ -297,6 +300,8 @@ class EngineFrame(Message):
     acked_seq: int
     @property
     def task_replies(self) -> RepeatedCompositeFieldContainer[TaskReply]: ...
+    @property
+    def batches(self) -> RepeatedCompositeFieldContainer[Batch]: ...
     def __init__(
         self,
         *,
@@ -308,6 +313,7 @@ class EngineFrame(Message):
         results: Iterable[RunResult] | None = ...,
         acked_seq: int = ...,
         task_replies: Iterable[TaskReply] | None = ...,
+        batches: Iterable[Batch] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: Literal["welcome", "worker_registered"]) -> bool: ...
 
@@ -420,6 +426,27 @@ class Assignment(Message):
         created_at_ms: int = ...,
     ) -> None: ...
     def HasField(self, field_name: Literal["child_index"]) -> bool: ...
+
+class Batch(Message):
+    """Tasks that the worker runs in one call; they share a slot. Each is reported by itself,
+    and counts by itself among `held`."""
+    id: bytes
+    action: str
+    key: str  # of its group; "" = none
+    reason: str  # why it was made now, in words
+    flushed_at_ms: int  # epoch ms
+    @property
+    def assignments(self) -> RepeatedCompositeFieldContainer[Assignment]: ...
+    def __init__(
+        self,
+        *,
+        id: bytes = ...,
+        action: str = ...,
+        key: str = ...,
+        reason: str = ...,
+        flushed_at_ms: int = ...,
+        assignments: Iterable[Assignment] | None = ...,
+    ) -> None: ...
 
 class Cancellation(Message):
     task_id: bytes

@@ -20,6 +20,7 @@ from hatchet import ClientConfig, Hatchet
 from hatchet._core.token import read_claims
 from hatchet_engine.app.embedded.cluster import read_postmaster
 from hatchet_engine.app.embedded.server import attach
+from hatchet_engine.shards.lease import LOCK_SPACE
 from tests.chaos.journal import Attempt, Journal
 from tests.chaos.tasks import declare
 from tests.support.processes import Program
@@ -116,7 +117,9 @@ class Cluster:
 
     async def writer_pid(self) -> int:
         """The Postgres process behind the engine's writing connection."""
-        rows = await self.fetch("select pid from pg_locks where locktype = 'advisory'")
+        rows = await self.fetch(
+            "select pid from pg_locks where locktype = 'advisory' and classid = $1", LOCK_SPACE
+        )
         pids: set[int] = {row["pid"] for row in rows}
         (pid,) = pids
         return pid

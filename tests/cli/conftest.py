@@ -115,7 +115,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = handle_any  # noqa: N815 (the names http.server looks for)
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 (the names http.server looks for)
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from uuid import UUID
+
 import pytest
 
 from hatchet_engine.domain.errors import Code
 from hatchet_engine.domain.states import Status
+from hatchet_engine.turn import bulk
 from hatchet_engine.turn.commands import RunFilter, StartBulk
 from hatchet_engine.turn.state import Limits
 from tests.support.dags import step, work
@@ -83,3 +87,33 @@ async def test_an_operation_goes_on_after_a_restart(clean_database: str, kind: s
         found = await row(h)
         assert (found["done"], found["changed"]) == (20, 20)
         assert await h.count("queue_item") == 0
+
+
+async def test_an_operation_that_fails_for_good_is_given_up_and_harms_no_one(
+    clean_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_engine(clean_database, limits=SMALL) as h:
+        await h.put()
+        await h.trigger(count=15, metadata='{"k":"v"}')
+        apply, steps = bulk._apply, []
+
+        async def fail_second(*arguments: object) -> list[UUID]:
+            steps.append(len(steps))
+            if len(steps) > 1:
+                raise RuntimeError("no good")
+            return await apply(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(bulk, "_apply", fail_second)
+        chosen = RunFilter(START_MS, metadata=[("k", "v")])
+        begun, (first,), (second,) = await asyncio.gather(
+            h.engine.submit(StartBulk(TENANT, "CANCEL", chosen)), h.trigger(), h.trigger()
+        )
+        assert begun.total == 15
+        await h.settle()
+        found = await row(h)
+        assert (found["done"], found["error"]) == (10, "RuntimeError: no good")
+        assert found["finished_at"] is not None
+        worker = await h.worker()
+        await h.settle()
+        assert {first, second} <= {task.task_id for task in worker.started}
+        assert await h.count("outcome") == 10

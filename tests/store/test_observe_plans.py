@@ -113,19 +113,44 @@ async def test_rows_of_a_page_are_fetched_by_id(database: str) -> None:
     await rows.close()
 
 
-async def test_a_backlog_does_not_slow_down_the_list_of_what_waits(database: str) -> None:
+WAITING = {
+    "without a key": "insert into queue_item (queue_id, rank, task_id, {columns})"
+    " select $1, -1, t.id, {values} from task t",
+    "in turns of keys": "insert into queue_item (queue_id, rank, round, task_id, {columns})"
+    " select $1, -1, 1 + row_number() over (order by md5(t.id::text)), t.id, {values} from task t",
+    "for places": "insert into parked_item (line, rank, task_id, {columns})"
+    " select 'c' || $1::bigint || ':' || md5(t.id::text), -1, t.id, {values} from task t",
+}
+COLUMNS = (
+    "tenant_id, version_id, step, attempt, app_retries, internal_retries, queued_ms,"
+    " schedule_timeout_ms"
+)
+
+
+@pytest.mark.parametrize(
+    ("how", "only_tasks"),
+    [
+        ("without a key", False),
+        ("in turns of keys", False),
+        ("for places", False),
+        ("for places", True),
+    ],
+)
+async def test_a_backlog_does_not_slow_down_the_list_of_what_waits(
+    database: str, how: str, only_tasks: bool
+) -> None:
     rows = await Rows.open(database)
     workflow = await rows.workflow()
     await rows.many(workflow, RUNS, span_ms=6 * HOUR_MS, failed_each=500)
-    await rows.connection.execute(
-        "insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt,"
-        " app_retries, internal_retries, queued_ms, schedule_timeout_ms)"
-        " select $1, -1, t.id, t.tenant_id, t.version_id, 0, 0, 0, 0, 0, 0 from task t",
-        workflow.queue_ids[0],
+    statement = WAITING[how].format(
+        columns=COLUMNS, values="t.tenant_id, t.version_id, 0, 0, 0, 0, 0, 0"
     )
+    await rows.connection.execute(statement, workflow.queue_ids[0])
     await rows.connection.execute("delete from outcome")
-    await rows.connection.execute("vacuum analyze queue_item, outcome")
-    query = RunQuery(rows.tenant_id, statuses=[Status.QUEUED])
+    await rows.connection.execute("vacuum analyze queue_item, parked_item, outcome")
+    query = RunQuery(rows.tenant_id, statuses=[Status.QUEUED], only_tasks=only_tasks)
+    async with await open_read_pool(database, connections_max=2) as pool:
+        assert len(await runs.run_ids(pool, query, 50)) == 50
     scans, pages = await explain(rows.connection, run_query.page(query, 0, 50))
     assert scans == []
     assert pages <= PAGES_8_KIB_MAX

@@ -5,11 +5,7 @@ The plans are those of the writer's connection: generic, and made while the tabl
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +16,7 @@ from hatchet_engine.store.migrate import migrate
 from hatchet_engine.store.partitions import DAY_MS
 from hatchet_engine.store.sql import load
 from hatchet_engine.turn.connection import prepare_writer
+from tests.support.plans import Plan, Prepared
 from tests.support.postgres import dsn_of
 
 NOW_MS = 1_767_225_600_000
@@ -55,8 +52,8 @@ async def fill(connection: asyncpg.Connection) -> None:
             TENANT,
         )
         await connection.execute(
-            "insert into outcome (tenant_id, id, status, attempt, finished_at, output) "
-            f"select $1, {_id(day)}, 2, 0, now(), '{{}}' "
+            "insert into outcome (tenant_id, id, status, kind, attempt, finished_at, output) "
+            f"select $1, {_id(day)}, 2, 0, 0, now(), '{{}}' "
             f"from generate_series(0, {TASKS_PER_DAY - 1}) as n where n % 2 = 0",
             TENANT,
         )
@@ -117,57 +114,9 @@ async def writer(filled: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@dataclass
-class Plan:
-    nodes: list[dict[str, Any]]
-    pages: int
-
-    def uses(self, index: str) -> bool:
-        """Whether this index, or that of a partition of it, is read."""
-        return any(index in node.get("Index Name", "") for node in self.nodes)
-
-    @property
-    def scanned(self) -> list[str]:
-        return [node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"]
-
-
-def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return [node, *itertools.chain.from_iterable(map(_nodes, node.get("Plans", ())))]
-
-
-def _literal(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, list | tuple):
-        inner = ",".join("null" if one is None else f'"{one}"' for one in value)
-        return f"'{{{inner}}}'"
-    return f"'{value}'"
-
-
-_numbers = itertools.count()
-
-
 async def explain(connection: asyncpg.Connection, statement: str, *arguments: object) -> Plan:
     """Run the statement as the writer does, with its generic plan, and take it back."""
-    prepared = await connection.prepare(statement)
-    types = []
-    for parameter in prepared.get_parameters():
-        name = parameter.name
-        types.append(f"{name[1:]}[]" if name.startswith("_") else name)
-    name = f"plan_{next(_numbers)}"
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        listed = f"({', '.join(types)})" if types else ""
-        await connection.execute(f"prepare {name} {listed} as {statement}")
-        given = f"({', '.join(map(_literal, arguments))})" if arguments else ""
-        text = await connection.fetchval(
-            f"explain (analyze, buffers, format json) execute {name}{given}"
-        )
-    finally:
-        await transaction.rollback()
-    root = json.loads(text)[0]["Plan"]
-    return Plan(_nodes(root), root["Shared Hit Blocks"] + root["Shared Read Blocks"])
+    return await (await Prepared.make(connection, statement)).explain(*arguments)
 
 
 KEYS = load("idempotency")
@@ -275,6 +224,16 @@ async def test_outcomes_are_read_by_id_in_their_partition_only(
     assert plan.pages <= len(chosen) * 10
 
 
+async def test_sizes_of_outcomes_are_told_without_reading_them(writer: asyncpg.Connection) -> None:
+    chosen = [task_id(1, number) for number in range(0, 3_000, 100)]
+    plan = await explain(
+        writer, OUTCOMES["outcome_sizes"], TENANT, chosen, min(chosen), max(chosen)
+    )
+    assert plan.uses("_pkey")
+    assert plan.scanned == []
+    assert plan.pages <= len(chosen) * 10
+
+
 async def test_outcome_is_deleted_by_id(writer: asyncpg.Connection) -> None:
     chosen = [task_id(1, number) for number in range(0, 200, 2)]
     plan = await explain(
@@ -292,6 +251,7 @@ async def test_outcome_insert_touches_its_own_pages(writer: asyncpg.Connection) 
         TENANT,
         "2026-01-02 00:00:00+00",
         chosen,
+        [0] * 100,
         [0] * 100,
         [NOW_MS] * 100,
         [None] * 100,

@@ -28,7 +28,7 @@ from hatchet_engine.turn.commands import (
     TriggerRuns,
 )
 from hatchet_engine.turn.connection import prepare_writer
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice, RunResult
 from hatchet_engine.turn.engine import Engine
 from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.state import Limits
@@ -63,14 +63,22 @@ class FakeWorker:
         self.engine = engine
         self.tenant_id = tenant_id
         self.id = UUID(int=0)
-        self.started: list[Assigned] = []
+        self.started: list[Assigned] = []  # members of batches among them
+        self.batches: list[AssignedBatch] = []
         self.cancels: list[CancelNotice] = []
         self.closed: str | None = None
         self._seen = 0
         self._changed = asyncio.Event()
 
-    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
-        self.started.extend(assigned)
+    def deliver(
+        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
+    ) -> None:
+        for one in assigned:
+            if isinstance(one, AssignedBatch):
+                self.batches.append(one)
+                self.started.extend(one.members)
+            else:
+                self.started.append(one)
         self.cancels.extend(cancels)
         self._changed.set()
 
@@ -109,6 +117,13 @@ class FakeWorker:
 
     async def complete(self, task: Assigned, output: str = '{"ok":true}') -> bool:
         return await self.report(task, ReportKind.COMPLETED, output)
+
+    async def complete_batch(self, batch: AssignedBatch) -> None:
+        reports = [
+            Report(one.task_id, one.attempt, ReportKind.COMPLETED, '{"ok":true}')
+            for one in batch.members
+        ]
+        await self.engine.submit(ReportTasks(self.tenant_id, reports))
 
     async def fail(self, task: Assigned, error: str = "boom", **options: object) -> bool:
         return await self.report(task, ReportKind.FAILED, error, **options)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from hatchet_engine.domain.labels import score
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.engine import Engine
+from hatchet_engine.turn.lines import is_batch_line
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.state import Hot
@@ -30,20 +31,21 @@ _LIVE = """
 select 'queued' as place, task_id, rank, queue_id, tenant_id, version_id, step, attempt,
        app_retries, internal_retries, schedule_timeout_ms as due_ms, queued_ms as assigned_ms,
        null::bigint as started_ms, null::boolean as released, null::uuid as worker_id, demand,
-       round, null::text as line
+       round, null::text as line, null::uuid as batch_id
 from queue_item
 union all
 select 'delayed', task_id, null, queue_id, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, due_ms, null, null, null, null, demand, null, null
+       internal_retries, due_ms, null, null, null, null, demand, null, null, null
 from delayed_item
 union all
 select 'assigned', task_id, null, queue_id, tenant_id, version_id, step, attempt, app_retries,
        internal_retries, deadline_ms, assigned_ms, started_ms, released, worker_id, demand, null,
-       null
+       null, batch_id
 from assignment
 union all
 select 'parked', task_id, rank, null, tenant_id, version_id, step, attempt, app_retries,
-       internal_retries, schedule_timeout_ms, queued_ms, null, null, null, demand, null, line
+       internal_retries, schedule_timeout_ms, queued_ms, null, null, null, demand, null, line,
+       null
 from parked_item
 """
 # All others: many rows with few columns.
@@ -160,7 +162,7 @@ def _state(tables: Tables, task_id: UUID) -> Member:
     return Member.BEGUN if any(task_id in place for place in places) else Member.PENDING
 
 
-def check_hot(hot: Hot, tables: Tables) -> None:
+def check_hot(hot: Hot, tables: Tables, now_ms: int = 0) -> None:
     """The hot state says what the tables say."""
     assert hot.running.keys() == tables.assigned.keys(), "running tasks differ from assignments"
     used: dict[UUID, Counter[str]] = {worker_id: Counter() for worker_id in hot.workers}
@@ -174,7 +176,9 @@ def check_hot(hot: Hot, tables: Tables) -> None:
         assert running.worker.id == row["worker_id"]
         assert hot.workers[row["worker_id"]].running[task_id] is running
         assert running.live
-        if not running.released:
+        assert row["batch_id"] == (running.batch and running.batch.id)
+        first = running.batch is None or next(iter(running.batch.members.values())) is running
+        if not running.released and first:  # a batch takes its slots once
             used[row["worker_id"]].update(running.step.units)
     for worker in hot.workers.values():
         for slot_type, units in worker.slots.items():
@@ -184,6 +188,7 @@ def check_hot(hot: Hot, tables: Tables) -> None:
         assert all(hot.running.get(task_id) is one for task_id, one in worker.running.items())
     _check_queues(hot, tables)
     _check_lines(hot, tables)
+    _check_batches(hot, tables, now_ms)
     _check_places(hot, tables)
     _check_rates(hot, tables)
     _check_dues(hot, tables)
@@ -218,6 +223,45 @@ def _check_lines(hot: Hot, tables: Tables) -> None:
         assert all(item.shelved and item.line is line for item in line.items.values())
     for id_, line in hot.lines.by_id.items():
         assert line.depth == 0 or id_ in by_line, f"line {id_} has no rows"
+
+
+def _check_batches(hot: Hot, tables: Tables, now_ms: int) -> None:
+    """Members of a batch share worker, group and slot; nothing ripe waits that fits on a worker."""
+    members: dict[UUID, set[UUID]] = {}
+    for task_id, row in tables.assigned.items():
+        if row["batch_id"] is not None:
+            members.setdefault(row["batch_id"], set()).add(task_id)
+    batches = {one.batch.id: one.batch for one in hot.running.values() if one.batch is not None}
+    assert {id_: set(batch.members) for id_, batch in batches.items()} == members
+    for batch in batches.values():
+        assert batch in batch.group.running
+        assert len(batch.members) <= batch.group.config.max_size
+        for running in batch.members.values():
+            assert running.worker is batch.worker
+            assert running.step is batch.group.step
+            assert running.demand is not None
+            assert running.demand.group == batch.group.key
+        assert len({running.released for running in batch.members.values()}) == 1
+    sizes: dict[str, int] = {}
+    for row in tables.parked.values():
+        if is_batch_line(row["line"]):
+            demand = read_demand(row["demand"])
+            assert demand is not None
+            sizes[row["line"]] = sizes.get(row["line"], 0) + demand.size
+    for group in hot.batches.groups():
+        line = group.line
+        assert line.depth or group.running, f"nobody is in group {line.id}"
+        assert all(batch.id in batches for batch in group.running)
+        assert len(group.running) <= group.config.group_max_runs, f"BA-4: {line.id}"
+        assert line.size == sizes.pop(line.id, 0), f"bytes of {line.id}"
+        step = group.step
+        if line.depth and group.ripe(now_ms) is not None and not group.full:
+            assert group in step.queue.ripe
+            assert not any(
+                worker.fits(step.units) and _suits(worker, step.labels)
+                for worker in step.queue.workers
+            ), f"BA-3: a batch of {line.id} waits though a worker has room"
+    assert not sizes, f"lines of batches without a group: {sizes}"
 
 
 def _check_places(hot: Hot, tables: Tables) -> None:
@@ -361,7 +405,7 @@ async def check_all(engine: Engine, connection: Any) -> Tables:
     """Every check at once; call it only while the engine is idle."""
     tables = await Tables.read(connection)
     check_tables(tables)
-    check_hot(engine.hot, tables)
+    check_hot(engine.hot, tables, engine.clock.now_ms())
     check_runs(engine.hot, tables)
     check_work_conserved(engine.hot, tables)
     check_workers(engine.hot, tables)
@@ -390,7 +434,14 @@ def _picture(hot: Hot) -> dict[str, object]:
             )
             for task_id, running in hot.running.items()
         },
-        "lines": {id_: line.depth for id_, line in hot.lines.by_id.items() if line.depth},
+        "lines": {
+            id_: (line.depth, line.size) for id_, line in hot.lines.by_id.items() if line.depth
+        },
+        "batches": {
+            task_id: (running.batch.id, running.batch.group.key, set(running.batch.members))
+            for task_id, running in hot.running.items()
+            if running.batch is not None
+        },
         "places": {
             holder: sorted(group.id for group in groups)
             for holder, groups in hot.groups.held.items()

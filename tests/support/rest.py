@@ -15,10 +15,13 @@ import httpx
 import pytest
 
 from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.why import Answer
 from hatchet_engine.observe.pool import open_read_pool
+from hatchet_engine.observe.why import explain
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.transports.rest.app import create_app
 from hatchet_engine.transports.rest.settings import RestSettings
+from hatchet_engine.turn.state import Hot
 from tests.support.rows import NOW_MS, Rows
 
 OFFICIAL_PYTHON = Path(".venv-official/bin/python")
@@ -51,23 +54,28 @@ class FakeWorkerStatus:
 
 
 @dataclass
+class FakeLane:
+    name: str
+    waiting: int
+    dropped: int
+
+
+@dataclass
 class FakeStatus:
     version: str = "0.0.1"
     database: str = "PostgreSQL 18.4, embedded"
     shards: Sequence[FakeShard] = (FakeShard(),)
     workers: Sequence[FakeWorkerStatus] = (FakeWorkerStatus(),)
     queue_depths: Mapping[str, int] = field(default_factory=lambda: {"simple:<step>": 1_234_567})
+    lanes: Sequence[FakeLane] = (FakeLane("logs", 0, 1_234), FakeLane("streams", 3, 0))
 
 
 class FakeClock:
+    def __init__(self) -> None:
+        self.ms = NOW_MS
+
     def now_ms(self) -> int:
-        return NOW_MS
-
-
-@dataclass
-class FakeLogs:
-    dropped: int = 0
-    waiting: int = 0
+        return self.ms
 
 
 class FakeStreams:
@@ -97,7 +105,6 @@ class FakeEngine:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.read_pool = pool
-        self.logs = FakeLogs()
         self.clock = FakeClock()
         self.watchers = RunWatchers()
         self.streams = FakeStreams()
@@ -105,6 +112,7 @@ class FakeEngine:
         self.answers: dict[type, Any] = {}
         self.ready = True
         self.live: dict[UUID, Live] = {}
+        self.hot: Hot | None = None  # None: a standby
 
     async def submit(self, command: Any) -> Any:
         self.commands.append(command)
@@ -112,6 +120,9 @@ class FakeEngine:
         if isinstance(answer, Exception):
             raise answer
         return answer(command) if callable(answer) else answer
+
+    async def why(self, tenant_id: UUID, id: UUID) -> Answer | None:
+        return await explain(self.read_pool, self.hot, tenant_id, id, self.clock.now_ms())
 
     def worker_live(self, worker_id: UUID) -> Live | None:
         return self.live.get(worker_id)
@@ -140,6 +151,7 @@ class Api:
     rows: Rows
     engine: FakeEngine
     client: httpx.AsyncClient
+    dsn: str = ""
     samples: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
@@ -216,7 +228,7 @@ async def api(database: str, official_models: OfficialModels) -> AsyncIterator[A
     async with httpx.AsyncClient(
         transport=transport, base_url="http://test", headers=headers
     ) as client:
-        api = Api(rows, engine, client)
+        api = Api(rows, engine, client, database)
         yield api
     await pool.close()
     await rows.close()

@@ -21,6 +21,7 @@ from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition,
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.store import partitions
+from hatchet_engine.turn.commands import PauseKind
 
 NOW_MS = 1_750_000_000_000
 
@@ -157,7 +158,7 @@ class Rows:
         )
         if status.final:
             await self._outcome(
-                task_id, status, attempt, created_ms, worker_id, output, error, skipped
+                task_id, status, kind, attempt, created_ms, worker_id, output, error, skipped
             )
         elif kind is not TaskKind.DAG and not blocked:
             await self._live(
@@ -217,6 +218,37 @@ class Rows:
             met,
         )
 
+    async def park(
+        self,
+        workflow: Workflow,
+        task_id: UUID,
+        run_id: UUID | None = None,
+        step: int = 0,
+        *,
+        line: str = "c1:key",
+        rank: int = -1,
+        attempt: int = 0,
+        retries: int = 0,
+        queued_ms: int | None = None,
+    ) -> None:
+        """A task (made ``blocked``) stands in a line; ``step`` -1: a run as a whole."""
+        await self.connection.execute(
+            "insert into parked_item (line, rank, task_id, tenant_id, version_id, step, attempt,"
+            " app_retries, internal_retries, queued_ms, schedule_timeout_ms, run_id)"
+            " values ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,$10,$11)",
+            line,
+            rank,
+            task_id,
+            self.tenant_id,
+            workflow.version_id,
+            step,
+            attempt,
+            retries,
+            queued_ms or self.now_ms,
+            (queued_ms or self.now_ms) + 300_000,
+            run_id,
+        )
+
     async def pushed(
         self,
         key: str = "user:created",
@@ -260,6 +292,95 @@ class Rows:
         )
         return filter_id
 
+    async def rate_limit(
+        self,
+        key: str,
+        limit: int | None,
+        window: str = "MINUTE",
+        *,
+        remaining: int | None = None,
+        began_ms: int | None = None,
+        paused_until_ms: int | None = None,
+    ) -> None:
+        """A limit of which ``remaining`` units (default: all) are left."""
+        await self.connection.execute(
+            "insert into rate_limit values ($1,$2,$3,$4,$5,$6,$7,$8)",
+            self.tenant_id,
+            key,
+            limit,
+            window,
+            (limit or 0) if remaining is None else remaining,
+            self.now_ms if began_ms is None else began_ms,
+            paused_until_ms,
+            at(self.now_ms),
+        )
+
+    async def pause(
+        self, kind: PauseKind, target: str = "", *, since_ms: int | None = None, **more: Any
+    ) -> None:
+        values = {"since_ms": self.now_ms if since_ms is None else since_ms, **more}
+        await self.connection.execute(
+            f"insert into pause (tenant_id, kind, target, {', '.join(values)}) values ($1,$2,$3,"
+            + ",".join(f"${number}" for number in range(4, 4 + len(values)))
+            + ")",
+            self.tenant_id,
+            kind,
+            target,
+            *values.values(),
+        )
+
+    async def concurrency_limit(
+        self,
+        expression: str,
+        workflow: Workflow | None = None,
+        task: str | None = None,
+        name: str | None = None,
+    ) -> int:
+        """A concurrency rule; its id."""
+        id: int = await self.connection.fetchval(
+            "insert into concurrency_limit (tenant_id, scope, workflow_id, task, name, expression)"
+            " values ($1,$2,$3,$4,$5,$6) returning id",
+            self.tenant_id,
+            f"{workflow and workflow.id}:{task}:{name}:{expression}",
+            workflow and workflow.id,
+            task,
+            name,
+            expression,
+        )
+        return id
+
+    async def place(self, holder_id: UUID, line: str, max_runs: int = 1) -> None:
+        """A task or run holds a place under a concurrency key."""
+        await self.connection.execute(
+            "insert into concurrency_place values ($1,$2,-1,$3,$4,$5)",
+            holder_id,
+            line,
+            max_runs,
+            self.tenant_id,
+            self.now_ms,
+        )
+
+    async def parked(self, workflow: Workflow, line: str, **more: Any) -> UUID:
+        """A task that waits in a line; ``more`` as for :meth:`run`. ``step`` -1: a whole DAG run,
+        of which there are no members here."""
+        step = more.pop("step", 0)
+        attempt, retries = more.pop("attempt", 0), more.pop("retries", 0)
+        if step < 0:
+            more["kind"] = TaskKind.DAG
+        task_id = await self.run(workflow, step=max(step, 0), blocked=True, **more)
+        await self.park(
+            workflow,
+            task_id,
+            more.get("run_id"),
+            step,
+            line=line,
+            rank=-4 if attempt else -1,
+            attempt=attempt,
+            retries=retries,
+            queued_ms=more.get("created_ms"),
+        )
+        return task_id
+
     async def bulk(self, kind: str = "CANCEL", **more: Any) -> UUID:
         """A bulk operation that is under way."""
         id = self.ids.new(self.now_ms)
@@ -279,6 +400,7 @@ class Rows:
         self,
         task_id: UUID,
         status: Status,
+        kind: TaskKind,
         attempt: int,
         created_ms: int,
         worker_id: UUID,
@@ -287,10 +409,11 @@ class Rows:
         skipped: bool,
     ) -> None:
         await self.connection.execute(
-            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+            "insert into outcome values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
             self.tenant_id,
             task_id,
             status,
+            kind,
             attempt,
             at(created_ms + 30),
             at(created_ms + 10),
@@ -424,8 +547,9 @@ class Rows:
             ids,
         )
         await self.connection.execute(
-            "insert into outcome (tenant_id, id, status, attempt, finished_at, worker_id, output)"
-            " select $1, x.id, case when x.n % $3 = 0 then 3 else 2 end, 0, $2, x.id, '{}'"
+            "insert into outcome (tenant_id, id, status, kind, attempt, finished_at, worker_id,"
+            " output)"
+            " select $1, x.id, case when x.n % $3 = 0 then 3 else 2 end, 0, 0, $2, x.id, '{}'"
             " from unnest($4::uuid[]) with ordinality as x (id, n)",
             self.tenant_id,
             at(self.now_ms),
@@ -474,6 +598,34 @@ class Rows:
             [n for n, task in enumerate(workflow.definition.tasks) if not task.parents],
         )
         await self.connection.execute("vacuum analyze task, queue_item")
+
+    async def many_parked(self, workflow: Workflow, count: int, *, span_ms: int) -> None:
+        """``count`` runs of one task over the last ``span_ms`` that stand in 100 lines."""
+        first_ms = self.now_ms - span_ms
+        ids = [self.ids.new(first_ms + n * span_ms // count) for n in range(count)]
+        await self.connection.execute(
+            "insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step,"
+            " priority, created_at, input)"
+            " select $1, x.id, x.id, 0, $2, $3, 0, 1,"
+            "        to_timestamp($4::bigint / 1000.0) + x.n * make_interval(secs => $5), '{}'"
+            " from unnest($6::uuid[]) with ordinality as x (id, n)",
+            self.tenant_id,
+            workflow.id,
+            workflow.version_id,
+            first_ms,
+            span_ms / count / 1000,
+            ids,
+        )
+        await self.connection.execute(
+            "insert into parked_item (line, rank, task_id, tenant_id, version_id, step, attempt,"
+            " app_retries, internal_retries, queued_ms, schedule_timeout_ms)"
+            " select 'c1:' || x.n % 100, -1, x.id, $1, $2, 0, 0, 0, 0, 0, 0"
+            " from unnest($3::uuid[]) with ordinality as x (id, n)",
+            self.tenant_id,
+            workflow.version_id,
+            ids,
+        )
+        await self.connection.execute("vacuum analyze task, parked_item")
 
     async def many_events(self, count: int, *, span_ms: int) -> None:
         """``count`` events over the last ``span_ms``: 50 keys, every third with one of 1,000

@@ -100,7 +100,9 @@ RULES: dict[str, str] = {
     "3: no worker has more on it than its slots": """
         with used as (
             select a.worker_id, slot.key, sum(slot.value::integer) as units
-            from assignment a
+            from (
+                select distinct on (coalesce(batch_id, task_id)) * from assignment
+            ) a  -- a batch takes its slots once
             join workflow_version v on v.id = a.version_id
             cross join lateral jsonb_each_text(
                 case when v.definition -> 'tasks' -> a.step -> 'slots' = '{}'::jsonb
@@ -111,6 +113,17 @@ RULES: dict[str, str] = {
         )
         select u.* from used u join worker w on w.id = u.worker_id
         where u.units > coalesce((w.slots ->> u.key)::integer, 0)""",
+    "members of a batch share worker, step and slot": """
+        select batch_id, count(*) from assignment where batch_id is not null group by batch_id
+        having count(distinct (worker_id, version_id, step, released, demand ->> 'group')) > 1""",
+    "BA-4: no more batches of a group than may run": """
+        select a.version_id, a.step, a.demand ->> 'group', count(distinct a.batch_id)
+        from assignment a
+        join workflow_version v on v.id = a.version_id
+        where a.batch_id is not null
+        group by 1, 2, 3, v.definition
+        having count(distinct a.batch_id) >
+               (v.definition -> 'tasks' -> a.step -> 'batch' ->> 'group_max_runs')::integer""",
     "ID-6, ID-7: a run that has ended holds no key until its end": """
         select k.* from idempotency_key k join outcome o on o.id = k.run_id where k.until_end""",
     "ID-2: the holder of a key exists, and was created under it": """

@@ -4,18 +4,25 @@ Each `type: ignore[...]` is an expected error: mypy reports those that are not n
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypedDict, assert_type
 
 from pydantic import BaseModel
 
 from hatchet import (
+    BatchContext,
+    BatchMemberId,
     Context,
+    Cron,
+    CronWorkflows,
     Depends,
     DurableContext,
     EmptyModel,
     Hatchet,
+    Overlap,
     ParentCondition,
     RunEventListener,
+    ScheduledWorkflows,
     SleepCondition,
     StepRunEvent,
     TaskRunError,
@@ -223,3 +230,56 @@ async def no_context(input: Name) -> None: ...
 
 @hatchet.task(retires=3)  # type: ignore[call-overload, untyped-decorator]
 async def misspelt(input: Name, ctx: Context) -> None: ...
+
+
+def crons_and_schedules() -> None:
+    cron = Cron("0 3 * * *", zone="Europe/Berlin", overlap=Overlap.SKIP)
+    hatchet.task(on_crons=[cron, "* * * * *"])
+    assert_type(hatchet.cron.create("a", "b", cron), CronWorkflows)
+    assert_type(hatchet.cron.preview(cron), list[datetime])
+    assert_type(hatchet.scheduled.create("a", datetime.now(UTC)), ScheduledWorkflows)
+    hatchet.cron.create("a", "b", 5)  # type: ignore[arg-type]
+    hatchet.scheduled.list(statuses=["SCHEDULED"])  # type: ignore[list-item]
+
+
+# --- batch tasks: many inputs in, a result for each out -----------------------------------------
+
+
+@hatchet.batch_task(batch_max_size=3)
+async def greet_all(
+    inputs: dict[BatchMemberId, Name], ctx: BatchContext
+) -> dict[BatchMemberId, Greeting]:
+    return {id: Greeting(text=one.name) for id, one in inputs.items()}
+
+
+@hatchet.batch_task(batch_max_size=3)
+def greet_some(inputs: dict[BatchMemberId, Name], ctx: Context) -> list[Greeting]:
+    return [Greeting(text=one.name) for one in inputs.values()]
+
+
+@hatchet.batch_task(batch_max_size=3, broadcast_output=True)
+async def greet_together(inputs: dict[BatchMemberId, Name], ctx: Context) -> Greeting:
+    return Greeting(text=str(len(inputs)))
+
+
+assert_type(greet_all, Standalone[Name, Greeting])
+assert_type(greet_some, Standalone[Name, Greeting])
+assert_type(greet_together, Standalone[Name, Greeting])
+assert_type(greet_all.run(Name(name="Ada")), Greeting)
+
+batched = hatchet.workflow(name="batched", input_validator=Name)
+
+
+@batched.batch_task(batch_max_size=3)
+def greet_members(
+    inputs: dict[BatchMemberId, Name], ctx: BatchContext
+) -> dict[BatchMemberId, Greeting]:
+    return {}
+
+
+assert_type(greet_members, Task[Name, Greeting])
+
+
+@hatchet.batch_task(batch_max_size=3)  # type: ignore[arg-type]
+async def no_results(inputs: dict[BatchMemberId, Name], ctx: Context) -> int:
+    return 1

@@ -74,7 +74,26 @@ def test_the_wait_for_a_second_gap_begins_anew() -> None:
 
 
 def test_a_stream_may_begin_in_the_middle() -> None:
-    assert pushed(ChunkOrder(7), 8, 7, 9) == [7, 8, 9]
+    assert pushed(ChunkOrder([(0, 7)]), 8, 7, 9) == [7, 8, 9]
+
+
+def test_s_2_it_is_known_what_has_come_before() -> None:
+    order = ChunkOrder([(0, 3), (5, 6)])
+    pushed(order, 6, 8)
+    assert [index for index in range(10) if order.repeats(index)] == [0, 1, 2, 5, 6, 8]
+    assert pushed(order, 4) == [4]  # late, but new
+    assert order.repeats(4)
+    assert flushed(order) == [8]
+    assert order.repeats(8)
+
+
+def test_after_a_gap_what_is_there_already_is_not_waited_for() -> None:
+    order = ChunkOrder()
+    pushed(order, 1, 2)
+    flushed(order)
+    assert pushed(order, 0, 3) == [0, 3]
+    assert pushed(order, 1) == [1]  # nobody asked whether it is a repetition
+    assert pushed(order, 4) == [4]
 
 
 def test_held_chunks_are_bounded() -> None:

@@ -114,6 +114,17 @@ class Assigned:
         self.created_at_ms = created_at_ms
 
 
+class AssignedBatch(NamedTuple):
+    """Attempts that this worker is to run in one call."""
+
+    id: bytes
+    action: str
+    key: str
+    reason: str
+    flushed_at_ms: int
+    members: list[Assigned]
+
+
 class Cancelled(NamedTuple):
     task_id: bytes
     attempt: int
@@ -172,6 +183,7 @@ class Received:
     registered: Registered | None = None
     trigger_answers: list[TriggerAnswer] = field(default_factory=list)
     assignments: list[Assigned] = field(default_factory=list)
+    batches: list[AssignedBatch] = field(default_factory=list)
     cancellations: list[Cancelled] = field(default_factory=list)
     results: list[tuple[bytes, RunOutcome]] = field(default_factory=list)
     acked_seq: int = 0

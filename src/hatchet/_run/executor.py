@@ -8,20 +8,28 @@ No timer per task: the engine watches the execution timeout and sends a cancella
 """
 
 import asyncio
-import contextlib
 import contextvars
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hatchet._core import error_text
 from hatchet._core.codec import write_output
-from hatchet._core.session import Assigned, Cancelled, LabelValue, Registered, WorkerData
+from hatchet._core.session import (
+    Assigned,
+    AssignedBatch,
+    Cancelled,
+    LabelValue,
+    Registered,
+    WorkerData,
+)
+from hatchet._run.batches import BatchAttempt
 from hatchet._run.logs import DropWarning, sdk_logger
 from hatchet._run.pool import ThreadPool
 from hatchet._run.reply import Reply, Wakeups
-from hatchet._wire import frames
+from hatchet._wire import frames, rate_limits
 from hatchet.context.context import Context, DurableContext
 from hatchet.context.current import current
 from hatchet.exceptions import (
@@ -30,7 +38,9 @@ from hatchet.exceptions import (
     NonRetryableException,
     RetryAfterException,
 )
+from hatchet.runnables.batch import Outcome
 from hatchet.runnables.started import text
+from hatchet.runnables.types import BatchMemberId
 
 if TYPE_CHECKING:
     from hatchet._run.outbox import TaskKey
@@ -38,21 +48,12 @@ if TYPE_CHECKING:
     from hatchet.runnables.task import Task
 
 CANCEL_GRACE_S = 1.0
-CHUNK_PATIENCE_S = 10.0  # how long a chunk of a stream may wait for room
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 class Attempt:
     """One attempt, from its assignment to its end."""
 
-    __slots__ = ("assigned", "context", "job", "key", "started_at_ms", "task")
+    __slots__ = ("assigned", "batch", "context", "job", "key", "started_at_ms", "task")
 
     def __init__(self, assigned: Assigned, task: "Task[Any, Any]", context: Context) -> None:
         self.assigned = assigned
@@ -61,6 +62,7 @@ class Attempt:
         self.key: TaskKey = (assigned.task_id, assigned.attempt)
         self.job: asyncio.Task[None] | None = None
         self.started_at_ms = 0
+        self.batch: BatchAttempt | None = None  # serves it, with others
 
 
 class Executor:
@@ -82,13 +84,14 @@ class Executor:
         self._session = session
         self._tasks = {action.lower(): task for action, task in tasks.items()}
         self._held: dict[TaskKey, None] = {}  # until the engine has acknowledged the end
-        self._waiting: deque[Attempt] = deque()  # async attempts on their way to the loop
+        self._waiting: deque[Attempt | BatchAttempt] = (
+            deque()
+        )  # async attempts on their way to the loop
         self._waiting_since = 0.0
         self._scheduled = False
         self._pool = ThreadPool("hatchet-task")
         self._base_context = contextvars.copy_context()
         self._drops = DropWarning("log lines", "log_queue_size")
-        self._chunk_drops = DropWarning("chunks of streams", f"{CHUNK_PATIENCE_S:g} s waited")
         self._on_idle: asyncio.Event | None = None
         self._leaving = False
 
@@ -125,7 +128,10 @@ class Executor:
         while waiting:
             attempt = waiting.popleft()
             # `running` keeps the attempt, and so the job, until its function has ended.
-            attempt.job = loop.create_task(self._run_async(attempt))
+            if isinstance(attempt, BatchAttempt):
+                attempt.job = loop.create_task(self._run_batch_async(attempt))
+            else:
+                attempt.job = loop.create_task(self._run_async(attempt))
 
     async def _run_async(self, attempt: Attempt) -> None:
         context, task = attempt.context, attempt.task
@@ -141,7 +147,36 @@ class Executor:
         else:
             self._completed(attempt, output)
 
+    async def _run_batch_async(self, batch: BatchAttempt) -> None:
+        current.set(batch.context)
+        inputs, unreadable = batch.inputs()
+        self._settle(batch, unreadable)
+        if not inputs:
+            return
+        try:
+            value = await batch.task._aio_call(inputs, batch.context)
+            ends = batch.outcomes(inputs, value)
+        except BaseException as error:
+            self._settle(batch, dict.fromkeys(inputs, error))
+            if isinstance(error, GeneratorExit):
+                raise
+        else:
+            self._settle(batch, ends)
+
     # ------------------------------------------------------------------ threads
+
+    def _run_batch_sync(self, batch: BatchAttempt) -> None:
+        current.set(batch.context)
+        inputs, unreadable = batch.inputs()
+        self._settle(batch, unreadable)
+        if not inputs:
+            return
+        try:
+            ends = batch.outcomes(inputs, batch.task._call(inputs, batch.context, self.loop))
+        except BaseException as error:
+            self._settle(batch, dict.fromkeys(inputs, error))
+        else:
+            self._settle(batch, ends)
 
     def _run_sync(self, attempt: Attempt) -> None:
         context, task = attempt.context, attempt.task
@@ -157,6 +192,17 @@ class Executor:
             self._completed(attempt, output)
 
     # ------------------------------------------------------------------ ends, any thread
+
+    def _settle(self, batch: BatchAttempt, ends: Mapping[BatchMemberId, Outcome]) -> None:
+        """Report how members of a batch have ended. One error of several is logged once."""
+        logged: BaseException | None = None
+        for id, end in ends.items():
+            member = batch.members[id]
+            if isinstance(end, str):
+                self._completed(member, end)
+            else:
+                self._failed(member, end, logged=end is logged)
+                logged = end
 
     def _completed(self, attempt: Attempt, output: str) -> None:
         limit = self._session.welcome.max_payload_bytes if self._session.welcome else 0
@@ -179,14 +225,16 @@ class Executor:
             self._session.report(attempt.key, data)
         self._ended(attempt)
 
-    def _failed(self, attempt: Attempt, error: BaseException) -> None:
+    def _failed(self, attempt: Attempt, error: BaseException, logged: bool = False) -> None:
         if attempt.context._cancelled:  # the engine knows; whatever happens now is dropped
             self._ended(attempt)
             return
         assigned, task = attempt.assigned, attempt.task
         final = isinstance(error, NonRetryableException)
         retry_after_ms = error.after_ms if isinstance(error, RetryAfterException) else None
-        if final or assigned.attempt >= task.retries:
+        if logged:
+            pass
+        elif final or assigned.attempt >= task.retries:
             sdk_logger.error(
                 "task %s failed (%s)", task.action, text(assigned.task_id), exc_info=error
             )
@@ -242,7 +290,7 @@ class Executor:
     def disconnected(self) -> None:
         self.connected = False
 
-    def deliver(self, assignments: list[Assigned]) -> None:
+    def deliver(self, assignments: list[Assigned], batches: Sequence[AssignedBatch] = ()) -> None:
         if self._leaving:  # the engine gives them to others when it reads our goodbye
             return
         loop = self.loop
@@ -257,19 +305,45 @@ class Executor:
                 continue
             kind = DurableContext if task.is_durable else Context
             attempt = Attempt(assigned, task, kind(assigned, task, self))
-            self._held[key] = None
-            self.running[key] = attempt
-            self.started_count += 1
+            self._began(attempt)
             if task.is_async:
                 self._waiting.append(attempt)
                 any_async = True
             else:
                 context = self._base_context.copy()
                 self._pool.run(lambda c=context, a=attempt: c.run(self._run_sync, a))  # type: ignore[misc]
+        for batch in batches:
+            any_async |= self._deliver_batch(batch)
         if any_async and not self._scheduled and loop is not None:
             self._scheduled = True
             self._waiting_since = time.monotonic()
             loop.call_soon_threadsafe(self._start_waiting)
+
+    def _began(self, attempt: Attempt) -> None:
+        self._held[attempt.key] = None
+        self.running[attempt.key] = attempt
+        self.started_count += 1
+
+    def _deliver_batch(self, assigned: AssignedBatch) -> bool:
+        """Whether it is to be started on the loop."""
+        members = [one for one in assigned.members if (one.task_id, one.attempt) not in self._held]
+        task = self._tasks.get(assigned.action.lower())
+        if task is None or task.batch is None:
+            for one in members:
+                self._unknown(one)
+            return False
+        if not members:  # a repeat after a reconnect
+            return False
+        attempts = [Attempt(one, task, Context(one, task, self)) for one in members]
+        for attempt in attempts:
+            self._began(attempt)
+        batch = BatchAttempt(assigned, task, attempts, self)
+        if task.is_async:
+            self._waiting.append(batch)
+        else:
+            context = self._base_context.copy()
+            self._pool.run(lambda: context.run(self._run_batch_sync, batch))
+        return task.is_async
 
     def _unknown(self, assigned: Assigned) -> None:
         message = f"worker {self.data.name!r} has no task for action {assigned.action!r}"
@@ -284,9 +358,15 @@ class Executor:
             if attempt is None or loop is None:
                 continue
             attempt.context._set_cancelled(cancelled.reason)
-            loop.call_soon_threadsafe(self._cancel_on_loop, attempt)
+            batch = attempt.batch
+            if batch is None:
+                loop.call_soon_threadsafe(self._cancel_on_loop, attempt)
+                continue
+            loop.call_soon_threadsafe(attempt.context._wake_cancelled)
+            if batch.context._member_cancelled(cancelled.reason):
+                loop.call_soon_threadsafe(self._cancel_on_loop, batch)
 
-    def _cancel_on_loop(self, attempt: Attempt) -> None:
+    def _cancel_on_loop(self, attempt: Attempt | BatchAttempt) -> None:
         attempt.context._wake_cancelled()
         if attempt.task.is_async and self.loop is not None:
             self.loop.call_later(CANCEL_GRACE_S, self._cancel_job, attempt)
@@ -297,7 +377,7 @@ class Executor:
                 attempt.context.cancel_reason,
             )
 
-    def _cancel_job(self, attempt: Attempt) -> None:
+    def _cancel_job(self, attempt: Attempt | BatchAttempt) -> None:
         if attempt.job is not None and not attempt.job.done():
             attempt.job.cancel(attempt.context.cancel_reason or None)
 
@@ -317,36 +397,33 @@ class Executor:
         ):
             self._drops.count()
 
+    def chunk_room(self, size: int) -> bool:
+        return self._session.chunks.enter(size)
+
+    async def aio_chunk_room(self, size: int) -> bool:
+        return await self._session.chunks.aio_enter(size)
+
+    @property
+    def chunks_dropped(self) -> int:
+        return self._session.chunks.dropped
+
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
         frame = frames.stream_chunk(task_id, attempt, index, data)
-        room = self._session.send_chunk(frame)
-        if room is None:
-            return
-        if not _in_event_loop():
-            deadline = time.monotonic() + CHUNK_PATIENCE_S
-            while room is not None and time.monotonic() < deadline:
-                with contextlib.suppress(TimeoutError):
-                    room.wait(deadline - time.monotonic())
-                room = self._session.send_chunk(frame)
-        if room is not None:
-            self._chunk_drops.count()
-
-    async def aio_put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
-        frame = frames.stream_chunk(task_id, attempt, index, data)
-        deadline = time.monotonic() + CHUNK_PATIENCE_S
-        while (room := self._session.send_chunk(frame)) is not None:
-            rest_s = deadline - time.monotonic()
-            if rest_s <= 0:
-                self._chunk_drops.count()
-                return
-            with contextlib.suppress(TimeoutError):
-                await room.aio(rest_s)
+        self._session.put_chunk(frame, len(data))
 
     def extend_timeout(self, task_id: bytes, by_ms: int) -> Reply[int]:
         return self._session.extend_timeout(task_id, by_ms)
 
     def release_slot(self, task_id: bytes) -> Reply[int]:
         return self._session.release_slot(task_id)
+
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        request = rate_limits.pause_request(key, until)
+        return rate_limits.paused_until(self._session.unary_sync(rate_limits.PAUSE_PATH, request))
+
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        request = rate_limits.pause_request(key, until)
+        return rate_limits.paused_until(await self._session.unary(rate_limits.PAUSE_PATH, request))
 
     def cancel_self(self, task_id: bytes, attempt: int) -> None:
         data = frames.report(task_id, attempt, frames.REPORT_CANCELLED, "", 0)

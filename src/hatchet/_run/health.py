@@ -118,7 +118,9 @@ class HealthServer:
 
     def _slots(self) -> dict[str, dict[str, int]]:
         used = dict.fromkeys(self._executor.data.slots, 0)
-        for attempt in list(self._executor.running.values()):
+        running = list(self._executor.running.values())
+        served = {attempt.batch or attempt: attempt for attempt in running}  # a batch has one slot
+        for attempt in served.values():
             for pool, units in attempt.task.slot_requests.items():
                 used[pool] = used.get(pool, 0) + units
         limits = self._executor.data.slots
@@ -130,6 +132,8 @@ class HealthServer:
             ("listener_health", "1 if connected to the engine", {"": int(healthy)}),
             ("event_loop_lag_seconds", "How late the event loop is", {"": round(self._lag_s, 6)}),
         ]
+        dropped = self._executor.chunks_dropped
+        lines.append(("stream_chunks_dropped", "Chunks that found no room", {"": dropped}))
         slots = self._slots()
         for name, key in (("used_slots", "used"), ("slot_limit", "limit")):
             values = {f'{{slot_pool="{pool}"}}': counts[key] for pool, counts in slots.items()}

@@ -98,24 +98,35 @@ class Join:
     __slots__ = ()
 
 
+class Chunk:
+    """A piece of a stream: kept like a report. `size`: of its data, in bytes."""
+
+    __slots__ = ("again", "data", "size")
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self.data = data
+        self.size = size
+        self.again = False  # written before, on a stream that broke
+
+
 class Lossy:
-    """A log line or a stream chunk: written once, not sent again."""
+    """A log line, for one: written once, not sent again."""
 
-    __slots__ = ("data", "is_chunk", "is_log")
+    __slots__ = ("data", "is_log")
 
-    def __init__(self, data: bytes, is_log: bool, is_chunk: bool = False) -> None:
+    def __init__(self, data: bytes, is_log: bool) -> None:
         self.data = data
         self.is_log = is_log
-        self.is_chunk = is_chunk
 
 
-Item = bytes | Trigger | TaskCall | Watch | Unwatch | Report | Join | Lossy
+Kept = Report | Chunk
+Item = bytes | Trigger | TaskCall | Watch | Unwatch | Report | Chunk | Join | Lossy
 
 
 class Outbox:
     def __init__(self, loop: asyncio.AbstractEventLoop, on_wake: Callable[[], None]) -> None:
         self.items: deque[Item] = deque()
-        self.unacked: deque[tuple[int, list[Report]]] = deque()
+        self.unacked: deque[tuple[int, list[Kept]]] = deque()
         self._loop = loop
         self._on_wake = on_wake
         self._asleep = True
@@ -135,21 +146,24 @@ class Outbox:
             return False
         return True
 
-    def sent(self, seq: int, reports: list[Report]) -> None:
-        self.unacked.append((seq, reports))
+    def sent(self, seq: int, kept: list[Kept]) -> None:
+        self.unacked.append((seq, kept))
 
-    def acked(self, seq: int) -> list[TaskKey]:
-        """Forget the reports of all frames up to `seq`; their keys."""
-        keys: list[TaskKey] = []
+    def acked(self, seq: int) -> list[Kept]:
+        """Forget what was in all frames up to `seq`; returns it."""
+        items: list[Kept] = []
         while self.unacked and self.unacked[0][0] <= seq:
-            keys.extend([report.key for report in self.unacked.popleft()[1]])
-        return keys
+            items += self.unacked.popleft()[1]
+        return items
 
     def rewind(self) -> None:
-        """The stream broke: unacknowledged reports go to the front, in order."""
-        reports = [report for _, batch in self.unacked for report in batch]
+        """The stream broke: what is unacknowledged goes to the front, in order."""
+        kept = [item for _, batch in self.unacked for item in batch]
         self.unacked.clear()
-        self.items.extendleft(reversed(reports))
+        for item in kept:
+            if isinstance(item, Chunk):
+                item.again = True
+        self.items.extendleft(reversed(kept))
 
     def filter(self, keep: Callable[[Item], bool]) -> None:
         """Drop what `keep` refuses. On the I/O thread; other threads may append meanwhile."""

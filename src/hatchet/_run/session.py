@@ -4,8 +4,8 @@ Runs on the I/O thread. The methods under "any thread" only put items into the o
 a `Reply`; the writer joins what has gathered into one frame while the previous frame is on its
 way, and the reader settles replies. When the stream breaks:
 
-- reports stay until acknowledged and are sent again; a worker resumes its id and tells what it
-  holds; wishes for results are repeated;
+- reports and chunks of streams stay until acknowledged and are sent again; a worker resumes its id
+  and tells what it holds; wishes for results are repeated;
 - triggers that are unanswered are sent again, marked as repeats, so that the engine creates no run
   twice; only when their time is over before, they fail, with `TriggerOutcomeUnknownError` if they
   had been written.
@@ -18,9 +18,9 @@ import logging
 import os
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from hatchet._core.session import Assigned, Cancelled, Registered, TriggerItemData, WorkerData
+from hatchet._core.session import TriggerItemData
 from hatchet._run.backlog import ChunkBacklog
 from hatchet._run.failures import (
     REFUSALS,
@@ -34,8 +34,10 @@ from hatchet._run.failures import (
 from hatchet._run.io_thread import IoThread
 from hatchet._run.ledger import Ledger
 from hatchet._run.outbox import (
+    Chunk,
     Item,
     Join,
+    Kept,
     Lossy,
     Outbox,
     Report,
@@ -46,6 +48,7 @@ from hatchet._run.outbox import (
     Watch,
 )
 from hatchet._run.reply import Gathering, Reply, Wakeups
+from hatchet._run.worker_port import WorkerPort
 from hatchet._version import __version__
 from hatchet.exceptions import (
     ConnectionLostError,
@@ -72,21 +75,6 @@ FIRST_FRAME_BYTES = 4 << 20  # until the engine has told its own limit
 SUBSCRIBE_IDS_PER_PIECE = 10_000
 
 
-class WorkerPort(Protocol):
-    """A worker, as the session sees it. All methods are called on the I/O thread."""
-
-    data: WorkerData
-    worker_id_bytes: bytes
-
-    def held(self) -> list[TaskKey]: ...
-    def deliver(self, assignments: list[Assigned]) -> None: ...
-    def cancel(self, cancellations: list[Cancelled]) -> None: ...
-    def acknowledged(self, keys: list[TaskKey]) -> None: ...
-    def registered(self, answer: Registered, wakeups: Wakeups) -> None: ...
-    def refused(self, error: Exception, wakeups: Wakeups) -> None: ...
-    def disconnected(self) -> None: ...
-
-
 class Session:
     """One client's connection to the engine."""
 
@@ -111,7 +99,7 @@ class Session:
         self._hurry = asyncio.Event()
         self._closing = False
         self.log_backlog = 0
-        self._chunks = ChunkBacklog()
+        self.chunks = ChunkBacklog()
         self._feeds: weakref.WeakSet[EventFeed] = weakref.WeakSet()
         self.welcome: Welcomed | None = None
         self.last_failure: str = ""
@@ -155,12 +143,9 @@ class Session:
         self._outbox.put(Lossy(data, is_log=True))
         return True
 
-    def send_chunk(self, data: bytes) -> "Reply[None] | None":
-        """Write a chunk of a stream once. If too much waits, what to await before the next try."""
-        wait = self._chunks.take(len(data))
-        if wait is None:
-            self._outbox.put(Lossy(data, is_log=False, is_chunk=True))
-        return wait
+    def put_chunk(self, data: bytes, size: int) -> None:
+        """Send a chunk for which `chunks` has given room, until it is acknowledged."""
+        self._outbox.put(Chunk(data, size))
 
     def extend_timeout(self, task_id: bytes, by_ms: int) -> Reply[int]:
         from hatchet._wire import frames
@@ -395,7 +380,7 @@ class Session:
         limit = (limit or FIRST_FRAME_BYTES) - 64
         items = self._outbox.items
         parts: list[bytes] = []
-        reports: list[Report] = []
+        kept: list[Kept] = []
         size = 0
         while items:
             item = items[0]
@@ -406,10 +391,10 @@ class Session:
             if data and self._admit(item, len(data), limit):
                 parts.append(data)
                 size += len(data)
-                if isinstance(item, Report):
-                    reports.append(item)
-        if reports:
-            self._outbox.sent(self._next_seq, reports)
+                if isinstance(item, (Report, Chunk)):
+                    kept.append(item)
+        if kept:
+            self._outbox.sent(self._next_seq, kept)
             parts.append(frames.sequence(self._next_seq))
             self._next_seq += 1
         self._wakeups.flush()
@@ -419,8 +404,6 @@ class Session:
         """Whether an item goes into the frame; note what it waits for."""
         if isinstance(item, Lossy):
             self.log_backlog -= item.is_log
-            if item.is_chunk:
-                self._chunks.written(len(item.data), self._wakeups)
         elif isinstance(item, Trigger):
             if size > limit and item.written_at is None:
                 self._ledger.fail(item, too_large(size, limit))
@@ -448,6 +431,8 @@ class Session:
             if worker is None:
                 return b""
             return frames.register_worker(worker.data, worker.worker_id_bytes, worker.held())
+        if isinstance(item, Chunk) and item.again:
+            return frames.sent_again(item.data)
         if isinstance(item, Trigger) and item.written_at is not None:
             after_ms = int((time.monotonic() - item.written_at) * 1000)
             return frames.repeated_trigger(item.data, after_ms)
@@ -466,20 +451,27 @@ class Session:
         self._ledger.answer(received)
         worker = self._worker
         if received.acked_seq:
-            keys = self._outbox.acked(received.acked_seq)
-            if worker is not None and keys:
-                worker.acknowledged(keys)
+            self._forget(self._outbox.acked(received.acked_seq))
         if worker is not None:
             if received.registered is not None:
                 worker.registered(received.registered, wakeups)
                 if received.registered.error is not None:
                     self._io.loop.call_later(REJOIN_S, self._rejoin)
-            if received.assignments:
-                worker.deliver(received.assignments)
+            if received.assignments or received.batches:
+                worker.deliver(received.assignments, received.batches)
             if received.cancellations:
                 worker.cancel(received.cancellations)
         self._check_settled()
         wakeups.flush()
+
+    def _forget(self, kept: list[Kept]) -> None:
+        """Reports and chunks have arrived, or are given up."""
+        keys = [item.key for item in kept if isinstance(item, Report)]
+        if keys and self._worker is not None:
+            self._worker.acknowledged(keys)
+        sizes = [item.size for item in kept if isinstance(item, Chunk)]
+        if sizes:
+            self.chunks.leave(sizes, self._wakeups)
 
     def _rejoin(self) -> None:
         """The engine did not take the worker back (yet): ask again."""
@@ -512,6 +504,8 @@ class Session:
             if isinstance(item, (Trigger, TaskCall, Watch)):
                 self._ledger.fail(item, self._gave_up(item, error))
                 return False
+            if isinstance(item, Chunk) and not kept:
+                self._forget([item])
             return kept and not isinstance(item, (Unwatch, Join))
 
         self._outbox.filter(keep)

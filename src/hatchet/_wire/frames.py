@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hatchet._core.session import (
     Assigned,
+    AssignedBatch,
     CallError,
     Cancelled,
     LabelValue,
@@ -27,7 +28,7 @@ from hatchet._core.session import (
 from hatchet_protocol.session import ClientFrame, EngineFrame
 
 if TYPE_CHECKING:
-    from hatchet_protocol.session import Error, RegisterWorker, WorkerChange
+    from hatchet_protocol.session import Assignment, Error, RegisterWorker, WorkerChange
 
 REPORT_COMPLETED = 2
 REPORT_FAILED = 3
@@ -179,6 +180,13 @@ def stream_chunk(task_id: bytes, attempt: int, index: int, data: bytes) -> bytes
     return frame.SerializeToString()
 
 
+def sent_again(chunk: bytes) -> bytes:
+    """A piece of `stream_chunk` that may have arrived already."""
+    frame = ClientFrame.FromString(chunk)
+    frame.chunks[0].again = True
+    return frame.SerializeToString()
+
+
 def extend_timeout(request_id: int, task_id: bytes, by_ms: int) -> bytes:
     frame = ClientFrame()
     frame.task_requests.add(request_id=request_id, task_id=task_id, extend_timeout_ms=by_ms)
@@ -221,26 +229,12 @@ def decode(data: bytes) -> Received:
         )
         for answer in frame.trigger_replies
     ]
-    received.assignments = [
-        Assigned(
-            a.task_id,
-            a.run_id,
-            a.attempt,
-            a.action,
-            a.task_name,
-            a.input,
-            a.metadata,
-            a.priority,
-            a.workflow_id,
-            a.workflow_version_id,
-            a.parent_task_id,
-            a.child_index if a.HasField("child_index") else None,
-            a.child_key,
-            a.context,
-            a.deadline_ms,
-            a.created_at_ms,
+    received.assignments = [_assigned(a) for a in frame.assignments]
+    received.batches = [
+        AssignedBatch(
+            b.id, b.action, b.key, b.reason, b.flushed_at_ms, [_assigned(a) for a in b.assignments]
         )
-        for a in frame.assignments
+        for b in frame.batches
     ]
     received.cancellations = [
         Cancelled(c.task_id, c.attempt, c.reason) for c in frame.cancellations
@@ -270,6 +264,27 @@ def decode(data: bytes) -> Received:
         for answer in frame.task_replies
     ]
     return received
+
+
+def _assigned(a: "Assignment") -> Assigned:
+    return Assigned(
+        a.task_id,
+        a.run_id,
+        a.attempt,
+        a.action,
+        a.task_name,
+        a.input,
+        a.metadata,
+        a.priority,
+        a.workflow_id,
+        a.workflow_version_id,
+        a.parent_task_id,
+        a.child_index if a.HasField("child_index") else None,
+        a.child_key,
+        a.context,
+        a.deadline_ms,
+        a.created_at_ms,
+    )
 
 
 def _error(error: "Error") -> CallError:

@@ -163,7 +163,7 @@ def _concurrency(concurrency: "ConcurrencyExpression") -> wire.Concurrency:
 
 def _set_concurrency(message: wire.CreateWorkflowVersionRequest, value: Any) -> None:
     """A single group goes to the old field, a list or a tenant-scoped group to the new one."""
-    from hatchet.runnables.task import as_concurrency
+    from hatchet.runnables.forms import as_concurrency
 
     groups = as_concurrency(value)
     if isinstance(value, (list, tuple)) or any(group.is_tenant_scoped for group in groups):

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
@@ -38,12 +39,13 @@ class TaskPort(Protocol):
     def labels(self) -> dict[str, LabelValue]: ...
     def upsert_labels(self, labels: Mapping[str, LabelValue]) -> None: ...
     def log(self, task_id: bytes, attempt: int, level: str, message: str) -> None: ...
+    def chunk_room(self, size: int) -> bool: ...
+    async def aio_chunk_room(self, size: int) -> bool: ...
     def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None: ...
-    async def aio_put_chunk(
-        self, task_id: bytes, attempt: int, index: int, data: bytes
-    ) -> None: ...
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]": ...
     def release_slot(self, task_id: bytes) -> "Reply[int]": ...
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime: ...
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime: ...
     def cancel_self(self, task_id: bytes, attempt: int) -> None: ...
     def has_async_action(self, actions: tuple[str, ...]) -> bool: ...
 
@@ -362,19 +364,32 @@ class Context:
     def put_stream(self, data: str | bytes) -> None:
         """Send a chunk to whoever follows this run: `hatchet.runs.subscribe_to_stream`.
 
-        Chunks arrive in order. Never fails the task: if they arise faster than they can be sent,
-        a sync task waits a little, and what still does not fit is dropped with a warning. In
-        async tasks prefer `aio_put_stream`, because this one can not wait there.
+        Chunks arrive in order and each once, also when the connection breaks or the server
+        restarts: they are kept and sent again until the server has stored them. The run ends, for
+        those who follow it, after all of its chunks.
+
+        Never fails the task. A worker keeps at most 8 MiB of chunks that the server has not yet
+        stored; a sync task waits for room. If the server has stored nothing for 60 seconds, chunks
+        that find no room are dropped, with a warning and a count (`/metrics` of the health server),
+        until it is back. In async tasks use `aio_put_stream`: this method can not wait there, and
+        drops what finds no room at once.
+
+            ctx.put_stream("half of it is done")
         """
         for piece in pieces(data):
-            index = next(self._chunk_indices)
-            self._port.put_chunk(self._task_id, self.retry_count, index, piece)
+            if self._port.chunk_room(len(piece)):
+                self._put_chunk(piece)
 
     async def aio_put_stream(self, data: str | bytes) -> None:
         """Like `put_stream`, from async code: waits while too much is on its way."""
         for piece in pieces(data):
-            index = next(self._chunk_indices)
-            await self._port.aio_put_chunk(self._task_id, self.retry_count, index, piece)
+            if await self._port.aio_chunk_room(len(piece)):
+                self._put_chunk(piece)
+
+    def _put_chunk(self, piece: bytes) -> None:
+        # Only what is sent is counted: the engine would wait for what a gap stands for.
+        index = next(self._chunk_indices)
+        self._port.put_chunk(self._task_id, self.retry_count, index, piece)
 
     # ------------------------------------------------------------------ slot, timeout, labels
 
@@ -396,6 +411,25 @@ class Context:
     async def aio_refresh_timeout(self, increment_by: Duration) -> None:
         """Like `refresh_timeout`, from async code."""
         await self._port.extend_timeout(self._task_id, to_ms(increment_by)).aio()
+
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        """Give out no units of a rate limit before a time; the time in force, in UTC.
+
+        For an API that says "too many requests": no task that uses this limit begins before then.
+        A naive time is UTC; a longer pause that is on already stays.
+
+            if answer.status == 429:
+                ctx.pause_rate_limit("mail-api", answer.retry_at)
+                raise RetryAfterException("too many requests", after=answer.retry_at - now)
+
+        Raises `HatchetCallError` or `EngineUnavailableError`. In async tasks use
+        `aio_pause_rate_limit`.
+        """
+        return self._port.pause_rate_limit(key, until)
+
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        """Like `pause_rate_limit`, from async code."""
+        return await self._port.aio_pause_rate_limit(key, until)
 
     def upsert_worker_labels(self, labels: Mapping[str, str | int]) -> None:
         """Add or change labels of the worker that runs this task."""

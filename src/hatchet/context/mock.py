@@ -3,12 +3,14 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hatchet._core.codec import write_by_own_type, write_metadata
-from hatchet._core.session import Assigned, LabelValue
+from hatchet._core.session import Assigned, AssignedBatch, LabelValue
 from hatchet.context.context import Context, DurableContext
 from hatchet.runnables.started import text
+from hatchet.runnables.types import BatchMemberId
 
 if TYPE_CHECKING:
     from hatchet._run.reply import Reply
@@ -33,10 +35,13 @@ class MockPort:
     def log(self, task_id: bytes, attempt: int, level: str, message: str, at_ms: int = 0) -> None:
         pass
 
-    def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
-        pass
+    def chunk_room(self, size: int) -> bool:
+        return True
 
-    async def aio_put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
+    async def aio_chunk_room(self, size: int) -> bool:
+        return True
+
+    def put_chunk(self, task_id: bytes, attempt: int, index: int, data: bytes) -> None:
         pass
 
     def extend_timeout(self, task_id: bytes, by_ms: int) -> "Reply[int]":
@@ -44,6 +49,12 @@ class MockPort:
 
     def release_slot(self, task_id: bytes) -> "Reply[int]":
         return _answered()
+
+    def pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        return until.astimezone(UTC) if until.tzinfo else until.replace(tzinfo=UTC)
+
+    async def aio_pause_rate_limit(self, key: str, until: datetime) -> datetime:
+        return self.pause_rate_limit(key, until)
 
     def cancel_self(self, task_id: bytes, attempt: int) -> None:
         pass
@@ -88,5 +99,12 @@ def mock_context(
             {"parents": {name.lower(): output for name, output in parent_outputs.items()}}
         ),
     )
+    port = MockPort(lifespan)
+    if task.batch is not None:
+        from hatchet.context.batch import BatchContext
+
+        member = Context(assigned, task, port)
+        batch = AssignedBatch(os.urandom(16), task.action, "", "", 0, [assigned])
+        return BatchContext(batch, {BatchMemberId(member.task_run_id): member}, task, port)
     kind = DurableContext if task.is_durable else Context
-    return kind(assigned, task, MockPort(lifespan))
+    return kind(assigned, task, port)

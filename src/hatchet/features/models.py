@@ -196,6 +196,8 @@ class Workflow(Model):
     tenant_id: str | None = None
     description: str | None = None
     is_paused: bool | None = None
+    paused_workflow_cron_run_queue_behavior: str | None = None
+    paused_workflow_scheduled_run_queue_behavior: str | None = None
     versions: list[WorkflowVersionMeta] | None = None
     tags: list[JSONMapping] | None = None
     jobs: list[JSONMapping] | None = None

@@ -72,3 +72,6 @@ class WorkersClient:
 
     async def aio_unpause(self, worker_id: str) -> Worker:
         return await self.aio_update(worker_id, UpdateWorkerRequest(is_paused=False))
+
+    resume = unpause
+    aio_resume = aio_unpause

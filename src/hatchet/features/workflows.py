@@ -110,11 +110,15 @@ class WorkflowsClient:
     def pause(
         self, workflow_id: str, queue_ttl: timedelta, **behaviors: "Unpack[WhilePaused]"
     ) -> Workflow:
-        """Start no runs of a workflow for now. What is queued waits for at most `queue_ttl`.
+        """Give no tasks of a workflow to workers for now; what runs goes on.
 
+        New runs wait, for at most `queue_ttl`, then they are cancelled.
         `paused_workflow_cron_run_queue_behavior` and
-        `paused_workflow_scheduled_run_queue_behavior` say whether runs that become due are queued
-        as well ("QUEUE", the default) or never made ("DROP").
+        `paused_workflow_scheduled_run_queue_behavior` say whether runs that become due wait as
+        well ("QUEUE", the default) or are never made ("DROP"). `hatchet.pauses.pause_workflow`
+        can also say until when, by whom and why.
+
+            hatchet.workflows.pause(billing.id, queue_ttl=timedelta(hours=2))
         """
         return self._update(workflow_id, _pause_body(queue_ttl, **behaviors)).send()
 
@@ -129,6 +133,9 @@ class WorkflowsClient:
 
     async def aio_unpause(self, workflow_id: str) -> Workflow:
         return await self._update(workflow_id, {"pause": {"action": "unpause"}}).aio()
+
+    resume = unpause
+    aio_resume = aio_unpause
 
 
 def _pause_body(

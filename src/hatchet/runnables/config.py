@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hatchet.runnables.forms import as_concurrency
 from hatchet.runnables.types import DefaultFilter, TaskDefaults
 from hatchet.types.priority import Priority
 
@@ -46,6 +47,7 @@ class WorkflowConfig:
             raise ValueError("a workflow needs a name")
         if not 1 <= int(self.default_priority) <= 3:
             raise ValueError(f"default_priority must be 1, 2 or 3, not {self.default_priority}")
+        as_concurrency(self.concurrency)  # a mistake shows here, not at the worker
         if not all(self.on_events):
             raise ValueError(f"workflow {self.name!r}: on_events has an empty key")
 

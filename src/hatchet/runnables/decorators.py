@@ -4,10 +4,13 @@ A decorator is a small object with two typed ways to be called, for async and fo
 Further parameters of the function are dependencies (`Annotated[T, Depends(...)]`).
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
+from hatchet.runnables.types import BatchMemberId
+
 if TYPE_CHECKING:
+    from hatchet.context.batch import BatchContext
     from hatchet.context.context import Context, DurableContext
     from hatchet.runnables.task import Task
     from hatchet.runnables.workflow import Standalone
@@ -49,6 +52,74 @@ class DurableTaskDecorator(_Decorator, Generic[TInput]):
     def __call__(
         self, fn: "Callable[Concatenate[TInput, DurableContext, P], R]"
     ) -> "Task[TInput, R]": ...
+    def __call__(self, fn: Callable[..., Any]) -> Any:
+        return self._build(fn)
+
+
+# What one call of a batch task returns: a result for each member, by id or in the order of inputs.
+BatchResults = Mapping[BatchMemberId, R | Exception] | Sequence[R | Exception]
+AsyncBatchResults = Coroutine[Any, Any, BatchResults[R]]
+Inputs = dict[BatchMemberId, TInput]
+
+
+class BatchTaskDecorator(_Decorator, Generic[TInput]):
+    """Turns a function into a batch task of a workflow."""
+
+    @overload
+    def __call__(
+        self,
+        fn: "Callable[Concatenate[Inputs[TInput], BatchContext, P], AsyncBatchResults[R]]",
+    ) -> "Task[TInput, R]": ...
+    @overload
+    def __call__(
+        self, fn: "Callable[Concatenate[Inputs[TInput], BatchContext, P], BatchResults[R]]"
+    ) -> "Task[TInput, R]": ...
+    def __call__(self, fn: Callable[..., Any]) -> Any:
+        return self._build(fn)
+
+
+class BroadcastTaskDecorator(_Decorator, Generic[TInput]):
+    """Turns a function into a batch task of a workflow, with one output for all members."""
+
+    @overload
+    def __call__(
+        self, fn: "Callable[Concatenate[Inputs[TInput], BatchContext, P], Coroutine[Any, Any, R]]"
+    ) -> "Task[TInput, R]": ...
+    @overload
+    def __call__(
+        self, fn: "Callable[Concatenate[Inputs[TInput], BatchContext, P], R]"
+    ) -> "Task[TInput, R]": ...
+    def __call__(self, fn: Callable[..., Any]) -> Any:
+        return self._build(fn)
+
+
+class AnyBatchDecorator(_Decorator):
+    """Turns a function into a standalone batch task; the input type is that of its inputs."""
+
+    @overload
+    def __call__(
+        self,
+        fn: "Callable[Concatenate[Inputs[TFnInput], BatchContext, P], AsyncBatchResults[R]]",
+    ) -> "Standalone[TFnInput, R]": ...
+    @overload
+    def __call__(
+        self, fn: "Callable[Concatenate[Inputs[TFnInput], BatchContext, P], BatchResults[R]]"
+    ) -> "Standalone[TFnInput, R]": ...
+    def __call__(self, fn: Callable[..., Any]) -> Any:
+        return self._build(fn)
+
+
+class AnyBroadcastDecorator(_Decorator):
+    """Like `AnyBatchDecorator`, with one output for all members."""
+
+    @overload
+    def __call__(
+        self, fn: "Callable[Concatenate[Inputs[TFnInput], BatchContext, P], Coroutine[Any, Any, R]]"
+    ) -> "Standalone[TFnInput, R]": ...
+    @overload
+    def __call__(
+        self, fn: "Callable[Concatenate[Inputs[TFnInput], BatchContext, P], R]"
+    ) -> "Standalone[TFnInput, R]": ...
     def __call__(self, fn: Callable[..., Any]) -> Any:
         return self._build(fn)
 

@@ -8,10 +8,11 @@ from hatchet._core.codec import EmptyModel, write_input, write_metadata
 from hatchet._core.naming import apply_namespace
 from hatchet._core.session import DesiredLabelData, RunOutcome, TriggerItemData
 from hatchet.context.current import current
+from hatchet.runnables.forms import as_labels
 from hatchet.runnables.guard import check_blocking_wait
 from hatchet.runnables.manage import Managed
 from hatchet.runnables.started import Started, raw
-from hatchet.runnables.task import TInput, as_labels
+from hatchet.runnables.task import TInput
 from hatchet.types.trigger import (
     ItemOptions,
     RunOptions,
@@ -353,5 +354,5 @@ def _desired(labels: Any) -> dict[str, DesiredLabelData]:
             label.value, label.required, int(label.comparator or 0), label.weight
         )
         for label in as_labels(labels)
-        if label.key
+        if label.key is not None
     }

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, is_dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
@@ -14,8 +14,9 @@ from hatchet._core.annotations import decorating_scope, read_annotations
 from hatchet._core.codec import Codec, EmptyModel
 from hatchet._core.durations import Duration, as_timedelta, timedelta_to_expr
 from hatchet._core.old_names import warn_of
+from hatchet.runnables.batch import batch_types, by_member
 from hatchet.runnables.dependencies import Depends, aio_call, call, find_dependencies
-from hatchet.runnables.types import BatchConfig, StepType
+from hatchet.runnables.types import BatchConfig, BatchMemberId, StepType
 
 if TYPE_CHECKING:
     from hatchet.conditions import Condition, OrGroup
@@ -85,9 +86,11 @@ class Task(Generic[TInput, R]):
         self.name = name
         self.type = type
         self.is_async = _is_async(fn)
-        hints = signature_hints(fn)
+        output = signature_hints(fn).output
+        if options.batch is not None:
+            output = batch_types(fn, options.batch.broadcast_output)[1]
         self._input_codec = input_codec or workflow._input_codec
-        self._output_codec: Codec[R] = Codec(hints.output)
+        self._output_codec: Codec[R] = Codec(output)
         self._needs = find_dependencies(fn, decorating_scope(), f"task {name!r}")
         self.schedule_timeout = _or(options.schedule_timeout, DEFAULT_SCHEDULE_TIMEOUT)
         self.execution_timeout = _or(options.execution_timeout, DEFAULT_EXECUTION_TIMEOUT)
@@ -214,7 +217,7 @@ class Task(Generic[TInput, R]):
             input, additional_metadata, parent_outputs, retry_count, lifespan
         )
         with context.as_current():
-            return self._fn(value, context, **self._given(dependencies))  # type: ignore[no-any-return]
+            return self._of_mock(self._fn(value, context, **self._given(dependencies)), context)
 
     async def aio_mock_run(
         self,
@@ -232,7 +235,17 @@ class Task(Generic[TInput, R]):
             input, additional_metadata, parent_outputs, retry_count, lifespan
         )
         with context.as_current():
-            return await self._fn(value, context, **self._given(dependencies))  # type: ignore[no-any-return]
+            made = await self._fn(value, context, **self._given(dependencies))
+            return self._of_mock(made, context)
+
+    def _of_mock(self, value: Any, context: "Context") -> R:
+        """What the one run of a mock got; of a batch, what its only member got."""
+        if self.batch is None or self.batch.broadcast_output:
+            return value  # type: ignore[no-any-return]
+        (result,) = by_member([BatchMemberId(context.task_run_id)], value).values()
+        if isinstance(result, BaseException):
+            raise result
+        return result  # type: ignore[no-any-return]
 
     def _given(self, dependencies: dict[str, Any] | None) -> dict[str, Any]:
         given = dependencies or {}
@@ -259,7 +272,10 @@ class Task(Generic[TInput, R]):
         context = mock_context(
             self, text, additional_metadata or {}, parent_outputs or {}, retry_count, lifespan
         )
-        return self._input_codec.read(text), context
+        value = self._input_codec.read(text)
+        if self.batch is not None:
+            value = {BatchMemberId(context.task_run_id): value}
+        return value, context
 
 
 def _takes_two(fn: Callable[..., Any]) -> bool:
@@ -280,12 +296,17 @@ class SignatureHints(typing.NamedTuple):
 
 def signature_hints(fn: Callable[..., Any]) -> SignatureHints:
     """Types of the first parameter and of the return value; None where nothing usable is said."""
-    try:
-        first = next(iter(inspect.signature(fn).parameters), "")
-    except (TypeError, ValueError):
-        first = ""
+    first = first_parameter(fn)
     read = read_annotations(fn, [first, "return"], decorating_scope())
     return SignatureHints(read[first] if is_structure(read[first]) else None, read["return"])
+
+
+def first_parameter(fn: Callable[..., Any]) -> str:
+    """Name of the first parameter; "" if there is none, or the function does not tell."""
+    try:
+        return next(iter(inspect.signature(fn).parameters), "")
+    except (TypeError, ValueError):
+        return ""
 
 
 def is_structure(hint: Any) -> bool:
@@ -303,29 +324,3 @@ def _or(given: Duration | None, default: Duration) -> Duration:
 def _is_async(fn: Callable[..., Any]) -> bool:
     call = getattr(fn, "__call__", None)  # noqa: B004 - objects with an async __call__ count
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(call)
-
-
-def as_concurrency(
-    value: "int | ConcurrencyExpression | Sequence[ConcurrencyExpression] | None",
-) -> "list[ConcurrencyExpression]":
-    """All accepted forms of `concurrency` as a list."""
-    if value is None:
-        return []
-    from hatchet.types.concurrency import ConcurrencyExpression
-
-    if isinstance(value, int):
-        return [ConcurrencyExpression.from_int(value)]
-    if isinstance(value, ConcurrencyExpression):
-        return [value]
-    return list(value)
-
-
-def as_labels(
-    value: "Sequence[DesiredWorkerLabel] | dict[str, DesiredWorkerLabel] | None",
-) -> "list[DesiredWorkerLabel]":
-    """All accepted forms of desired labels as a list with keys."""
-    if value is None:
-        return []
-    if isinstance(value, dict):
-        return [label.model_copy(update={"key": key}) for key, label in value.items()]
-    return list(value)

@@ -1,13 +1,14 @@
 """Workflows and standalone tasks."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from hatchet._core import outcome as outcomes
 from hatchet._core.codec import Codec
 from hatchet._core.session import RunOutcome
 from hatchet.runnables.base import BaseWorkflow
 from hatchet.runnables.config import as_list, check_call
+from hatchet.runnables.forms import as_concurrency, as_labels, as_rate_limits
 from hatchet.runnables.runnable import Runnable
 from hatchet.runnables.task import (
     MockOptions,
@@ -15,21 +16,25 @@ from hatchet.runnables.task import (
     Task,
     TaskOptions,
     TInput,
-    as_concurrency,
-    as_labels,
 )
 from hatchet.runnables.types import StepType
 from hatchet.workflow_run import TaskRunRef, WorkflowRunRef
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import Literal, Unpack
 
     from hatchet._core.durations import Duration
     from hatchet._run.client import Client
     from hatchet.conditions import Condition, OrGroup
     from hatchet.runnables.config import WorkflowConfig
-    from hatchet.runnables.decorators import DurableTaskDecorator, TaskDecorator
+    from hatchet.runnables.decorators import (
+        BatchTaskDecorator,
+        BroadcastTaskDecorator,
+        DurableTaskDecorator,
+        TaskDecorator,
+    )
     from hatchet.runnables.eviction import EvictionPolicy
+    from hatchet.runnables.options import BatchTaskKeywords
     from hatchet.types.concurrency import ConcurrencyExpression
     from hatchet.types.labels import DesiredWorkerLabel
     from hatchet.types.rate_limit import RateLimit
@@ -101,7 +106,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout, execution_timeout, retries, backoff_factor, backoff_max_seconds
         )
         options.parents = self._parents(parents)
-        options.rate_limits = list(rate_limits or ())
+        options.rate_limits = as_rate_limits(rate_limits)
         options.desired_worker_labels = as_labels(desired_worker_labels)
         options.concurrency = as_concurrency(concurrency)
         options.wait_for = as_list("wait_for", wait_for)
@@ -135,7 +140,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout, execution_timeout, retries, backoff_factor, backoff_max_seconds
         )
         options.parents = self._parents(parents)
-        options.rate_limits = list(rate_limits or ())
+        options.rate_limits = as_rate_limits(rate_limits)
         options.desired_worker_labels = as_labels(desired_worker_labels)
         options.concurrency = as_concurrency(concurrency)
         options.wait_for = as_list("wait_for", wait_for)
@@ -144,6 +149,59 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         options.is_durable = True
         options.eviction_policy = eviction_policy
         return DurableTaskDecorator(lambda fn: self._add(fn, name, options))
+
+    @overload
+    def batch_task(
+        self,
+        name: str | None = ...,
+        *,
+        broadcast_output: "Literal[False]" = ...,
+        **options: "Unpack[BatchTaskKeywords]",
+    ) -> "BatchTaskDecorator[TInput]": ...
+    @overload
+    def batch_task(
+        self,
+        name: str | None = ...,
+        *,
+        broadcast_output: "Literal[True]",
+        **options: "Unpack[BatchTaskKeywords]",
+    ) -> "BroadcastTaskDecorator[TInput]": ...
+    def batch_task(
+        self,
+        name: str | None = None,
+        *,
+        broadcast_output: bool = False,
+        **options: "Unpack[BatchTaskKeywords]",
+    ) -> Any:
+        """Add a batch task: its function is called once for many runs. See `hatchet.batch_task`."""
+        from hatchet.runnables.decorators import BatchTaskDecorator
+        from hatchet.runnables.options import BatchTaskKeywords, batch_options, check_keywords
+
+        check_call("workflow.batch_task", name)
+        check_keywords("workflow.batch_task", BatchTaskKeywords, options)
+        if "batch_max_size" not in options:
+            raise TypeError("workflow.batch_task() needs batch_max_size=")
+        rest, batch = batch_options({**options, "broadcast_output": broadcast_output})
+        task = self._task_options(
+            *(
+                rest.get(key)
+                for key in (
+                    "schedule_timeout",
+                    "execution_timeout",
+                    "retries",
+                    "backoff_factor",
+                    "backoff_max_seconds",
+                )
+            )
+        )
+        task.parents = self._parents(rest.get("parents"))
+        task.rate_limits = list(rest.get("rate_limits") or ())
+        task.desired_worker_labels = as_labels(rest.get("desired_worker_labels"))
+        task.concurrency = as_concurrency(rest.get("concurrency"))
+        for key in ("wait_for", "skip_if", "cancel_if"):
+            setattr(task, key, as_list(key, rest.get(key)))
+        task.batch = batch
+        return BatchTaskDecorator(lambda fn: self._add(fn, name, task))
 
     def on_failure_task(
         self,
@@ -171,7 +229,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
             retries=retries,
-            rate_limits=list(rate_limits or ()),
+            rate_limits=as_rate_limits(rate_limits),
             backoff_factor=backoff_factor,
             backoff_max_seconds=backoff_max_seconds,
             concurrency=as_concurrency(concurrency),
@@ -207,7 +265,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
             schedule_timeout=schedule_timeout,
             execution_timeout=execution_timeout,
             retries=retries,
-            rate_limits=list(rate_limits or ()),
+            rate_limits=as_rate_limits(rate_limits),
             backoff_factor=backoff_factor,
             backoff_max_seconds=backoff_max_seconds,
             concurrency=as_concurrency(concurrency),

@@ -11,9 +11,11 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.app.node import Node
+from hatchet_engine.domain.why import Answer
 from hatchet_engine.observe.logs import LogLane
 from hatchet_engine.observe.stream_lane import StreamLane
 from hatchet_engine.observe.task_runs import TaskRuns
+from hatchet_engine.observe.why import explain
 from hatchet_engine.sessions.subscriptions import Subscriptions
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.turn.clock import Clock
@@ -48,12 +50,20 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneStatus:
+    name: str
+    waiting: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
     version: str
     database: str
     shards: Sequence[ShardStatus]
     workers: Sequence[WorkerStatus]
     queue_depths: Mapping[str, int]
+    lanes: Sequence[LaneStatus]
 
 
 class Facade:
@@ -109,6 +119,12 @@ class Facade:
         place = await self._task_runs.find(tenant_id, task_id)
         return None if place is None else place.run_id
 
+    async def why(self, tenant_id: UUID, id: UUID) -> Answer | None:
+        """Why a task or run does not run; None for an unknown id. A standby tells what it can."""
+        engine = self._engine
+        hot = engine.hot if engine.ready else None
+        return await explain(self.read_pool, hot, tenant_id, id, engine.clock.now_ms())
+
     def worker_live(self, worker_id: UUID) -> WorkerLive | None:
         worker = self._engine.hot.workers.get(worker_id)
         if worker is None or not worker.streamed:
@@ -137,4 +153,8 @@ class Facade:
                 for worker in hot.workers.values()
             ],
             depths,
+            [
+                LaneStatus("logs", self.logs.waiting, self.logs.dropped),
+                LaneStatus("streams", self.streams.waiting, self.streams.dropped),
+            ],
         )

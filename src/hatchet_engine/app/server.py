@@ -25,7 +25,8 @@ from hatchet_engine.observe.logs import LogLane
 from hatchet_engine.observe.pool import open_read_pool
 from hatchet_engine.observe.stream_lane import StreamLane
 from hatchet_engine.observe.task_runs import TaskRuns
-from hatchet_engine.sessions.subscriptions import Subscriptions, TaskNames
+from hatchet_engine.sessions.result_reader import TaskNames
+from hatchet_engine.sessions.subscriptions import Subscriptions
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.shards.lease import database_now
 from hatchet_engine.store.migrate import migrate
@@ -116,7 +117,7 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
         stack.push_async_callback(logs.stop)
         task_runs = TaskRuns(_running(engine), pool)
         streams = StreamLane(
-            ChunkStore(dsn),
+            ChunkStore(dsn, lambda: node.epoch),
             task_runs,
             watchers.deliver_chunks,
             clock.now_ms,
@@ -161,7 +162,9 @@ def _tune_garbage_collection() -> None:
 
 def _limits(settings: Settings) -> Limits:
     fits = settings.grpc_send_bytes_max - ENVELOPE_BYTES
+    ageing_s = settings.priority_ageing_s
     return Limits(
+        priority_ageing_ms=None if ageing_s is None else ageing_s * 1_000,
         payload_bytes_max=min(settings.payload_bytes_max, fits),
         metadata_bytes_max=settings.metadata_bytes_max,
         trigger_items_max=settings.bulk_trigger_runs_max,

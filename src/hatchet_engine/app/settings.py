@@ -126,6 +126,13 @@ class Settings(BaseModel):
     )
 
     # --- upkeep -----------------------------------------------------------------------------
+    priority_ageing_s: int | None = Field(
+        None,
+        ge=1,
+        le=30 * 86_400,
+        description="Waiting so long in a queue is worth one priority, so that urgent tasks do "
+        "not starve others for ever. Without it priorities are strict.",
+    )
     retention_days: int = Field(
         30, ge=1, le=3_650, description="Finished runs older than this are dropped."
     )

@@ -8,12 +8,15 @@ for the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
+
+DEMANDS_KEPT_MAX = 10_000  # different ones that are remembered as read
 
 
 class Place(NamedTuple):
@@ -38,7 +41,7 @@ class Demand:
     (Units(key='api', units=2),)
     """
 
-    __slots__ = ("_text", "group", "labels", "places", "units", "worker_id")
+    __slots__ = ("_text", "group", "labels", "places", "size", "units", "worker_id")
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Demand:
         places: tuple[Place, ...] = (),
         units: tuple[Units, ...] = (),
         group: str | None = None,
+        size: int = 0,
         text: str | None = None,
     ) -> None:
         self.worker_id = worker_id
@@ -55,6 +59,7 @@ class Demand:
         self.places = places
         self.units = units
         self.group = group  # of a batch task
+        self.size = size  # of a batch task: bytes of its start payload
         self._text = text
 
     @property
@@ -72,20 +77,23 @@ class Demand:
                 data["units"] = [list(units) for units in self.units]
             if self.group is not None:
                 data["group"] = self.group
+                data["size"] = self.size
             self._text = orjson.dumps(data).decode()
         return self._text
 
-    @classmethod
-    def read(cls, text: str) -> Demand:
-        """Read back what :attr:`text` gave."""
+    @staticmethod
+    @lru_cache(maxsize=DEMANDS_KEPT_MAX)
+    def read(text: str) -> Demand:
+        """Read back what :attr:`text` gave. Many tasks ask for the same, so they share it."""
         data: dict[str, Any] = orjson.loads(text)
         worker_id = data.get("worker_id")
-        return cls(
+        return Demand(
             worker_id=UUID(worker_id) if worker_id else None,
             labels={key: _label(label) for key, label in data.get("labels", {}).items()},
             places=tuple(Place(*place) for place in data.get("places", ())),
             units=tuple(Units(*units) for units in data.get("units", ())),
             group=data.get("group"),
+            size=data.get("size", 0),
             text=text,
         )
 

@@ -9,6 +9,7 @@ from enum import IntEnum
 LabelValue = str | int
 
 DEFAULT_WEIGHT = 100
+_SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
 
 
 class Comparator(IntEnum):
@@ -29,6 +30,15 @@ class DesiredLabel:
     required: bool = False
     comparator: Comparator = Comparator.EQUAL
     weight: int = DEFAULT_WEIGHT
+
+    @property
+    def text(self) -> str:
+        """For people.
+
+        >>> DesiredLabel(80, comparator=Comparator.GREATER_THAN_OR_EQUAL).text
+        '>= 80'
+        """
+        return f"{_SIGNS[self.comparator]} {self.value}"
 
     def met_by(self, offered: LabelValue | None) -> bool:
         """Whether a worker's value satisfies this; values of the other type never do."""
@@ -62,6 +72,15 @@ def score(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]
     return total if total >= 0 else None
 
 
+def unmet(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> list[str]:
+    """Keys of required labels that a worker does not satisfy."""
+    return [
+        key
+        for key, label in desired.items()
+        if label.required and not label.met_by(offered.get(key))
+    ]
+
+
 def lacking(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> list[str]:
     """Which required labels a worker does not meet, in words; what it has is put in brackets.
 
@@ -69,8 +88,7 @@ def lacking(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValu
     ['cores > 8 (has 4)']
     """
     return [
-        f"{key} {SIGNS[label.comparator]} {label.value} "
+        f"{key} {SIGNS[desired[key].comparator]} {desired[key].value} "
         + (f"(has {offered[key]})" if key in offered else "(has none)")
-        for key, label in desired.items()
-        if label.required and not label.met_by(offered.get(key))
+        for key in unmet(desired, offered)
     ]

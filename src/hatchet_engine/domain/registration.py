@@ -9,19 +9,22 @@ from uuid import UUID
 
 import orjson
 
+from hatchet_engine.domain.calendar import parse as parse_cron
 from hatchet_engine.domain.definition import (
     DEFAULT_BACKOFF_MAX_S,
     BatchConfig,
     ConcurrencyRule,
     Condition,
+    RateLimitUse,
     TaskDefinition,
     WorkflowDefinition,
     to_json,
 )
 from hatchet_engine.domain.durations import MAX_MS, parse_ms
-from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.idempotency import METHODS
-from hatchet_engine.domain.payloads import has_nul_escape
+from hatchet_engine.domain.payloads import check_object, has_nul_escape
+from hatchet_engine.domain.rates import WINDOWS
 from hatchet_engine.domain.registration_expressions import check_expressions, described
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
@@ -36,6 +39,8 @@ BATCH_SIZE_MAX = 100_000
 BATCH_INTERVAL_MAX_MS = 86_400_000
 BATCH_GROUP_RUNS_MAX = 10_000
 EVENT_KEY_LENGTH_MAX = 1_024
+CRONS_MAX = 1_000
+CRON_INPUT_BYTES_MAX = 4 * 1024 * 1024 - 64 * 1024
 NO_GROUP = ("", str(UUID(int=0)))  # or-groups that were not given: each condition its own
 STRATEGIES = (
     "CANCEL_IN_PROGRESS",
@@ -75,21 +80,6 @@ def check(definition: WorkflowDefinition) -> WorkflowDefinition:
     return definition
 
 
-def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
-    """Say clearly what this engine can't run yet, instead of running it wrongly."""
-    missing = []
-    if definition.cron_triggers:
-        missing.append("cron triggers")
-    if any(task.batch for task in definition.tasks):
-        missing.append("batch tasks")
-    if missing:
-        raise Refused(
-            Code.UNIMPLEMENTED,
-            f"workflow {definition.name!r} uses what this engine does not offer yet: "
-            + ", ".join(missing),
-        )
-
-
 def _check_name(name: str, field: str) -> None:
     if not name:
         raise invalid(f"{field}: is required", field=field)
@@ -113,8 +103,7 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
         )
     for rule in definition.concurrency:
         _check_concurrency(rule, "concurrency")
-    if definition.cron_input is not None:
-        _check_json(definition.cron_input, "cron_input")
+    _check_crons(definition)
     for key in definition.event_triggers:
         if not 1 <= len(key) <= EVENT_KEY_LENGTH_MAX:
             raise invalid(
@@ -137,6 +126,22 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
                 f"idempotency.method: is TTL or STATUS, not {idempotency.method}",
                 field="idempotency",
             )
+
+
+def _check_crons(definition: WorkflowDefinition) -> None:
+    if len(definition.cron_triggers) > CRONS_MAX:
+        raise invalid(
+            f"cron_triggers: at most {CRONS_MAX} crons of a workflow", field="cron_triggers"
+        )
+    for text in definition.cron_triggers:
+        try:
+            parse_cron(text)
+        except ValueError as error:
+            raise invalid(f"cron_triggers: {text!r}: {error}", field="cron_triggers") from None
+    if definition.cron_input is not None:
+        definition.cron_input = check_object(
+            definition.cron_input, "cron_input", CRON_INPUT_BYTES_MAX
+        )
 
 
 def _check_task(task: TaskDefinition) -> None:
@@ -174,12 +179,11 @@ def _check_task(task: TaskDefinition) -> None:
     for rule in task.concurrency:
         _check_concurrency(rule, f"{where}: concurrency")
     for use in task.rate_limits:
-        if not use.key or (use.units is None and not use.units_expr):
-            raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+        _check_rate_limit(use, where)
     for condition in task.conditions:
         _check_condition(condition, task, where)
     if task.batch is not None:
-        _check_batch(task.batch, where)
+        _check_batch(task, task.batch, where)
 
 
 def _check_condition(condition: Condition, task: TaskDefinition, where: str) -> None:
@@ -205,6 +209,22 @@ def _check_condition(condition: Condition, task: TaskDefinition, where: str) -> 
         )
 
 
+def _check_rate_limit(use: RateLimitUse, where: str) -> None:
+    if not use.key or (use.units is None and not use.units_expr):
+        raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+    if use.units is not None and use.units < 0:
+        raise invalid(
+            f"{where}: units of rate limit {use.key!r} must be at least 0, got {use.units}",
+            field="rate_limits",
+        )
+    if use.duration is not None and use.duration not in WINDOWS:
+        raise invalid(
+            f"{where}: duration of rate limit {use.key!r} must be one of {', '.join(WINDOWS)}, "
+            f"not {use.duration}",
+            field="rate_limits",
+        )
+
+
 def _check_event_key(key: str, where: str) -> None:
     if not key:
         raise invalid(f"{where}: a condition on an event needs its key", field="conditions")
@@ -216,7 +236,11 @@ def _check_event_key(key: str, where: str) -> None:
         )
 
 
-def _check_batch(batch: BatchConfig, where: str) -> None:
+def _check_batch(task: TaskDefinition, batch: BatchConfig, where: str) -> None:
+    if task.durable:
+        raise invalid(
+            f"{where}: a durable task can't run in batches; drop one of the two", field="batch"
+        )
     for field, value, most in (
         ("max_size", batch.max_size, BATCH_SIZE_MAX),
         ("interval_ms", batch.interval_ms, BATCH_INTERVAL_MAX_MS),

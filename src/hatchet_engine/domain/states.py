@@ -1,8 +1,8 @@
 """States of tasks and runs, and the kinds of task events.
 
 A task's state is not stored while it lives: it follows from the hot row that holds it
-(``queue_item`` or ``delayed_item``: QUEUED, ``assignment``: RUNNING) and, once it ended, from its
-``outcome`` row. So no state can contradict the row that acts on it.
+(``queue_item``, ``parked_item`` or ``delayed_item``: QUEUED, ``assignment``: RUNNING) and, once it
+ended, from its ``outcome`` row. So no state can contradict the row that acts on it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class EventKind(IntEnum):
     CONDITION_FAILED = 15  # its expression can't be evaluated; message: expression and reason
     SKIPPED = 16  # message: why
     REQUEUED_RATE_LIMIT = 17  # units are lacking; message: which and how many
+    WAITING_FOR_BATCH = 18
+    BATCH_FLUSHED = 19  # in a batch on its way to a worker; message: why; data: batch_id, size
 
 
 # Rank of a queued task: lower goes first. Users have priorities 1..3; what has run before

@@ -24,6 +24,7 @@ class BulkRow:
     changed: int
     created_at: datetime
     finished_at: datetime | None
+    error: str | None  # why it was given up
 
 
 async def bulk_get(pool: asyncpg.Pool, tenant_id: UUID, id: UUID) -> BulkRow | None:

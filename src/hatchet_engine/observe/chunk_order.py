@@ -7,8 +7,9 @@ after such a gap starts the count anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from hatchet_engine.domain.index_ranges import IndexRanges
 from hatchet_engine.store.streams import Chunk
 
 HOLD_MS = 5_000
@@ -16,7 +17,8 @@ HELD_MAX = 1_000  # chunks held for one task; more of them means that the gap wo
 
 
 class ChunkOrder:
-    """The chunks of one attempt of a task. ``expected`` is the index of the first one.
+    """The chunks of one attempt of a task. ``passed``: ranges of indexes that are there already;
+    the first one after them is expected next.
 
     >>> from uuid import UUID
     >>> nil = UUID(int=0)
@@ -26,15 +28,22 @@ class ChunkOrder:
     []
     >>> [one.index for one in order.push(chunk(0), 0)]
     [0, 1]
+    >>> order.repeats(1), order.repeats(2)
+    (True, False)
     """
 
-    __slots__ = ("_anew", "_held", "_next", "due_ms")
+    __slots__ = ("_anew", "_held", "_next", "_passed", "due_ms")
 
-    def __init__(self, expected: int = 0) -> None:
-        self._next = expected
+    def __init__(self, passed: Iterable[tuple[int, int]] = ()) -> None:
+        self._passed = IndexRanges(passed)
+        self._next = self._passed.end
         self._anew = False  # the next one to come starts the count
         self._held: dict[int, Chunk] = {}
         self.due_ms: int | None = None  # when what is held must be passed on
+
+    def repeats(self, index: int) -> bool:
+        """Whether a chunk with this index has come before."""
+        return index != self._next and (index in self._passed or index in self._held)
 
     def push(self, chunk: Chunk, now_ms: int) -> list[Chunk]:
         """What can be passed on now."""
@@ -43,9 +52,15 @@ class ChunkOrder:
             return [chunk]
         if self._anew:
             self._anew = False
-            self._next = index
-        if index < self._next or index in self._held:
+            self._next = self._passed.after(index)
+        if index == self._next and not self._held:
+            self._pass_next()
+            return [chunk]
+        if index < self._next:
+            self._passed.add(index)
             return [chunk]  # late, or a repetition: better than nothing
+        if index in self._held:
+            return [chunk]
         self._held[index] = chunk
         passed = list(self._take())
         if len(self._held) > HELD_MAX:
@@ -58,14 +73,19 @@ class ChunkOrder:
 
     def flush(self) -> list[Chunk]:
         """Everything that is held, in order; gaps are given up."""
-        held = [self._held[index] for index in sorted(self._held)]
-        if held:
-            self._anew = True
-            self._held.clear()
+        indexes = sorted(self._held)
+        held = [self._held.pop(index) for index in indexes]
+        for index in indexes:
+            self._passed.add(index)
+        self._anew = self._anew or bool(held)
         self.due_ms = None
         return held
 
     def _take(self) -> Iterator[Chunk]:
-        while self._next in self._held:
-            yield self._held.pop(self._next)
-            self._next += 1
+        while (chunk := self._held.pop(self._next, None)) is not None:
+            self._pass_next()
+            yield chunk
+
+    def _pass_next(self) -> None:
+        self._passed.add(self._next)
+        self._next = self._passed.after(self._next)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,15 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain import ids
+from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.states import Status
-from hatchet_engine.observe import definitions, run_query
+from hatchet_engine.observe import concurrency, definitions, run_query
+from hatchet_engine.observe.concurrency import KeyCount, LimitRow
+from hatchet_engine.observe.definitions import Version
 from hatchet_engine.observe.pieces import statements
+from hatchet_engine.observe.range_counts import range_counts
 from hatchet_engine.observe.run_query import RunQuery
-from hatchet_engine.observe.times import from_ms, id_bounds, to_ms
+from hatchet_engine.observe.times import exact_bounds, from_ms, to_ms
 
 _SQL = statements("read_metrics")
 
@@ -32,6 +36,9 @@ class TaskStat:
     oldest_ms: int | None = None  # since when the oldest waits or runs
     oldest_first_ms: int | None = None  # the same among first attempts
     queues: dict[str, int] = field(default_factory=dict)
+    rules: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    """Tasks by concurrency key, for each rule (expression and strategy): those that wait for a
+    place, or those that hold one."""
 
 
 @dataclass(slots=True)
@@ -53,7 +60,11 @@ class Buckets:
 
 
 async def status_counts(pool: asyncpg.Pool, query: RunQuery) -> dict[Status, int]:
-    """Runs per status, every status present."""
+    """Runs per status, every status present. Statuses and the worker aren't conditions here."""
+    if replace(query, workflow_ids=(), statuses=()).any_run:
+        bounds = exact_bounds(query.since, query.until)
+        [counts] = await range_counts(pool, query.tenant_id, bounds, query.workflow_ids)
+        return counts
     statement = run_query.grouped(query, _SQL["status_counts"])
     records = await pool.fetch(statement.text, *statement.arguments)
     counts = dict.fromkeys(Status, 0)
@@ -71,28 +82,72 @@ async def status_counts_all(pool: asyncpg.Pool, since_ms: int) -> dict[Status, i
 
 
 async def queue_depths(pool: asyncpg.Pool, tenant_id: UUID) -> dict[str, int]:
-    """Waiting tasks by queue; empty queues are left out."""
-    records = await pool.fetch(_SQL["queue_depths"], tenant_id)
-    return {record["action"]: record["waiting"] for record in records}
+    """Waiting tasks by queue, whatever they wait for; empty queues are left out."""
+    depths = {
+        record["action"]: record["waiting"]
+        for record in await pool.fetch(_SQL["queue_depths"], tenant_id)
+    }
+    parked = await pool.fetch(_SQL["parked_counts"], tenant_id)
+    versions = await definitions.get_many(pool, {record["version_id"] for record in parked})
+    for record in parked:
+        task = _task(versions, record["version_id"], record["step"])
+        if task is not None:
+            depths[task.action] = depths.get(task.action, 0) + record["waiting"]
+    return depths
+
+
+async def waiting_by_key(pool: asyncpg.Pool, tenant_id: UUID) -> dict[str, dict[str, int]]:
+    """Tasks and runs that wait for a place: by the name of their workflow, then by key."""
+    counts = await concurrency.queued_keys(pool, tenant_id)
+    versions = await definitions.get_many(pool, {count.version_id for count in counts})
+    waiting: dict[str, dict[str, int]] = {}
+    for count in counts:
+        version = versions.get(count.version_id)
+        if version is not None:
+            keys = waiting.setdefault(version.definition.name, {})
+            keys[count.key] = keys.get(count.key, 0) + count.total
+    return waiting
 
 
 async def task_stats(pool: asyncpg.Pool, tenant_id: UUID) -> dict[str, TaskStats]:
     """Waiting and running tasks by the name of the task definition."""
     queued = await pool.fetch(_SQL["queued_stats"], tenant_id)
     running = await pool.fetch(_SQL["running_stats"], tenant_id)
+    queued_keys = await concurrency.queued_keys(pool, tenant_id)
+    running_keys = await concurrency.running_keys(pool, tenant_id)
     versions = await definitions.get_many(
         pool, {record["version_id"] for record in (*queued, *running)}
     )
     stats: dict[str, TaskStats] = {}
     for records, is_queued in ((queued, True), (running, False)):
         for record in records:
-            version = versions.get(record["version_id"])
-            task = version.task(record["step"]) if version else None
-            if task is None:
-                continue
-            entry = stats.setdefault(task.name, TaskStats())
-            _add(entry.queued if is_queued else entry.running, task.action, record)
+            task = _task(versions, record["version_id"], record["step"])
+            if task is not None:
+                entry = stats.setdefault(task.name, TaskStats())
+                _add(entry.queued if is_queued else entry.running, task.action, record)
+    keys = (*queued_keys, *running_keys)
+    limits = await concurrency.limits_get(pool, tenant_id, (count.limit_id for count in keys))
+    for counts, is_queued in ((queued_keys, True), (running_keys, False)):
+        for count in counts:
+            task = _task(versions, count.version_id, count.step)
+            limit = limits.get(count.limit_id)
+            if task is not None and limit is not None and task.name in stats:
+                entry = stats[task.name]
+                _add_key(entry.queued if is_queued else entry.running, task, limit, count)
     return stats
+
+
+def _task(versions: dict[UUID, Version], version_id: UUID, step: int) -> TaskDefinition | None:
+    version = versions.get(version_id)
+    return None if version is None else version.task(step)
+
+
+def _add_key(stat: TaskStat, task: TaskDefinition, limit: LimitRow, count: KeyCount) -> None:
+    strategy = next(
+        (rule.strategy for rule in task.concurrency if rule.expression == limit.expression), ""
+    )
+    keys = stat.rules.setdefault((limit.expression, strategy), {})
+    keys[count.key] = keys.get(count.key, 0) + count.total
 
 
 def _add(stat: TaskStat, queue: str, record: asyncpg.Record) -> None:
@@ -127,13 +182,13 @@ def buckets(since: datetime | None, until: datetime | None, now_ms: int) -> Buck
 
 async def run_points(
     pool: asyncpg.Pool, tenant_id: UUID, axis: Buckets, until: datetime
-) -> dict[int, tuple[int, int]]:
-    """Completed and failed runs per bucket number, by creation time."""
-    bounds = id_bounds(axis.start, until)
-    records = await pool.fetch(
-        _SQL["run_points"], tenant_id, *bounds, axis.start, until, axis.width_s
-    )
-    return {record["bucket"]: (record["completed"], record["failed"]) for record in records}
+) -> list[tuple[int, int]]:
+    """Completed and failed runs of each bucket, by creation time; what is later is left out."""
+    first, last = exact_bounds(axis.start, until)
+    starts = [exact_bounds(start, None)[0] for start in axis.times()[1:]]
+    bounds = [first, *(min(start, last) for start in starts), max(first, last)]
+    counts = await range_counts(pool, tenant_id, bounds)
+    return [(count[Status.COMPLETED], count[Status.FAILED]) for count in counts]
 
 
 def time_of(at_ms: int | None) -> datetime | None:

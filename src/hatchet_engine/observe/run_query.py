@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from hatchet_engine.observe.pieces import statements
 from hatchet_engine.observe.times import LATEST_MS, exact_bounds, from_ms, id_bounds
 
 _SQL = statements("read_runs")
-MEMBERS_COUNTED_MAX = 5_000  # where tasks can be counted only run by run
+SLOWLY_COUNTED_MAX = 5_000  # where a count has to look at what it does not count
 _RUN_OF = re.compile(r"\{run of ([^}]+)\}")
 _NUMBER_LENGTH_MAX = 40  # longer ones are no counters, and Postgres refuses the absurd ones
 _ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -132,7 +132,8 @@ class _Builder:
         self._query = query
         self._roles = roles
         self._counting = counting
-        self._by_id = counting and query.any_run
+        # Time and status are all that matters: then ids tell enough.
+        self._by_id = counting and replace(query, only_tasks=False).any_run
         self.conditions = self._conditions()
 
     def bind(self, value: Any, type_name: str = "") -> str:
@@ -162,15 +163,29 @@ class _Builder:
                 return [self._fill("run_page_any", _SQL["run_filter_none"])]  # no worker yet
             if not query.only_tasks:
                 return [self._fill("run_page_queued")]
-            return [self._by_run(self._fill("run_page_queued_tasks"))]
+            return [self._slowly(self._fill("run_page_queued_tasks"))]
         if status is Status.RUNNING:
             more = self._piece("run_filter_worker_running", worker_id) if worker_id else ""
             running = [self._fill("run_page_running", more)]
             if not (query.only_tasks or worker_id):
                 running.append(self._fill("run_page_running_dags"))
             return running
-        more = self._piece("run_filter_worker_ended", worker_id) if worker_id else ""
-        return [self._fill("run_page_ended", more).replace("{status}", str(int(status)))]
+        return [self._ended().replace("{status}", str(int(status)))]
+
+    def _ended(self) -> str:
+        query = self._query
+        kinds = _SQL["run_filter_ended_tasks" if query.only_tasks else "run_filter_ended_runs"]
+        if self._by_id:
+            text = self._fill_bounds(_SQL["run_count_ended"])
+        elif self._counting and replace(query, workflow_ids=()).any_run:
+            text = self._fill_bounds(_SQL["run_count_ended_workflows"])
+            text = text.replace("{filters}", self.conditions)
+        elif query.worker_id is not None:
+            more = self._piece("run_filter_worker_ended", query.worker_id)
+            text = self._slowly(self._fill("run_page_ended", more))
+        else:
+            text = self._fill("run_page_ended")
+        return text.replace("{kinds}", kinds)
 
     def _any(self) -> list[str]:
         """All statuses at once: by time, or by the indexes of workflows, which know no members."""
@@ -184,24 +199,29 @@ class _Builder:
         parts = [
             self._fill(name, more).replace("{workflows}", workflows) for name, more in names.items()
         ]
-        return [*parts[:1], *map(self._by_run, parts[1:])]
+        return [*parts[:1], *map(self._slowly, parts[1:])]
 
-    def _by_run(self, text: str) -> str:
+    def _slowly(self, text: str) -> str:
         if not self._counting:
             return text
-        return text.replace("{most}", f"least({{most}}, {MEMBERS_COUNTED_MAX})")
+        return text.replace("{most}", f"least({{most}}, {SLOWLY_COUNTED_MAX})")
 
     def _fill(self, name: str, more: str = "") -> str:
         text = self._fill_roles(_SQL[name])
         if "{run of " in text:
             piece = _SQL["run_task"]
             if self._by_id:
-                piece = _SQL["run_by_id"]
-                lower, upper = exact_bounds(self._query.since, self._query.until)
-                piece = piece.replace("{lower}", self.bind(lower))
-                piece = piece.replace("{upper}", self.bind(upper))
+                piece = self._fill_bounds(_SQL["run_by_id"])
             text = _RUN_OF.sub(lambda mark: piece.replace("{value}", mark[1]), text)
+        workflows = self._query.workflow_ids
+        for mark, piece in (("{queues}", "run_filter_queues"), ("{parked}", "run_filter_parked")):
+            if mark in text:
+                text = text.replace(mark, self._piece(piece, list(workflows)) if workflows else "")
         return text.replace("{filters}", f"{self.conditions} {more}")
+
+    def _fill_bounds(self, text: str) -> str:
+        lower, upper = exact_bounds(self._query.since, self._query.until)
+        return text.replace("{lower}", self.bind(lower)).replace("{upper}", self.bind(upper))
 
     def _fill_roles(self, text: str) -> str:
         """Values are bound where they are used only: Postgres can't tell the type of others."""

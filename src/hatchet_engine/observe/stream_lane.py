@@ -5,6 +5,9 @@ bounded queue, one connection of its own, COPY. Unlike logs nothing is dropped: 
 its callers wait. A chunk's place in the stream of its run is fixed here, once, by its id: whoever
 reads, now or later, from the table or live, gets the same chunks in the same order, and may resume
 at the count of those it has seen.
+
+Our SDK keeps its chunks until it hears that they are stored, and sends them again after a broken
+connection: of chunks that name their attempt and index, the first is taken and others are not.
 """
 
 from __future__ import annotations
@@ -12,49 +15,53 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
 from hatchet_engine.domain.errors import Code, Refused, invalid, not_found
-from hatchet_engine.domain.ids import IdSource
+from hatchet_engine.domain.ids import IdSource, time_ms
 from hatchet_engine.observe.chunk_order import ChunkOrder
-from hatchet_engine.observe.chunk_store import AWAY, RETRY_S_MAX, RETRY_S_MIN, ChunkStore
+from hatchet_engine.observe.chunk_queue import ChunkQueue
+from hatchet_engine.observe.chunk_store import (
+    AWAY,
+    RETRY_S_MAX,
+    RETRY_S_MIN,
+    ChunkStore,
+    Superseded,
+)
 from hatchet_engine.observe.task_runs import TaskRuns
 from hatchet_engine.store.streams import Chunk, TaskPlace
 
-QUEUE_CHUNKS_MAX = 20_000
-QUEUE_BYTES_MAX = 64 * 1024 * 1024
 # A chunk is told as text, and a byte that is no text becomes three: it must fit into 4 MiB still.
 CHUNK_BYTES_MAX = 1024 * 1024
-BATCH_CHUNKS_MAX = 5_000
-BATCH_BYTES_MAX = 8 * 1024 * 1024
-TASKS_KEPT_MAX = 10_000  # streams whose order is remembered
+ATTEMPTS_KEPT_MAX = 10_000  # attempts whose order is remembered
 STOP_TIMEOUT_S = 5.0
 
+Attempt = tuple[UUID, int]  # task id, attempt
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-class _TaskStream:
-    """What is known of one task's stream: its run, its latest attempt and where that stands."""
+class _Stream:
+    """What one attempt of a task has streamed."""
 
-    __slots__ = ("attempt", "order", "run_id", "task_id", "tenant_id")
+    __slots__ = ("attempt", "order", "run_id", "tenant_id")
 
-    def __init__(self, tenant_id: UUID, task_id: UUID, place: TaskPlace, expected: int) -> None:
+    def __init__(self, tenant_id: UUID, run_id: UUID, attempt: Attempt, order: ChunkOrder) -> None:
         self.tenant_id = tenant_id
-        self.task_id = task_id
-        self.run_id, self.attempt = place
-        self.order = ChunkOrder(expected)
+        self.run_id = run_id
+        self.attempt = attempt
+        self.order = order
 
 
 class StreamLane:
     """``put`` from the event loop; ``start`` and ``stop`` around it.
 
     ``owner`` tells whether this node owns the shard: another one may not put chunks into the order.
-    ``deliver`` gets chunks after they are stored, in order; it must not raise. ``dropped`` counts
-    chunks that were taken but not stored: Postgres refused them, or the stop ran out of time.
+    ``deliver`` gets chunks after they are stored, in order; it must not raise. ``repeated`` counts
+    chunks that had come before.
     """
 
     def __init__(
@@ -67,30 +74,34 @@ class StreamLane:
         owner: Callable[[], bool] = lambda: True,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self.dropped = 0
-        self.stored = 0
+        self.repeated = 0
         self._store = store
         self._task_runs = task_runs
-        self._deliver = deliver
+        self._queue = ChunkQueue(store, deliver)
         self._now_ms = now_ms
         self._owner = owner
         self._ids = IdSource(random_bytes)
-        self._tasks: OrderedDict[UUID, _TaskStream] = OrderedDict()
-        self._holding: dict[UUID, _TaskStream] = {}  # streams with a gap, by task
-        self._queue: deque[Chunk] = deque()  # in the order of their ids
-        self._chunks = self._bytes = 0  # taken and not yet stored
-        self._by_run: dict[UUID, int] = {}  # of them
-        self._queued = self._done = 0  # chunks that ever were in the queue, and left it
-        self._settling: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._behind_ms = 0  # ids are not earlier than that
+        self._streams: OrderedDict[Attempt, _Stream] = OrderedDict()
+        self._holding: dict[Attempt, _Stream] = {}  # those with a gap
+        self._behind_gaps: list[tuple[set[Attempt], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
-        self._room = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     @property
     def waiting(self) -> int:
-        """Chunks not yet stored."""
-        return self._chunks
+        """Chunks that were taken and are not yet stored."""
+        return self._queue.waiting
+
+    @property
+    def stored(self) -> int:
+        return self._queue.stored
+
+    @property
+    def dropped(self) -> int:
+        """Chunks that were taken but not stored."""
+        return self._queue.dropped
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="stream-lane")
@@ -100,26 +111,32 @@ class StreamLane:
         self._stopping = True
         self._release_held(lambda stream: True)
         self._wake.set()
-        self._room.set()
+        self._queue.close()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=STOP_TIMEOUT_S)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        self.dropped += self._chunks
+        self._queue.end()
         await self._store.close()
-        for _, future in self._settling:
-            future.cancel()
 
     # ------------------------------------------------------------ chunks in
 
     async def put(
-        self, tenant_id: UUID, task_id: UUID, data: bytes, index: int | None, attempt: int | None
+        self,
+        tenant_id: UUID,
+        task_id: UUID,
+        data: bytes,
+        index: int | None,
+        attempt: int | None,
+        *,
+        again: bool = False,
     ) -> None:
         """Take one chunk; returns when it is in the queue, and waits for room before.
 
-        ``attempt`` None: the present one. Raises ``Refused``: INVALID_ARGUMENT for a chunk that
-        is too large, NOT_FOUND for an unknown task, UNAVAILABLE when the lane stops.
+        ``attempt`` None: the present one. ``again``: it was sent before, and may be stored. Raises
+        ``Refused``: INVALID_ARGUMENT for a chunk that is too large, NOT_FOUND for an unknown task,
+        UNAVAILABLE when the lane stops.
         """
         if len(data) > CHUNK_BYTES_MAX:
             raise invalid(
@@ -127,51 +144,68 @@ class StreamLane:
                 "pieces",
                 field="message",
             )
-        stream = self._tasks.get(task_id) or await self._meet(tenant_id, task_id, index, attempt)
-        if stream.tenant_id != tenant_id:
+        if self._queue.is_full:
+            await self._queue.room()
+        place = None
+        known = None if attempt is None else self._streams.get((task_id, attempt))
+        if known is None:
+            place = await self._place(tenant_id, task_id)
+            key = (task_id, place.attempt if attempt is None else attempt)
+            known = self._streams.get(key) or await self._meet(
+                tenant_id, place.run_id, key, look=again or bool(index)
+            )
+        if known.tenant_id != tenant_id:
             raise _unknown(task_id)
-        while self._is_full and not self._stopping:
-            self._room.clear()
-            await self._room.wait()
         if self._stopping:
             raise Refused(Code.UNAVAILABLE, "the server is stopping: try again")
-        if attempt is None:
-            place = self._task_runs.running(tenant_id, task_id)
-            attempt = stream.attempt if place is None else place.attempt
-        self._take(stream, Chunk(tenant_id, stream.run_id, task_id, attempt, index, data))
+        if attempt is not None and index is not None and known.order.repeats(index):
+            self.repeated += 1
+            return
+        self._take(known, Chunk(tenant_id, known.run_id, *known.attempt, index, data))
 
-    @property
-    def _is_full(self) -> bool:
-        return self._chunks >= QUEUE_CHUNKS_MAX or self._bytes >= QUEUE_BYTES_MAX
-
-    async def _meet(
-        self, tenant_id: UUID, task_id: UUID, index: int | None, attempt: int | None
-    ) -> _TaskStream:
-        """The first chunk of a task, as far as this lane knows."""
-        task_runs = self._task_runs
-        place = task_runs.running(tenant_id, task_id)
-        if place is None:
-            if not self._owner():
-                raise Refused(Code.UNAVAILABLE, "another node has this task's stream: try again")
-            place = await self._patiently(lambda: task_runs.find(tenant_id, task_id))
+    async def _place(self, tenant_id: UUID, task_id: UUID) -> TaskPlace:
+        """The run of a task and its present attempt."""
+        place = self._task_runs.running(tenant_id, task_id)
+        if place is not None:
+            return place
+        if not self._owner():
+            raise Refused(Code.UNAVAILABLE, "another node has this task's stream: try again")
+        place = await self._patiently(lambda: self._task_runs.find(tenant_id, task_id))
         if place is None:
             raise _unknown(task_id)
-        if attempt is not None:
-            place = TaskPlace(place.run_id, attempt)
-        expected = 0
-        if index:
-            # In the middle: of an earlier life of this server the beginning may be stored.
-            last = await self._patiently(lambda: task_runs.last_index(tenant_id, task_id, place))
-            expected = 0 if last is None else last + 1
-        known = self._tasks.get(task_id)  # another chunk may have come meanwhile
+        return place
+
+    async def _meet(self, tenant_id: UUID, run_id: UUID, attempt: Attempt, look: bool) -> _Stream:
+        """The first chunk of an attempt, as far as this lane knows. ``look``: it may not be the
+        very first, because it has an index, or was sent before: see what is stored."""
+        passed: Sequence[tuple[int, int]] = ()
+        if look:
+            task_id, number = attempt
+            place = TaskPlace(run_id, number)
+            await self._queue_stored()  # an attempt that was forgotten may have chunks in there
+            await self._patiently(self._claim)
+            passed, latest = await self._patiently(
+                lambda: self._task_runs.stored(tenant_id, task_id, place)
+            )
+            if latest is not None:
+                # Another clock may have stamped it: what comes now stands behind it all the same.
+                self._behind_ms = max(self._behind_ms, time_ms(latest) + 1)
+        known = self._streams.get(attempt)  # another chunk may have come meanwhile
         if known is None:
-            known = self._tasks[task_id] = _TaskStream(tenant_id, task_id, place, expected)
+            known = _Stream(tenant_id, run_id, attempt, ChunkOrder(passed))
+            self._streams[attempt] = known
+            self._end_earlier(attempt)
             self._forget_old()
         return known
 
+    def _end_earlier(self, attempt: Attempt) -> None:
+        """A task runs anew: nobody will fill the gaps of its earlier attempts."""
+        task_id, number = attempt
+        self._release_held(lambda one: one.attempt[0] == task_id and one.attempt[1] < number)
+
     def _forget_old(self) -> None:
-        while len(self._tasks) > TASKS_KEPT_MAX:
-            _, stream = self._tasks.popitem(last=False)
+        while len(self._streams) > ATTEMPTS_KEPT_MAX:
+            _, stream = self._streams.popitem(last=False)
             self._release(stream, stream.order.flush())
 
     async def _patiently(self, look: Callable[[], Awaitable[T]]) -> T:
@@ -187,46 +221,68 @@ class StreamLane:
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, RETRY_S_MAX)
 
-    def _take(self, stream: _TaskStream, chunk: Chunk) -> None:
-        self._chunks += 1
-        self._bytes += len(chunk.data)
-        self._by_run[chunk.run_id] = self._by_run.get(chunk.run_id, 0) + 1
-        if chunk.attempt > stream.attempt:
-            self._release(stream, stream.order.flush())
-            stream.attempt = chunk.attempt
-            stream.order = ChunkOrder()
-        if chunk.attempt == stream.attempt:
-            self._release(stream, stream.order.push(chunk, self._now_ms()))
-        else:
-            self._release(stream, [chunk])  # of an attempt that is over: better late than never
-        if chunk.task_id in self._tasks:
-            self._tasks.move_to_end(chunk.task_id)
+    async def _claim(self) -> None:
+        try:
+            await self._store.claim()
+        except Superseded:
+            self._give_up()
+            raise Refused(Code.UNAVAILABLE, "another node has had this stream: try again") from None
 
-    def _release(self, stream: _TaskStream, chunks: Sequence[Chunk]) -> None:
+    def _take(self, stream: _Stream, chunk: Chunk) -> None:
+        self._queue.take(chunk)
+        self._release(stream, stream.order.push(chunk, self._now_ms()))
+        if stream.attempt in self._streams:
+            self._streams.move_to_end(stream.attempt)
+
+    def _release(self, stream: _Stream, chunks: Sequence[Chunk]) -> None:
         """Fix the places of these chunks, the next ones of their run."""
-        if stream.order.due_ms is None:
-            self._holding.pop(stream.task_id, None)
-        else:
-            self._holding[stream.task_id] = stream
-            self._wake.set()
         if chunks:
-            now_ms = self._now_ms()
+            now_ms = max(self._now_ms(), self._behind_ms)
             for chunk in chunks:
                 chunk.id = self._ids.new(now_ms)
-            self._queue.extend(chunks)
-            self._queued += len(chunks)
+            self._queue.add(chunks)
             self._wake.set()
+        if stream.order.due_ms is not None:
+            self._holding[stream.attempt] = stream
+            self._wake.set()
+        elif self._holding.pop(stream.attempt, None) is not None:
+            self._gap_has_gone(stream.attempt)
 
-    def _release_held(self, wanted: Callable[[_TaskStream], bool]) -> None:
+    def _release_held(self, wanted: Callable[[_Stream], bool]) -> None:
         for stream in list(self._holding.values()):
             if wanted(stream):
                 self._release(stream, stream.order.flush())
+
+    # ------------------------------------------------------------ for those who wait
+
+    def when_stored(self, attempts: Iterable[Attempt]) -> asyncio.Future[None]:
+        """Set when all chunks of these attempts that were taken up to now are stored, or refused
+        by Postgres; cancelled when the lane stops before. Gaps are not given up for it."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        held = {attempt for attempt in attempts if attempt in self._holding}
+        if held:
+            self._behind_gaps.append((held, future))
+        else:
+            self._queue.reach(future)
+        return future
+
+    def _gap_has_gone(self, attempt: Attempt) -> None:
+        waiting, self._behind_gaps = self._behind_gaps, []
+        for attempts, future in waiting:
+            attempts.discard(attempt)
+            if attempts:
+                self._behind_gaps.append((attempts, future))
+            else:
+                self._queue.reach(future)
+
+    async def _queue_stored(self) -> None:
+        await asyncio.wait({self.when_stored(())})  # ended in any way
 
     # ------------------------------------------------------------ for readers
 
     def has_waiting(self, run_id: UUID) -> bool:
         """Whether chunks of the run were taken and are not yet stored."""
-        return run_id in self._by_run
+        return self._queue.has_run(run_id)
 
     def has_gap(self, run_id: UUID) -> bool:
         """Whether chunks of the run are held because others are missing."""
@@ -235,16 +291,12 @@ class StreamLane:
     async def settle(self, run_id: UUID, task_id: UUID | None = None) -> None:
         """Give up the gaps of a run, or of one task of it, and return when everything of it that
         was taken up to now is stored and delivered."""
-        if run_id not in self._by_run:
+        if not self._queue.has_run(run_id):
             return
         self._release_held(
-            lambda stream: stream.run_id == run_id and task_id in (None, stream.task_id)
+            lambda stream: stream.run_id == run_id and task_id in (None, stream.attempt[0])
         )
-        if self._done >= self._queued:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._settling.append((self._queued, future))
-        await future
+        await self._queue_stored()
 
     # ------------------------------------------------------------ to Postgres and on
 
@@ -252,13 +304,14 @@ class StreamLane:
         while True:
             self._release_held(self._is_overdue)
             if self._queue:
-                await self._flush(self._batch())
+                if not await self._queue.store_batch():
+                    self._give_up()
             elif self._stopping:
                 return
             else:
                 await self._sleep()
 
-    def _is_overdue(self, stream: _TaskStream) -> bool:
+    def _is_overdue(self, stream: _Stream) -> bool:
         due_ms = stream.order.due_ms
         return due_ms is not None and due_ms <= self._now_ms()
 
@@ -273,38 +326,15 @@ class StreamLane:
         except TimeoutError:
             pass
 
-    def _batch(self) -> list[Chunk]:
-        queue = self._queue
-        batch: list[Chunk] = []
-        size = 0
-        while queue and len(batch) < BATCH_CHUNKS_MAX and size < BATCH_BYTES_MAX:
-            chunk = queue.popleft()
-            size += len(chunk.data)
-            batch.append(chunk)
-        return batch
-
-    async def _flush(self, batch: list[Chunk]) -> None:
-        stored = await self._store.store(batch)
-        self.stored += len(stored)
-        self.dropped += len(batch) - len(stored)
-        for chunk in batch:
-            self._bytes -= len(chunk.data)
-            left = self._by_run[chunk.run_id] - 1
-            if left:
-                self._by_run[chunk.run_id] = left
-            else:
-                del self._by_run[chunk.run_id]
-        self._chunks -= len(batch)
-        self._done += len(batch)
-        try:
-            self._deliver(stored)
-        except Exception:
-            _log.exception("stream lane: chunks were not delivered; readers find them in the table")
-        self._room.set()
-        while self._settling and self._settling[0][0] <= self._done:
-            _, future = self._settling.popleft()
-            if not future.done():
-                future.set_result(None)
+    def _give_up(self) -> None:
+        """Another node has owned the shard: whoever keeps chunks sends them again, to be compared
+        with what is stored now."""
+        waiting, self._behind_gaps = self._behind_gaps, []
+        for _, future in waiting:
+            future.cancel()
+        self._release_held(lambda stream: True)
+        self._streams.clear()
+        self._queue.give_up()
 
 
 def _unknown(task_id: UUID) -> Refused:

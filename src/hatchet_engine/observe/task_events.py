@@ -40,6 +40,9 @@ _TYPES = {
     EventKind.SLOT_RELEASED: "SLOT_RELEASED",
     EventKind.TIMEOUT_REFRESHED: "TIMEOUT_REFRESHED",
     EventKind.REQUEUED_NO_WORKER: "REQUEUED_NO_WORKER",
+    EventKind.WAITING_FOR_BATCH: "WAITING_FOR_BATCH",
+    EventKind.BATCH_FLUSHED: "BATCH_FLUSHED",
+    EventKind.REQUEUED_RATE_LIMIT: "REQUEUED_RATE_LIMIT",
     EventKind.WAITING: "QUEUED",  # clients know no type for waiting; the message tells
     EventKind.CONDITION_MET: "QUEUED",
     EventKind.CONDITION_FAILED: "QUEUED",
@@ -60,6 +63,7 @@ _ORDER = (
     "QUEUED",
     "SKIPPED",
     "REQUEUED_NO_WORKER",
+    "REQUEUED_RATE_LIMIT",
     "ASSIGNED",
     "STARTED",
 )

@@ -46,7 +46,11 @@ class TaskRuns:
             self._pool, tenant_id, task_id
         )
 
-    async def last_index(self, tenant_id: UUID, task_id: UUID, place: TaskPlace) -> int | None:
-        """The highest index that is stored of this attempt's stream; None when there is none."""
+    async def stored(
+        self, tenant_id: UUID, task_id: UUID, place: TaskPlace
+    ) -> tuple[list[tuple[int, int]], UUID | None]:
+        """Which indexes of this attempt's stream are stored (``store.streams.ranges``), and the
+        id of the last chunk of the run."""
         run_id, attempt = place
-        return await streams.last_index(self._pool, tenant_id, run_id, task_id, attempt)
+        ranges = await streams.ranges(self._pool, tenant_id, run_id, task_id, attempt)
+        return ranges, await streams.latest(self._pool, tenant_id, run_id)

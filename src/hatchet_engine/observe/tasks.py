@@ -12,6 +12,7 @@ import asyncpg
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.observe.dags import parents_of
+from hatchet_engine.observe.reasons import Hold, hold_of
 from hatchet_engine.observe.rows import TaskRow, member_rows, task_rows
 from hatchet_engine.observe.runs import CHILDREN_MAX, child_counts
 from hatchet_engine.observe.task_events import EventRow, event_rows
@@ -33,6 +34,7 @@ class TaskView:
     child_count: int
     parents: Sequence[TaskRow] = ()  # tasks of its run that it comes after, without payloads
     waits: Sequence[Wait] = ()  # the conditions it waits for
+    hold: Hold | None = None  # what else keeps it from a worker
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,11 +64,13 @@ async def task_get(
         events = await event_rows(pool, tenant_id, [task_id])
         task = _earlier(task, attempt, events)
     counts = await child_counts(pool, tenant_id, [task_id], CHILDREN_MAX)
+    queued = task.status is Status.QUEUED
     return TaskView(
         task,
         counts.get(task_id, 0),
         parents_of(task, await siblings(pool, tenant_id, task)) if task.parents else (),
-        await _waits(pool, tenant_id, task_id) if task.status is Status.QUEUED else (),
+        await _waits(pool, tenant_id, task_id) if queued else (),
+        await hold_of(pool, tenant_id, task) if queued else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,6 +24,9 @@ class WorkflowRow:
     description: str
     created_at: datetime
     updated_at: datetime
+    paused: bool
+    drop_crons: bool | None  # while it is paused; None: it isn't
+    drop_scheduled: bool | None
 
 
 async def workflow_list(
@@ -66,6 +70,15 @@ async def names_by_actions(
     return [(record["id"], record["name"]) for record in records]
 
 
+async def names_by_ids(pool: asyncpg.Pool, tenant_id: UUID, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Also of deleted workflows."""
+    wanted = list(set(ids))
+    if not wanted:
+        return {}
+    records = await pool.fetch(_SQL["workflow_names"], tenant_id, wanted)
+    return {record["id"]: record["name"] for record in records}
+
+
 def _row(record: asyncpg.Record) -> WorkflowRow:
     return WorkflowRow(
         id=record["id"],
@@ -74,4 +87,7 @@ def _row(record: asyncpg.Record) -> WorkflowRow:
         description=record["description"],
         created_at=record["created_at"],
         updated_at=record["updated_at"],
+        paused=record["paused"],
+        drop_crons=record["drop_crons"],
+        drop_scheduled=record["drop_scheduled"],
     )

@@ -7,23 +7,18 @@ found by one way or the other; what comes by both is delivered once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from hatchet_engine.domain.states import Status, TaskKind
-from hatchet_engine.store import history
+from hatchet_engine.sessions.result_reader import ResultReader, TaskNames
 from hatchet_engine.turn.commands import RunSubscriber
-from hatchet_engine.turn.deliveries import RunResult, TaskResult
-from hatchet_engine.turn.times import to_ms
+from hatchet_engine.turn.deliveries import RunResult
 
 log = structlog.get_logger("hatchet.subscriptions")
 
-TaskNames = Callable[[UUID, int], Awaitable[str]]  # (version id, position) -> name
-
-LOOKUP_MAX = 1_000  # ids per read
 LOOKUP_RETRY_S = 1.0
 
 
@@ -38,13 +33,11 @@ class Subscriptions:
         self._ids_of: dict[RunSubscriber, tuple[UUID, set[UUID]]] = {}  # -> its tenant, its ids
         self._lookups: dict[UUID, set[UUID]] = {}  # tenant -> ids to look up in the table
         self._wake = asyncio.Event()
-        self._pool: asyncpg.Pool | None = None
-        self._task_name: TaskNames | None = None
+        self._reader: ResultReader | None = None
 
     def attach(self, pool: asyncpg.Pool, task_name: TaskNames) -> None:
         """Where to read results of runs that have ended already."""
-        self._pool = pool
-        self._task_name = task_name
+        self._reader = ResultReader(pool, task_name)
 
     def subscribe(self, tenant_id: UUID, subscriber: RunSubscriber, ids: Sequence[UUID]) -> None:
         """Deliver the result of each of these runs once, now or when it ends."""
@@ -112,17 +105,14 @@ class Subscriptions:
             self._wake.clear()
             while self._lookups:
                 tenant_id, ids = self._lookups.popitem()
-                wanted = [id for id in ids if self.awaited(tenant_id, id)]
-                for start in range(0, len(wanted), LOOKUP_MAX):
-                    await self._look_up(tenant_id, wanted[start : start + LOOKUP_MAX])
+                await self._look_up(tenant_id, [id for id in ids if self.awaited(tenant_id, id)])
 
     async def _look_up(self, tenant_id: UUID, ids: list[UUID]) -> None:
-        assert self._pool is not None
+        assert self._reader is not None
         try:
-            rows = await history.outcome_results(self._pool, tenant_id, ids)
-            runs = [row["id"] for row in rows if row["kind"] == TaskKind.DAG]
-            members = await history.outcome_members(self._pool, tenant_id, runs)
-            results = [await self._result(row, members) for row in rows]
+            async for results in self._reader.read(tenant_id, ids):
+                if results:
+                    self.deliver(tenant_id, results)
         except Exception:
             # The database is away, however that shows; waiters keep waiting and are looked up
             # again. Nothing may end this loop.
@@ -130,18 +120,3 @@ class Subscriptions:
             self._lookups.setdefault(tenant_id, set()).update(ids)
             await asyncio.sleep(LOOKUP_RETRY_S)
             self._wake.set()
-            return
-        if results:
-            self.deliver(tenant_id, results)
-
-    async def _result(self, row: asyncpg.Record, members: list[asyncpg.Record]) -> RunResult:
-        tasks = [await self._task(one) for one in members if one["run_id"] == row["id"]]
-        if row["kind"] != TaskKind.DAG:
-            tasks = [await self._task(row)]
-        return RunResult(row["id"], Status(row["status"]), to_ms(row["finished_at"]), tasks)
-
-    async def _task(self, row: asyncpg.Record) -> TaskResult:
-        assert self._task_name is not None
-        name = await self._task_name(row["version_id"], row["step"])
-        # What cancelled a task stands in its events; its error is empty (CX-13) unless it is a run.
-        return TaskResult(row["id"], name, Status(row["status"]), row["output"], row["error"])

@@ -6,10 +6,9 @@ the table what it has missed (observe/stream_reader.py).
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -41,10 +40,15 @@ class MetadataWatch:
     watcher: Watcher
 
 
-@dataclass(slots=True)
 class WatchedRun:
-    tenant_id: UUID
-    watchers: list[Watcher]
+    """Those who watch one run, in the order in which they came."""
+
+    __slots__ = ("by_metadata", "tenant_id", "watchers")
+
+    def __init__(self, tenant_id: UUID) -> None:
+        self.tenant_id = tenant_id
+        self.watchers: dict[Watcher, None] = {}
+        self.by_metadata: set[Watcher] = set()  # those of them that did not ask for this run
 
 
 class RunWatchers:
@@ -52,8 +56,9 @@ class RunWatchers:
 
     def __init__(self) -> None:
         self._runs: dict[UUID, WatchedRun] = {}
+        self._runs_of: dict[Watcher, set[UUID]] = {}
         self._by_metadata: list[MetadataWatch] = []
-        self._ended: deque[UUID] = deque()
+        self._ended: OrderedDict[UUID, None] = OrderedDict()  # watched runs, the oldest end first
 
     @property
     def active(self) -> bool:
@@ -66,9 +71,7 @@ class RunWatchers:
 
     def watch_run(self, tenant_id: UUID, run_id: UUID, watcher: Watcher) -> None:
         """``run_id`` must have been checked to belong to the tenant."""
-        watched = self._runs.setdefault(run_id, WatchedRun(tenant_id, []))
-        if watcher not in watched.watchers:
-            watched.watchers.append(watcher)
+        self._watch(tenant_id, run_id, watcher).by_metadata.discard(watcher)
 
     def watch_metadata(self, tenant_id: UUID, key: str, value: str, watcher: Watcher) -> None:
         """All runs triggered or started from now on whose metadata has this key with this text."""
@@ -79,38 +82,67 @@ class RunWatchers:
         values: dict[str, Any] = orjson.loads(metadata or "{}")
         for watch in self._by_metadata:
             if watch.tenant_id == tenant_id and values.get(watch.key) == watch.value:
-                self.watch_run(tenant_id, run_id, watch.watcher)
+                watched = self._watch(tenant_id, run_id, watch.watcher)
+                watched.by_metadata.add(watch.watcher)
 
     def unwatch(self, watcher: Watcher) -> None:
         self._by_metadata = [one for one in self._by_metadata if one.watcher is not watcher]
-        for run_id, watched in list(self._runs.items()):
-            if watcher in watched.watchers:
-                watched.watchers.remove(watcher)
-                if not watched.watchers:
-                    del self._runs[run_id]
+        for run_id in self._runs_of.pop(watcher, ()):
+            self._leave(run_id, watcher)
 
     def deliver(self, events: Sequence[RunEvent]) -> None:
         for event in events:
             watched = self._runs.get(event.run_id)
-            if watched is not None:
-                for watcher in list(watched.watchers):
-                    watcher.deliver_events([event])
-                if event.task_id is None and event.kind.startswith("RUN_"):
-                    self._note_end(event.run_id)
+            if watched is None:
+                continue
+            for watcher in list(watched.watchers):
+                watcher.deliver_events([event])
+            if event.task_id is None and event.kind.startswith("RUN_"):
+                self._note_end(event.run_id)
+            else:
+                self._ended.pop(event.run_id, None)  # it goes on: it was replayed
 
     def deliver_chunks(self, chunks: Sequence[Chunk]) -> None:
         """Chunks that were just stored, in order, of any runs."""
         if not self._runs:
             return
-        for run_id, of_run in groupby(chunks, key=lambda chunk: chunk.run_id):
-            watched = self._runs.get(run_id)
-            if watched is not None:
-                found = [chunk for chunk in of_run if chunk.tenant_id == watched.tenant_id]
-                for watcher in list(watched.watchers):
-                    watcher.deliver_chunks(found)
+        by_run: dict[UUID, list[Chunk]] = {}
+        for chunk in chunks:
+            watched = self._runs.get(chunk.run_id)
+            if watched is not None and watched.tenant_id == chunk.tenant_id:
+                by_run.setdefault(chunk.run_id, []).append(chunk)
+        for run_id, found in by_run.items():
+            watched = self._runs.get(run_id)  # somebody may have left just now
+            for watcher in list(watched.watchers) if watched is not None else ():
+                watcher.deliver_chunks(found)
+
+    def _watch(self, tenant_id: UUID, run_id: UUID, watcher: Watcher) -> WatchedRun:
+        watched = self._runs.get(run_id)
+        if watched is None:
+            watched = self._runs[run_id] = WatchedRun(tenant_id)
+        watched.watchers[watcher] = None
+        self._runs_of.setdefault(watcher, set()).add(run_id)
+        return watched
+
+    def _leave(self, run_id: UUID, watcher: Watcher) -> None:
+        watched = self._runs.get(run_id)
+        if watched is None:
+            return
+        watched.watchers.pop(watcher, None)
+        watched.by_metadata.discard(watcher)
+        if not watched.watchers:
+            del self._runs[run_id]
+            self._ended.pop(run_id, None)
 
     def _note_end(self, run_id: UUID) -> None:
-        """Chunks may still be on their way, so an ended run is watched a little longer."""
-        self._ended.append(run_id)
-        if len(self._ended) > ENDED_KEPT_MAX:
-            self._runs.pop(self._ended.popleft(), None)
+        """Chunks may still be on their way, so those who watch metadata watch an ended run a
+        little longer. Whoever asked for the run leaves it when it likes."""
+        if run_id not in self._runs:
+            return  # the last one has left when it heard of the end
+        self._ended[run_id] = None
+        self._ended.move_to_end(run_id)
+        while len(self._ended) > ENDED_KEPT_MAX:
+            oldest, _ = self._ended.popitem(last=False)
+            for watcher in list(self._runs[oldest].by_metadata):
+                self._runs_of[watcher].discard(oldest)
+                self._leave(oldest, watcher)

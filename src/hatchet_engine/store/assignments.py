@@ -21,13 +21,18 @@ async def list_all(connection: asyncpg.Connection) -> list[asyncpg.Record]:
 
 def insert_many(batch: Batch, rows: Sequence[Row], assigned_ms: int) -> None:
     first = columns(rows)
-    batch.add(_SQL["assignment_insert_many"], *first[:10], assigned_ms, first[10])
+    batch.add(_SQL["assignment_insert_many"], *first[:10], assigned_ms, *first[10:])
 
 
 def insert_fresh(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
     """``common``: tenant, queue, version, step, assigned ms, deadline ms; ``rows``: task id,
     worker id."""
     batch.add(_SQL["assignment_insert_fresh"], *common, *columns(rows))
+
+
+def insert_asked(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
+    """Like :func:`insert_fresh`; ``rows``: task id, worker id, demand, batch id."""
+    batch.add(_SQL["assignment_insert_asked"], *common, *columns(rows))
 
 
 def delete_many(batch: Batch, task_ids: Sequence[UUID]) -> None:

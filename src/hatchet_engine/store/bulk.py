@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -21,6 +23,13 @@ async def open_list(connection: asyncpg.Connection) -> list[asyncpg.Record]:
     """Those that are not done, oldest first."""
     rows: list[asyncpg.Record] = await connection.fetch(_SQL["bulk_open_list"])
     return rows
+
+
+async def give_up(
+    connection: asyncpg.Connection, id: UUID, finished_at: datetime, error: str
+) -> None:
+    """It can't go on."""
+    await connection.execute(_SQL["bulk_give_up"], id, finished_at, error)
 
 
 def advance(batch: Batch, *values: Any) -> None:

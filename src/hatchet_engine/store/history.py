@@ -66,7 +66,7 @@ async def task_by_origin(
 def outcome_insert_completed(
     batch: Batch, tenant_id: UUID, finished_at: datetime, rows: Sequence[Row]
 ) -> None:
-    """``rows``: id, attempt, assigned ms, started ms, worker id, output."""
+    """``rows``: id, kind, attempt, assigned ms, started ms, worker id, output."""
     statement = _OUTCOMES["outcome_insert_completed"]
     batch.add(statement, tenant_id, finished_at, *columns(rows))
 
@@ -86,8 +86,20 @@ async def outcome_get_many(
 
 
 def outcome_delete_many(batch: Batch, keys: Sequence[tuple[UUID, UUID]]) -> None:
+    """``keys``: (tenant id, task id)."""
     tenant_ids, ids = columns(keys)
-    batch.add(_OUTCOMES["outcome_delete_many"], tenant_ids, ids, min(ids), max(ids))
+    tenants = list(dict.fromkeys(tenant_ids))
+    batch.add(_OUTCOMES["outcome_delete_many"], tenants, ids, min(ids), max(ids))
+
+
+async def outcome_sizes(
+    connection: asyncpg.Connection | asyncpg.Pool, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[tuple[UUID, int]]:
+    """Those of these tasks that have ended, with the bytes of their outputs and errors; of a run
+    of several tasks, those of all of them."""
+    statement = _OUTCOMES["outcome_sizes"]
+    rows = await connection.fetch(statement, tenant_id, list(ids), min(ids), max(ids))
+    return [(row["id"], row["bytes"]) for row in rows]
 
 
 async def outcome_results(

@@ -39,13 +39,19 @@ def parked_insert_many(batch: Batch, rows: Sequence[Row]) -> None:
     batch.add(_SQL["parked_insert_many"], *columns(rows))
 
 
+def parked_insert_fresh(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
+    """``common``: rank, tenant, version, step, queued ms, schedule timeout ms; ``rows``: line, task
+    id, demand."""
+    batch.add(_SQL["parked_insert_fresh"], *common, *columns(rows))
+
+
 def parked_delete_many(batch: Batch, task_ids: Sequence[UUID]) -> None:
     batch.add(_SQL["parked_delete_many"], task_ids)
 
 
-def place_insert_many(batch: Batch, rows: Sequence[Row], now_ms: int) -> None:
-    """``rows``: holder id, line, rank, max runs, tenant id."""
-    batch.add(_SQL["place_insert_many"], *columns(rows), now_ms)
+def place_insert_many(batch: Batch, tenant_id: UUID, now_ms: int, rows: Sequence[Row]) -> None:
+    """``rows``: holder id, line, rank, max runs."""
+    batch.add(_SQL["place_insert_many"], tenant_id, now_ms, *columns(rows))
 
 
 def place_delete_many(batch: Batch, holder_ids: Sequence[UUID]) -> None:

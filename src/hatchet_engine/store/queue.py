@@ -41,6 +41,11 @@ def insert_fresh(batch: Batch, common: Row, task_ids: Sequence[UUID]) -> None:
     batch.add(_SQL["queue_item_insert_fresh"], *common, task_ids)
 
 
+def insert_asked(batch: Batch, common: Row, rows: Sequence[Row]) -> None:
+    """Like :func:`insert_fresh`; ``rows``: task id, demand, round."""
+    batch.add(_SQL["queue_item_insert_asked"], *common, *columns(rows))
+
+
 def delete_rank(batch: Batch, queue_id: int, rank: int, task_ids: Sequence[UUID]) -> None:
     """Items of one queue and one rank."""
     batch.add(_SQL["queue_item_delete_rank"], queue_id, rank, task_ids)
@@ -69,6 +74,16 @@ async def window(
         name = "queue_item_window_mixed" if plain else "queue_item_window_fair"
         position = (rank, round_, task_id)
     rows: list[asyncpg.Record] = await connection.fetch(_SQL[name], queue_id, *position, limit)
+    return rows
+
+
+async def aged(
+    connection: asyncpg.Connection, keys: Sequence[tuple[int, int, UUID]], limit: int
+) -> list[asyncpg.Record]:
+    """The oldest items by (queue id, rank, id before which they were made), ``limit`` of each."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _SQL["queue_item_aged"], *columns(keys), limit
+    )
     return rows
 
 

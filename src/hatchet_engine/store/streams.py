@@ -15,11 +15,15 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain import ids
+from hatchet_engine.domain.index_ranges import RANGES_MAX
 from hatchet_engine.store.sql import load
 
 _SQL = load("streams")
+_SHARDS = load("shards")
 _COLUMNS = ("tenant_id", "id", "run_id", "task_id", "attempt", "index", "data")
 NO_ID = UUID(int=0)
+SHARD = 0
+LOCK_SPACE = 0x48415453  # the first half of the advisory lock's key; the second is the shard
 # A run's chunks are younger than the run; clocks of two nodes may differ by so much.
 CLOCKS_APART_MS = 60_000
 
@@ -55,6 +59,27 @@ class RunEnd(NamedTuple):
 def before_run(run_id: UUID) -> UUID:
     """An id below those of all chunks of a run; spares Postgres the partitions before it."""
     return ids.lowest(max(ids.time_ms(run_id) - CLOCKS_APART_MS, 0))
+
+
+async def claim(connection: asyncpg.Connection, epoch: int) -> bool:
+    """Make this the only connection that stores chunks: whoever did it before can't any more, and
+    what it has stored can be seen. False when the shard has had another owner since ``epoch``.
+
+    What that one was storing is committed then, or never. Raises ``LockNotAvailableError`` when it
+    does not end in time.
+    """
+    if await _epoch(connection) != epoch:
+        return False
+    if not await connection.fetchval(_SHARDS["shard_try_lock"], LOCK_SPACE, SHARD):
+        await connection.execute(_SHARDS["shard_evict"], LOCK_SPACE, SHARD)
+        if not await connection.fetchval(_SHARDS["shard_try_lock"], LOCK_SPACE, SHARD):
+            raise asyncpg.LockNotAvailableError("another connection still stores chunks")
+    return await _epoch(connection) == epoch
+
+
+async def _epoch(connection: asyncpg.Connection) -> int:
+    epoch: int = await connection.fetchval(_SHARDS["shard_lease"], SHARD)
+    return epoch
 
 
 async def insert_many(connection: asyncpg.Connection, chunks: Sequence[Chunk]) -> None:
@@ -134,11 +159,23 @@ async def chunk_at(pool: asyncpg.Pool, tenant_id: UUID, run_id: UUID, position: 
     return found
 
 
-async def last_index(
+async def ranges(
     pool: asyncpg.Pool, tenant_id: UUID, run_id: UUID, task_id: UUID, attempt: int
-) -> int | None:
-    """The highest index that is stored of an attempt; None when there is none."""
-    found: int | None = await pool.fetchval(
-        _SQL["stream_last_index"], tenant_id, run_id, before_run(run_id), task_id, attempt
+) -> list[tuple[int, int]]:
+    """Which indexes of an attempt are stored: from the first up to, but without, the second; in
+    order. Of more than ``RANGES_MAX`` the lowest are taken for one."""
+    rows = await pool.fetch(
+        _SQL["stream_ranges"], tenant_id, run_id, before_run(run_id), task_id, attempt, RANGES_MAX
+    )
+    found = [(row["first"], row["after"]) for row in reversed(rows)]
+    if len(found) == RANGES_MAX:
+        found[0] = (0, found[0][1])
+    return found
+
+
+async def latest(pool: asyncpg.Pool, tenant_id: UUID, run_id: UUID) -> UUID | None:
+    """The id of the last chunk of a run; None when it has none."""
+    found: UUID | None = await pool.fetchval(
+        _SQL["stream_latest"], tenant_id, run_id, before_run(run_id)
     )
     return found

@@ -6,7 +6,7 @@ Transports know the engine through these protocols only, so tests can stand in f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -58,9 +58,24 @@ class Watchers(Protocol):
 
 class StreamLane(Protocol):
     async def put(
-        self, tenant_id: UUID, task_id: UUID, data: bytes, index: int | None, attempt: int | None
+        self,
+        tenant_id: UUID,
+        task_id: UUID,
+        data: bytes,
+        index: int | None,
+        attempt: int | None,
+        *,
+        again: bool = False,
     ) -> None:
-        """Take a chunk of a task's stream; waits while the lane is full. Raises ``Refused``."""
+        """Take a chunk of a task's stream; waits while the lane is full. Raises ``Refused``.
+
+        ``again``: it was sent before, and may be stored.
+        """
+        ...
+
+    def when_stored(self, attempts: Iterable[tuple[UUID, int]]) -> asyncio.Future[None]:
+        """Set when all chunks of these attempts (task id, attempt) that were taken up to now are
+        stored; cancelled when they will not be."""
         ...
 
     def has_waiting(self, run_id: UUID) -> bool:

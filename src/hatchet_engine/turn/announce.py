@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from hatchet_engine.turn.batches import Batch
 from hatchet_engine.turn.commands import RunSubscriber
-from hatchet_engine.turn.deliveries import Assigned, RunEvent, RunResult, TaskResult
+from hatchet_engine.turn.deliveries import (
+    Assigned,
+    AssignedBatch,
+    RunEvent,
+    RunResult,
+    TaskResult,
+)
 from hatchet_engine.turn.queues import Payload
 from hatchet_engine.turn.state import Finished, Turn
 from hatchet_engine.turn.workers import Running, Worker
@@ -94,13 +101,37 @@ def _match_metadata(turn: Turn, watchers: Watchers) -> None:
 
 
 def _deliver(turn: Turn) -> None:
-    by_worker: dict[Worker, list[Assigned]] = {}
+    by_worker: dict[Worker, list[Assigned | AssignedBatch]] = {}
+    by_batch: dict[Batch, AssignedBatch] = {}
     for running, payload in turn.deliveries:
-        if running.live and payload is not None:
-            by_worker.setdefault(running.worker, []).append(_assigned(running, payload))
+        if not running.live or payload is None:
+            continue
+        deliveries = by_worker.setdefault(running.worker, [])
+        batch = running.batch
+        if batch is None:
+            deliveries.append(_assigned(running, payload))
+            continue
+        gathered = by_batch.get(batch)
+        if gathered is None:
+            gathered = by_batch[batch] = _assigned_batch(batch)
+            deliveries.append(gathered)
+        gathered.members.append(_assigned(running, payload))
     for worker in by_worker.keys() | turn.cancels.keys():
         if worker.session is not None:
             worker.session.deliver(by_worker.get(worker, ()), turn.cancels.get(worker, ()))
+
+
+def _assigned_batch(batch: Batch) -> AssignedBatch:
+    step = batch.group.step
+    action = step.queue.action
+    return AssignedBatch(
+        id=batch.id,
+        tenant_id=step.version.tenant_id,
+        action=batch.worker.actions.get(action, action),
+        key=batch.group.key,
+        reason=batch.reason,
+        flushed_ms=batch.flushed_ms,
+    )
 
 
 def _assigned(running: Running, payload: Payload) -> Assigned:

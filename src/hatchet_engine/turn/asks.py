@@ -7,7 +7,7 @@ from typing import Any
 
 from hatchet_engine.domain.concurrency import Strategy
 from hatchet_engine.domain.definition import BatchConfig, ConcurrencyRule, RateLimitUse
-from hatchet_engine.domain.demand import Demand, Place, Units
+from hatchet_engine.domain.demand import DEMANDS_KEPT_MAX, Demand, Place, Units
 from hatchet_engine.domain.expressions import (
     BATCH_KEY,
     CONCURRENCY_KEY,
@@ -25,7 +25,11 @@ from hatchet_engine.domain.expressions import (
 UNTOUCHED = -1  # a limit that is not to be set (RL-4)
 WINDOW_DEFAULT = "MINUTE"
 FAILED_TEXT = "failed to parse step expression"
+GROUP_BYTES_MAX = 2_000  # of the key of a batch group
 BATCH_FAILED_TEXT = "failed to parse batch group key expression"
+
+
+Asked = tuple[tuple[Place, ...], tuple[Units, ...], str | None, int]
 
 
 class AskError(Exception):
@@ -121,7 +125,7 @@ class Use:
 class Asks:
     """All that one step asks for."""
 
-    __slots__ = ("_group", "_names", "_uses", "rules")
+    __slots__ = ("_group", "_made", "_names", "_uses", "rules")
 
     def __init__(
         self,
@@ -130,6 +134,7 @@ class Asks:
         batch: BatchConfig | None = None,
     ) -> None:
         self.rules = tuple(rules)
+        self._made: dict[Asked, Demand] = {}
         self._uses = [Use(use) for use in uses]
         self._group = None
         if batch is not None:
@@ -140,31 +145,62 @@ class Asks:
             values.append(self._group)
         self._names = frozenset(name for value in values for name in value.names)
 
+    @property
+    def batched(self) -> bool:
+        """Whether tasks are gathered into batches."""
+        return self._group is not None
+
     def looks_at(self, name: str) -> bool:
-        """Whether an expression uses a variable."""
-        return name in self._names
+        """Whether an expression uses a variable, or the size of the start payload depends on it."""
+        return name in self._names or self.batched
 
     def demand(
         self,
         variables: Mapping[str, Callable[[], Any]],
         base: Demand | None,
         limits: list[tuple[str, int, str]],
+        size: int = 0,
     ) -> Demand:
         """What a task asks for, on top of ``base`` (worker and labels). ``variables``: how to get
-        each value. Rate limits that are to be set are added to ``limits``. Raises ``AskError``."""
+        each value. Rate limits that are to be set are added to ``limits``. ``size``: of the start
+        payload of a task of a batch, in bytes. Raises ``AskError``."""
         known = {name: variables[name]() for name in self._names if name in variables}
         places = tuple(rule.place(known) for rule in self.rules)
-        units = []
+        units: dict[str, int] = {}  # two uses of one key ask for the sum
         for use in self._uses:
-            asked, changed = use.ask(known)
-            units.append(asked)
+            (key, taken), changed = use.ask(known)
+            units[key] = units.get(key, 0) + taken
             if changed is not None:
                 limits.append(changed)
-        group = None if self._group is None else self._group.of(known, BATCH_FAILED_TEXT)
-        return Demand(
-            worker_id=None if base is None else base.worker_id,
-            labels=None if base is None else base.labels,
-            places=places,
-            units=tuple(units),
-            group=group,
-        )
+        group = None
+        if self._group is not None:
+            group = self._group.of(known, BATCH_FAILED_TEXT)
+            if len(group.encode()) > GROUP_BYTES_MAX:
+                raise AskError(
+                    f"{BATCH_FAILED_TEXT}: the key is longer than {GROUP_BYTES_MAX} bytes"
+                )
+        asked = (places, tuple(Units(*one) for one in units.items()), group, size)
+        if base is None:
+            return self._shared(asked)
+        return _made(asked, base)
+
+    def _shared(self, asked: Asked) -> Demand:
+        """Many tasks ask for the same, so they share it."""
+        demand = self._made.get(asked)
+        if demand is None:
+            if len(self._made) >= DEMANDS_KEPT_MAX:
+                self._made.clear()
+            demand = self._made[asked] = _made(asked, None)
+        return demand
+
+
+def _made(asked: Asked, base: Demand | None) -> Demand:
+    places, units, group, size = asked
+    return Demand(
+        worker_id=None if base is None else base.worker_id,
+        labels=None if base is None else base.labels,
+        places=places,
+        units=units,
+        group=group,
+        size=size,
+    )

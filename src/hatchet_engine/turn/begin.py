@@ -199,7 +199,8 @@ def _knows_asked(dag: Dag, step: Step) -> bool:
     assert step.asks is not None
     if step.asks.looks_at("input") and dag.input is None:
         return False
-    return not step.asks.looks_at("parents") or dag.knows_outputs(step.parents)
+    wanted = step.ancestors if step.asks.batched else step.parents
+    return not step.asks.looks_at("parents") or dag.knows_outputs(wanted)
 
 
 def enqueue_member(turn: Turn, dag: Dag, position: int, ended: deque[int]) -> None:

@@ -7,6 +7,7 @@ where it was after any failure or restart.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -101,6 +102,13 @@ async def step(connection: asyncpg.Connection, turn: Turn) -> None:
     )
     if over:
         turn.hot.bulk.pop(0)
+
+
+async def give_up(
+    connection: asyncpg.Connection, operation: Operation, now: datetime, error: Exception
+) -> None:
+    """End an operation whose next step can't be done; what it has done stays."""
+    await store.give_up(connection, operation.id, now, f"{type(error).__name__}: {error}")
 
 
 async def _apply(turn: Turn, loader: Loader, operation: Operation, ids: list[UUID]) -> list[UUID]:

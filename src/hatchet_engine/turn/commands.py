@@ -20,7 +20,7 @@ from hatchet_engine.domain.definition import WorkflowDefinition
 from hatchet_engine.domain.labels import DesiredLabel, LabelValue
 
 if TYPE_CHECKING:
-    from hatchet_engine.turn.deliveries import Assigned, CancelNotice
+    from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -270,6 +270,7 @@ class Report:
     should_not_retry: bool = False
     retry_after_ms: int | None = None
     started_ms: int | None = None  # worker clock; None: unknown
+    batch_id: UUID | None = None  # tells which attempt is meant, in place of ``attempt``
 
 
 @dataclass(slots=True)
@@ -295,7 +296,9 @@ class WorkerSession(Protocol):
     raise; what can't be delivered any more is found out when the stream closes.
     """
 
-    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None: ...
+    def deliver(
+        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
+    ) -> None: ...
 
     def close(self, reason: str) -> None:
         """End the stream with OK, so that the SDK reconnects."""

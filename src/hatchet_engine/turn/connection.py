@@ -6,7 +6,10 @@ import asyncpg
 
 # All statements of the turn are look-ups by key or reads of an index in order. Their generic
 # plans are good for tables of any size, provided the planner is not tempted by a scan while a
-# table is still small: it would keep that plan when the table has grown.
+# table is still small: it would keep that plan when the table has grown. Settings don't keep it
+# from joining before it looks up, or from the wrong index; so statements look rows up by "= any"
+# of ids, by a lateral query with "offset 0", or (changes of rows by several columns) by the ctid
+# that such a query has found. tests/store/test_plans_made_early.py goes through all of them.
 SETTINGS = (
     "set plan_cache_mode = force_generic_plan",
     "set enable_seqscan = off",

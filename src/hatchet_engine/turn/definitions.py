@@ -7,9 +7,15 @@ from uuid import UUID
 
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.conditions import CANCEL
-from hatchet_engine.domain.definition import Condition, TaskDefinition, WorkflowDefinition
+from hatchet_engine.domain.definition import (
+    BatchConfig,
+    Condition,
+    TaskDefinition,
+    WorkflowDefinition,
+)
 from hatchet_engine.domain.idempotency import STATUS
 from hatchet_engine.domain.labels import DesiredLabel
+from hatchet_engine.domain.states import TaskKind
 from hatchet_engine.turn.asks import Asks, Rule
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.shapes import Shape
@@ -25,6 +31,7 @@ class Step:
         "asks",
         "backoff_factor",
         "backoff_max_s",
+        "batch",
         "children",
         "conditions",
         "execution_timeout_ms",
@@ -61,6 +68,7 @@ class Step:
         self.sticky = version.definition.sticky
         self.shape: Shape | None = None  # of its tasks that ask for no worker and no other labels
         self.on_failure = task.on_failure
+        self.batch: BatchConfig | None = task.batch
         self.conditions: list[Condition] = task.conditions
         # Whether an event or a time may cancel it while it is queued.
         self.watched = any(
@@ -95,6 +103,7 @@ class Version:
         "rules",
         "several",
         "steps",
+        "task_kind",
         "tenant_id",
         "workflow_id",
     )
@@ -127,6 +136,7 @@ class Version:
         self.frees_key = keys is not None and keys.method == STATUS  # when a run ends
         # Whether its runs have members, which can wait for each other and for conditions.
         self.several = len(definition.tasks) > 1 or any(t.conditions for t in definition.tasks)
+        self.task_kind = TaskKind.MEMBER if self.several else TaskKind.STANDALONE
         self.on_failure: int | None = None  # position of that task
 
     def limit(self, asks: Asks) -> None:

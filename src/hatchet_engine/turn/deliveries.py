@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from hatchet_engine.domain.states import Status
@@ -31,6 +31,19 @@ class Assigned:
     child_index: int | None = None
     child_key: str | None = None
     context: str = ""  # JSON object text with parents, triggers, step_run_errors; "" = none
+
+
+@dataclass(slots=True)
+class AssignedBatch:
+    """Tasks for one worker that it runs in one call (BA-1)."""
+
+    id: UUID
+    tenant_id: UUID
+    action: str  # in the spelling this worker registered
+    key: str  # of the group, "" = none
+    reason: str  # why it was made now, in words; "" = it is delivered once more
+    flushed_ms: int
+    members: list[Assigned] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -10,8 +10,9 @@ import orjson
 
 from hatchet_engine.domain.dag import Member
 from hatchet_engine.domain.demand import Demand
-from hatchet_engine.domain.states import Status
+from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn.asks import Asks
+from hatchet_engine.turn.batches import MEMBER_BYTES
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step, Version
 from hatchet_engine.turn.queues import Queued
@@ -54,7 +55,8 @@ def _demand(
         "workflow_run_id": lambda: str(id),
         "task_run_id": lambda: str(id),
     }
-    return _work_out(turn, version.tenant_id, asks, variables, base)
+    size = _bytes(input, metadata) if asks.batched else 0
+    return _work_out(turn, version.tenant_id, asks, variables, base, size)
 
 
 def demand_of_member(turn: Turn, dag: Dag, step: Step) -> Demand | None:
@@ -69,17 +71,28 @@ def demand_of_member(turn: Turn, dag: Dag, step: Step) -> Demand | None:
         "workflow_run_id": lambda: str(dag.run_id),
         "task_run_id": lambda: str(dag.task_ids[step.index]),
     }
-    return _work_out(turn, dag.tenant_id, step.asks, variables, base)
+    size = _bytes(dag.input, dag.metadata, dag.context(step)) if step.asks.batched else 0
+    return _work_out(turn, dag.tenant_id, step.asks, variables, base, size)
 
 
 def _work_out(
-    turn: Turn, tenant_id: UUID, asks: Asks, variables: Variables, base: Demand | None
+    turn: Turn,
+    tenant_id: UUID,
+    asks: Asks,
+    variables: Variables,
+    base: Demand | None,
+    size: int,
 ) -> Demand:
     limits: list[tuple[str, int, str]] = []
-    demand = asks.demand(variables, base, limits)
+    demand = asks.demand(variables, base, limits, size)
     if limits:
         apply_limits(turn, tenant_id, limits)
     return demand
+
+
+def _bytes(*texts: str | None) -> int:
+    """What a task takes of the start message of its batch."""
+    return MEMBER_BYTES + sum(len(text.encode()) for text in texts if text)
 
 
 def waiting_run(turn: Turn, dag: Dag, priority: int) -> Queued:
@@ -105,5 +118,7 @@ def waiting_run(turn: Turn, dag: Dag, priority: int) -> Queued:
 def end_at_once(turn: Turn, step: Step, task_id: UUID, attempt: int, error: str) -> None:
     """A run of one task fails before it is queued (CON-2)."""
     tenant_id = step.version.tenant_id
-    turn.plan.end(tenant_id, task_id, Status.FAILED, attempt, None, None, error)
+    turn.plan.end(
+        tenant_id, task_id, TaskKind.STANDALONE, Status.FAILED, attempt, None, None, error
+    )
     turn.finished.append(Finished(task_id, task_id, step, Status.FAILED, None, error))

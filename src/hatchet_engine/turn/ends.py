@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hatchet_engine.domain.dag import SKIPPED_OUTPUT, Member
-from hatchet_engine.domain.states import EventKind, Status
+from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.deliveries import RunEvent, TaskResult
 from hatchet_engine.turn.state import Turn
@@ -24,6 +24,7 @@ def end_member(turn: Turn, dag: Dag, position: int, state: Member, reason: str |
     turn.plan.end(
         dag.tenant_id,
         task_id,
+        TaskKind.MEMBER,
         status,
         attempt,
         None,

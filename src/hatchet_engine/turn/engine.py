@@ -27,13 +27,17 @@ from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.store import partitions
 from hatchet_engine.turn import bulk
 from hatchet_engine.turn.admit import admit, evict
+from hatchet_engine.turn.ageing import age, plan_ageing
 from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
+from hatchet_engine.turn.firing import fire_due, release_waiting
+from hatchet_engine.turn.gather import join, ripen, tell_waiting
 from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
 from hatchet_engine.turn.load_dags import load_noted
+from hatchet_engine.turn.operations import Operation
 from hatchet_engine.turn.place import forget_large_inputs, place
 from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.settle import settle
@@ -41,6 +45,7 @@ from hatchet_engine.turn.signs import Signs
 from hatchet_engine.turn.state import Hot, Limits, Turn
 from hatchet_engine.turn.stranded import call_back
 from hatchet_engine.turn.timers import next_due_ms
+from hatchet_engine.turn.times import from_ms
 from hatchet_engine.turn.worker_changes import heartbeat
 from hatchet_engine.turn.write import prepare, stored, write
 
@@ -115,6 +120,7 @@ class Engine:
         self._open = False  # takes commands, also while the connection is being made again
         self._doubt: Doubt | None = None
         self._signs = Signs()
+        self._bulk_alone = False  # an operation's step has failed: it gets a turn of its own
 
     # ------------------------------------------------------------ door
 
@@ -210,6 +216,9 @@ class Engine:
             batch = self._drain()
             try:
                 await self._turn_in_halves(batch)
+                if self._bulk_alone:
+                    await self._turn_in_halves([])
+                    self._bulk_alone = False
             except BaseException as error:
                 # Also when the loop is cancelled in mid-turn: no caller may be forgotten.
                 self._connection = None
@@ -268,8 +277,19 @@ class Engine:
                 raise
             if self._doubt is not None or connection is None or connection.is_closed():
                 raise ConnectionLost(str(error)) from error
+            operation = self._stepping(batch)
+            if operation is not None and not batch:
+                # It fails all by itself, and would for ever.
+                log.exception("bulk_operation_given_up", id=str(operation.id))
+                await bulk.give_up(connection, operation, from_ms(self._stamp()), error)
+                self._bulk_alone = False
             self.hot = await recover(connection, self._stamp(), self.hot)
             self._again = True  # the windows are to be read anew
+            if operation is not None:
+                self._bulk_alone = bool(batch)  # commands must not suffer for it
+                if batch:
+                    await self._turn_in_halves(batch)
+                return
             if len(batch) > 1:
                 middle = len(batch) // 2
                 await self._turn_in_halves(batch[:middle])
@@ -280,6 +300,12 @@ class Engine:
                 raise  # not a caller's fault: timers or placement
             if not batch[0][1].done():
                 batch[0][1].set_exception(_answer_of(error))
+
+    def _stepping(self, batch: list[Waiting]) -> Operation | None:
+        """The operation on many runs that takes a step in the turn of this batch."""
+        if not self.hot.bulk or (self._bulk_alone and batch):
+            return None
+        return self.hot.bulk[0]
 
     async def _turn(self, batch: list[Waiting]) -> None:
         connection = self._connection
@@ -342,7 +368,13 @@ class Engine:
             else:
                 future.set_result(answer)
         hot = self.hot
-        self._again = bool(hot.bulk or hot.pauses.released or hot.ongoing or hot.stranded.due)
+        self._again = bool(
+            hot.bulk
+            or hot.pauses.released
+            or hot.batches.changed
+            or hot.ongoing
+            or hot.stranded.due
+        )
 
     async def _decide_direct(
         self,
@@ -369,6 +401,7 @@ class Engine:
         await turn.repeats.read(loader.connection, turn.now_ms, triggers)
         await loader.keys(triggers, [one for one, _ in batch if isinstance(one, PushEvents)])
         decide_timers(turn, loader)
+        await fire_due(loader, turn, busy=bool(batch))
         for command, future in batch:
             decide = DECIDE.get(type(command))
             if decide is None:
@@ -379,13 +412,18 @@ class Engine:
             except Refused as refused:
                 if not future.done():
                     future.set_exception(refused)
-        if self.hot.bulk:
+        if self._stepping(batch) is not None:
             await bulk.step(loader.connection, turn)
+        await age(loader.connection, turn)
         await self._settle(turn, loader)
         free_keys(turn)
+        release_waiting(turn)
         if self.hot.stranded.due:
             await call_back(loader.connection, turn)
+        await ripen(loader.connection, turn)
         place(turn)
+        tell_waiting(turn)
+        plan_ageing(turn)
         forget_large_inputs(turn)
         await loader.payloads(turn.deliveries)
         for dag in turn.touched:
@@ -398,6 +436,8 @@ class Engine:
                 settle(turn, await load_noted(loader.connection, turn))
             elif turn.evicted:
                 await evict(loader, turn)
+            elif turn.joining:
+                join(turn)
             else:
                 await admit(loader.connection, turn)
 

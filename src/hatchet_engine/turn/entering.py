@@ -27,18 +27,24 @@ def arrive(turn: Turn, item: Queued) -> None:
 
 
 def enter_queue(turn: Turn, item: Queued, *, called: bool = False) -> None:
-    """A task stands in its queue from now on; it is stored only if no worker takes it within this
-    turn. ``called``: from the line of a rate limit, so that it passes those who wait there."""
+    """A task stands in its queue from now on, or comes to its batch; it is stored only if no worker
+    takes it within this turn. ``called``: from the line of a rate limit, so that it passes those
+    who wait there."""
     hot = turn.hot
     if hot.pauses and (thing := hot.pauses.of(item)) is not None:
         park_paused(turn, item, thing)
         return
+    if item.step.batch is not None:
+        turn.joining[item.task_id] = (item, called)
+        return
     demand = item.demand
     if demand is not None:
         if demand.units and not called:
-            line = _who_waits(turn, item)
+            line = who_waits(turn, item)
             if line is not None:
                 park(turn, item, line)
+                if line.first() is item:  # nobody is before it: there may be units enough for it
+                    stand_aside(turn, item)
                 return
         if demand.places:
             group = _fair_group(turn, item)
@@ -69,7 +75,7 @@ def renew(turn: Turn, item: Queued) -> None:
     item.schedule_timeout_ms = turn.now_ms + item.step.schedule_timeout_ms
 
 
-def _who_waits(turn: Turn, item: Queued) -> Line | None:
+def who_waits(turn: Turn, item: Queued) -> Line | None:
     """The line of a rate limit for whose units others wait already: no one overtakes them."""
     assert item.demand is not None
     for key, units in item.demand.units:
@@ -77,6 +83,17 @@ def _who_waits(turn: Turn, item: Queued) -> Line | None:
         if bucket is not None and units and bucket.line.depth:
             return bucket.line
     return None
+
+
+def stand_aside(turn: Turn, item: Queued) -> None:
+    """Somebody else may be first in the lines of these rate limits now: look at them again."""
+    if item.demand is None:
+        return
+    buckets = turn.hot.buckets
+    for key, _ in item.demand.units:
+        bucket = buckets.find(item.tenant_id, key)
+        if bucket is not None and bucket.line.depth:
+            buckets.look_at(bucket, turn.now_ms)
 
 
 def _fair_group(turn: Turn, item: Queued) -> Group | None:

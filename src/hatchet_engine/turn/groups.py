@@ -59,6 +59,7 @@ class Groups:
         self._by_id: dict[str, Group] = {}
         self.held: dict[UUID, list[Group]] = {}  # by holder
         self.paused: set[str] = set()  # ids of groups that are paused
+        self.unsure: dict[Group, None] = {}  # read from the tables, with somebody in line
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -82,6 +83,11 @@ class Groups:
         group.holders[holder_id] = rank
         group.recovered += 1
         self.held.setdefault(holder_id, []).append(group)
+
+    def take_unsure(self) -> dict[Group, None]:
+        """Those whose limit only the ones who wait can tell: it may let somebody in."""
+        found, self.unsure = self.unsure, {}
+        return found
 
     def pause(self, id: str) -> None:
         """Nobody gets a place under this key."""

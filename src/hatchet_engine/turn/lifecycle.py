@@ -57,6 +57,12 @@ def leave_worker(turn: Turn, running: Running) -> None:
     worker.running.pop(running.task_id, None)
     turn.plan.unassign(running)
     turn.left.add(running.task_id)
+    batch = running.batch
+    if batch is not None:
+        del batch.members[running.task_id]
+        if batch.members:
+            return  # the slot is theirs as well
+        turn.hot.batches.ended(batch)
     if not running.released:
         worker.give(running.step.units)
         turn.gain(worker)
@@ -77,7 +83,14 @@ def finish(
         turn.plan.completed.append((running, output))
     else:
         turn.plan.end(
-            running.tenant_id, running.task_id, status, running.attempt, running, output, error
+            running.tenant_id,
+            running.task_id,
+            running.step.version.task_kind,
+            status,
+            running.attempt,
+            running,
+            output,
+            error,
         )
     step = running.step
     if step.version.several:
@@ -214,7 +227,8 @@ def end_waiting(
     """A task that holds no worker ends as cancelled; its hot row is removed by the caller."""
     release(turn, task_id)
     turn.plan.event(kind, tenant_id, task_id, attempt, None, reason)
-    turn.plan.end(tenant_id, task_id, Status.CANCELLED, attempt, None, None, reason)
+    kind_of_task = step.version.task_kind
+    turn.plan.end(tenant_id, task_id, kind_of_task, Status.CANCELLED, attempt, None, None, reason)
     if step.version.several:
         if step.watched:
             turn.plan.forget_waits(task_id)

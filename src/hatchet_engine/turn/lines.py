@@ -30,23 +30,26 @@ class Shelf:
 class Line(Window):
     """Those who wait for one thing, in the order in which they will get it."""
 
-    __slots__ = ("_shelf", "heap", "id")
+    __slots__ = ("_shelf", "heap", "id", "size", "wanted")
 
-    def __init__(self, id: str, shelf: Shelf, depth: int = 0) -> None:
+    def __init__(self, id: str, shelf: Shelf, depth: int = 0, size: int = 0) -> None:
         super().__init__(depth)
         self.id = id
         self.heap: list[Entry] = []
+        self.size = size  # bytes of all who stand in it, for batches
+        self.wanted = 1  # how many are to be in memory at least
         self._shelf = shelf
 
     @property
     def most(self) -> int:
-        return LINE_WINDOW_MAX
+        return max(LINE_WINDOW_MAX, 2 * self.wanted)
 
     @property
     def wants_reading(self) -> bool:
-        return not self.complete and not self.items
+        return not self.complete and len(self.items) < self.wanted
 
     def add(self, item: Queued) -> None:
+        self.size += item.size
         if self.complete and self._shelf.kept >= LINE_ITEMS_MAX:
             self.complete = False
             self.edge = max((entry[:3] for entry in self._entries()), default=None)
@@ -76,6 +79,7 @@ class Line(Window):
     def remove(self, item: Queued) -> None:
         """The item has left; works for items outside the window too."""
         self.depth -= 1
+        self.size -= item.size
         if self.items.pop(item.task_id, None) is not None:
             self._shelf.kept -= 1
         if len(self.heap) > 2 * len(self.items) + self.most:
@@ -114,9 +118,9 @@ class Lines:
             line = self.by_id[id] = Line(id, self._shelf)
         return line
 
-    def restore(self, id: str, depth: int) -> Line:
+    def restore(self, id: str, depth: int, size: int) -> Line:
         """A line as the table has it, nothing of it read yet."""
-        line = self.by_id[id] = Line(id, self._shelf, depth)
+        line = self.by_id[id] = Line(id, self._shelf, depth, size)
         return line
 
     def forget(self, line: Line) -> None:
@@ -137,6 +141,22 @@ def is_pause_line(id: str) -> bool:
     return id.startswith(("p", "t"))
 
 
+def batch_line(version_id: UUID, step: int, group: str) -> str:
+    """Of those who go to a worker together."""
+    return f"b{version_id.hex}.{step}:{group}"
+
+
+def is_batch_line(id: str) -> bool:
+    return id.startswith("b")
+
+
+def batch_of_line(id: str) -> tuple[UUID, int, str]:
+    """Version, step and group of a batch line."""
+    place, _, group = id.partition(":")
+    version, _, step = place[1:].partition(".")
+    return UUID(version), int(step), group
+
+
 def units_line(tenant_id: UUID, key: str) -> str:
     return f"r{tenant_id.hex}:{key}"
 
@@ -152,6 +172,10 @@ def workflow_pause_line(workflow_id: UUID) -> str:
 
 def tenant_pause_line(tenant_id: UUID) -> str:
     return f"t{tenant_id.hex}"
+
+
+def is_units_line(id: str) -> bool:
+    return id.startswith(("r", "o"))
 
 
 def no_worker_line(queue_id: int, worker_id: UUID | None, digest: str) -> str:

@@ -162,7 +162,9 @@ async def load_noted(connection: asyncpg.Connection, turn: Turn) -> Waits:
             turn.touched.add(dag)
             if dag.input is None:
                 dag.input = await load_input(connection, dag)
-            await load_outputs(connection, dag, dag.version.steps[position].parents)
+            step = dag.version.steps[position]
+            batched = step.asks is not None and step.asks.batched
+            await load_outputs(connection, dag, step.ancestors if batched else step.parents)
     if not turn.hits:
         return Waits()
     return await _waits(connection, turn)

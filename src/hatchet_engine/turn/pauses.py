@@ -16,10 +16,12 @@ from hatchet_engine.turn.entering import (
     leave_queue,
     park_paused,
     renew,
+    stand_aside,
 )
 from hatchet_engine.turn.lines import Line
 from hatchet_engine.turn.pause_list import line_of
 from hatchet_engine.turn.queues import Queue, Queued
+from hatchet_engine.turn.schedule_runs import look_at
 from hatchet_engine.turn.state import Turn
 
 RELEASED_MAX = 1_000  # tasks that leave the lines of ended pauses in one turn
@@ -40,6 +42,7 @@ def pause(turn: Turn, command: Pause) -> PausedThing:
         for queue in turn.hot.queues.values():
             if queue.tenant_id == thing.tenant_id and queue.depth:
                 _hold_queue(turn, queue)
+        turn.hot.batches.look_again(thing.tenant_id)
     return thing
 
 
@@ -97,6 +100,7 @@ def _end(turn: Turn, thing: PausedThing) -> None:
         if group is not None:
             turn.freed[group] = None
     else:
+        look_at(turn, turn.now_ms if thing.drop_scheduled else None)
         line = hot.lines.get(line_of(thing))
         if line.depth:
             hot.pauses.released[line] = None
@@ -108,6 +112,7 @@ def hold(turn: Turn, item: Queued) -> bool:
     if thing is None:
         return False
     leave_queue(turn, item)
+    stand_aside(turn, item)
     park_paused(turn, item, thing)
     return True
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 
+from hatchet_engine.turn.attempts import begin_attempt
 from hatchet_engine.turn.entering import leave_queue
+from hatchet_engine.turn.gather import place_batches
 from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import KEPT_INPUT_MAX, Queue, Queued
 from hatchet_engine.turn.rankings import Ranking
@@ -12,7 +14,7 @@ from hatchet_engine.turn.rates import hold_back, lacking, take
 from hatchet_engine.turn.shapes import Shape
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.stranded import ranking_of, strand, wanted_worker
-from hatchet_engine.turn.workers import Running, Worker
+from hatchet_engine.turn.workers import Worker
 
 
 def place(turn: Turn) -> None:
@@ -29,6 +31,8 @@ def place(turn: Turn) -> None:
     first = hot.rotation % len(queues)
     for queue in queues[first:] + queues[:first]:
         if queue.workers:
+            if queue.ripe:
+                place_batches(turn, queue, _for_batch)
             if queue.items:
                 _place_queue(turn, queue)
             if queue.wants_reading:
@@ -73,6 +77,13 @@ class _Choice:
         if wanted is not None and wanted.fits(self.units):
             return wanted
         return None if self.hard else self.ranking.pick()
+
+
+def _for_batch(turn: Turn, queue: Queue, first: Queued) -> Worker | None:
+    """A worker for a batch: the one for its first task (BA-9)."""
+    shape = queue.shapes.of(first)
+    ranking = ranking_of(queue, shape)
+    return _Choice(shape, ranking, wanted_worker(turn.hot, shape, ranking)).worker()
 
 
 def _choices(turn: Turn, queue: Queue) -> dict[Shape, _Choice]:
@@ -126,30 +137,7 @@ def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
     if item.demand is not None and item.demand.units:
         take(turn, item)
     worker.take(step.units)
-    if step.watched:
-        turn.plan.forget_waits(task_id)  # what has started is not cancelled by conditions
-    deadline_ms = turn.now_ms + step.execution_timeout_ms
-    payload = item.payload
-    running = Running(
-        task_id=task_id,
-        tenant_id=item.tenant_id,
-        run_id=item.run_id,
-        step=step,
-        worker=worker,
-        attempt=item.attempt,
-        app_retries=item.app_retries,
-        internal_retries=item.internal_retries,
-        assigned_ms=turn.now_ms,
-        deadline_ms=deadline_ms,
-        demand=item.demand,
-    )
-    hot = turn.hot
-    hot.running[task_id] = running
-    worker.running[task_id] = running
-    if hot.next_deadline_ms is None or deadline_ms < hot.next_deadline_ms:
-        hot.next_deadline_ms = deadline_ms
-    turn.plan.assigned.append(running)
-    turn.deliveries.append((running, payload))
+    begin_attempt(turn, item, worker)
 
 
 def forget_large_inputs(turn: Turn) -> None:

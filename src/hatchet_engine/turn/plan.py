@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
-from hatchet_engine.domain.states import EventKind, Status
+from hatchet_engine.domain.states import EventKind, Status, TaskKind
 from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.dags import Dag
@@ -50,7 +50,8 @@ class Plan:
         self.queue_removed: list[Row] = []
         self.parked: dict[UUID, Queued] = {}  # stored in their lines, by task
         self.parked_removed: set[UUID] = set()
-        self.places: dict[UUID, list[Row]] = {}  # taken in this turn, by holder
+        # Taken in this turn, by holder; each with its tenant.
+        self.places: dict[UUID, list[tuple[UUID, Row]]] = {}
         self.places_removed: set[UUID] = set()  # holders that leave all places they had
         self.pauses: dict[tuple[UUID, PauseKind, str], PausedThing | None] = {}  # None: ended
         self.buckets: dict[Bucket, None] = {}  # rate limits that have changed
@@ -69,6 +70,9 @@ class Plan:
         self.new_events: list[Row] = []
         self.expression_failures: list[Row] = []
         self.bulk: Row | None = None  # progress of the operation that took a step
+        self.crons: dict[UUID, Row] = {}  # those that were looked at, as they are now
+        self.crons_released: list[UUID] = []  # what their ticks waited for has ended
+        self.scheduled: list[Row] = []  # scheduled runs that have fired
         self.workers: list[Row] = []
         self.streams_opened: list[UUID] = []
         self.workers_left: list[UUID] = []
@@ -81,6 +85,7 @@ class Plan:
         self,
         tenant_id: UUID,
         task_id: UUID,
+        kind: TaskKind,
         status: Status,
         attempt: int,
         running: Running | None,
@@ -98,6 +103,7 @@ class Plan:
                 tenant_id,
                 task_id,
                 status.value,
+                kind.value,
                 attempt,
                 begun_ms,
                 begun_ms,
@@ -111,6 +117,7 @@ class Plan:
                 tenant_id,
                 task_id,
                 status.value,
+                kind.value,
                 attempt,
                 running.assigned_ms,
                 running.started_ms,
@@ -120,6 +127,10 @@ class Plan:
                 skipped,
             )
         self.outcomes.append(row)
+
+    def take_place(self, tenant_id: UUID, row: Row) -> None:
+        """``row``: holder id, line, rank, max runs."""
+        self.places.setdefault(row[0], []).append((tenant_id, row))
 
     def forget_waits(self, task_id: UUID) -> None:
         """The task waits for nothing any more."""
@@ -181,6 +192,9 @@ class Plan:
             or self.waits_removed
             or self.new_events
             or self.bulk
+            or self.crons
+            or self.crons_released
+            or self.scheduled
             or self.expression_failures
             or self.workers
             or self.streams_opened

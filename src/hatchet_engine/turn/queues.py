@@ -19,6 +19,7 @@ from hatchet_engine.turn.shapes import Entry, Shapes, plain_ranked
 
 if TYPE_CHECKING:
     from hatchet_engine.turn.asks import Rule
+    from hatchet_engine.turn.batches import BatchGroup
     from hatchet_engine.turn.definitions import Step
     from hatchet_engine.turn.lines import Line
     from hatchet_engine.turn.shapes import Shape
@@ -113,6 +114,11 @@ class Queued:
         self.gone = False  # cancelled, placed or timed out: skip it
 
     @property
+    def size(self) -> int:
+        """Bytes of its start payload; known of tasks of batches only."""
+        return 0 if self.demand is None else self.demand.size
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """The concurrency rules it has to pass."""
         return self.step.version.rules if self.whole else self.step.rules
@@ -189,6 +195,7 @@ class Queue(Window):
         "id",
         "rankings",
         "requests",
+        "ripe",
         "round",
         "shapes",
         "starved",
@@ -208,6 +215,8 @@ class Queue(Window):
         self.round = 0  # the latest round that a task was placed from
         # The different slot requests of its steps: what a worker must have room for to be of use.
         self.requests: dict[tuple[str, str], Mapping[str, int]] = {}
+        # Groups of batches that want a worker, in the order in which they get one.
+        self.ripe: dict[BatchGroup, None] = {}
         self.workers: list[Worker] = []  # those with this action, a stream and no pause
         self.shapes = Shapes()  # the items of the window, by what they ask for
         self.rankings = Rankings(self.workers, start=id)
@@ -215,6 +224,11 @@ class Queue(Window):
     @property
     def most(self) -> int:
         return STARVED_WINDOW_MAX if self.starved else WINDOW_MAX
+
+    @property
+    def waits(self) -> bool:
+        """Whether something may want a worker."""
+        return self.depth > 0 or bool(self.ripe)
 
     @property
     def wants_reading(self) -> bool:

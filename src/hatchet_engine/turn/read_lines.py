@@ -25,7 +25,7 @@ async def read_lines(connection: asyncpg.Connection, turn: Turn, lines: Mapping[
     if not wanted:
         return
     positions = [
-        (line.id, (line.edge or NOWHERE)[0], (line.edge or NOWHERE)[2], _read_size(most))
+        (line.id, (line.edge or NOWHERE)[0], (line.edge or NOWHERE)[2], _read_size(line, most))
         for line, most in wanted.items()
     ]
     rows = await store.parked_windows(connection, positions)
@@ -39,12 +39,12 @@ async def read_lines(connection: asyncpg.Connection, turn: Turn, lines: Mapping[
             new.setdefault(item.line, []).append(item)
     for line, most in wanted.items():
         found = by_line.get(line.id, [])
-        _take_in(turn, line, found, read_all=len(found) < _read_size(most))
+        _take_in(turn, line, found, read_all=len(found) < _read_size(line, most))
         line.take_in(new.get(line, []))
 
 
-def _read_size(most: int) -> int:
-    return min(max(most, LINE_READ_MIN), LINE_READ_MAX)
+def _read_size(line: Line, most: int) -> int:
+    return max(line.wanted, min(max(most, LINE_READ_MIN), LINE_READ_MAX))
 
 
 def _take_in(turn: Turn, line: Line, rows: list[asyncpg.Record], *, read_all: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -18,13 +19,21 @@ from hatchet_engine.store import (
     pauses,
     queue,
     rates,
+    schedules,
     waits,
     workers,
     workflows,
 )
+from hatchet_engine.turn.batches import Batch, BatchGroup
 from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.filters import filter_from_row
-from hatchet_engine.turn.lines import Line, is_pause_line, is_place_line
+from hatchet_engine.turn.lines import (
+    Line,
+    batch_of_line,
+    is_batch_line,
+    is_pause_line,
+    is_place_line,
+)
 from hatchet_engine.turn.operations import operation_from_row
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.register import add_version, load_versions
@@ -53,14 +62,18 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     hot.bulk = [operation_from_row(row) for row in await bulk.open_list(connection)]
     for row in await workers.present_list(connection):
         hot.add_worker(worker_from_row(row, now_ms))
-    await _load_running(connection, hot, now_ms)
     await _load_flow_control(connection, hot, now_ms)
+    await _load_running(connection, hot, now_ms)
     hot.next_delayed_ms = await queue.delayed_next_due_ms(connection)
     hot.next_wait_ms = await waits.next_due_after_ms(connection, 0)
+    hot.next_schedule_ms = await schedules.next_due_after_ms(connection, 0)
+    hot.cron_waits = await schedules.cron_waiting(connection)
     hot.next_schedule_timeout_ms = now_ms  # looked up by the first turn
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None
     )
+    if depths.total():
+        hot.next_ageing_ms = now_ms  # if tasks age at all
     if hot.workers:
         hot.next_worker_check_ms = now_ms
     if previous is not None:
@@ -85,6 +98,7 @@ def worker_from_row(row: Any, now_ms: int) -> Worker:
 
 
 async def _load_running(connection: asyncpg.Connection, hot: Hot, now_ms: int) -> None:
+    batches: dict[UUID, Batch] = {}
     rows = await assignments.list_all(connection)
     await load_versions(connection, hot, {row["version_id"] for row in rows})
     for row in rows:
@@ -113,15 +127,34 @@ async def _load_running(connection: asyncpg.Connection, hot: Hot, now_ms: int) -
         )
         hot.running[running.task_id] = running
         worker.running[running.task_id] = running
-        if not running.released:
+        shares_slot = False
+        if row["batch_id"] is not None:
+            shares_slot = row["batch_id"] in batches
+            _restore_batch(hot, row["batch_id"], running, batches)
+        if not running.released and not shares_slot:
             worker.take(running.step.units)
+
+
+def _restore_batch(hot: Hot, batch_id: UUID, running: Running, batches: dict[UUID, Batch]) -> None:
+    batch = batches.get(batch_id)
+    if batch is None:
+        assert running.demand is not None
+        group = hot.batches.get(running.step, running.demand.group or "")
+        batch = Batch(batch_id, group, running.worker, running.assigned_ms, "")
+        batches[batch_id] = batch
+        group.running.add(batch)
+    running.batch = batch
+    batch.members[running.task_id] = running
 
 
 async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: int) -> None:
     """Lines, places and rate limits."""
     await load_versions(connection, hot, await lines.parked_versions(connection))
     for row in await lines.parked_depths(connection):
-        hot.stranded.add(hot.lines.restore(row["line"], row["depth"]), None)
+        line = hot.lines.restore(row["line"], row["depth"], row["size"])
+        hot.stranded.add(line, None)
+        if is_batch_line(line.id):
+            hot.batches.begin_interval(_batch_group(hot, line.id), row["first_ms"])
     for row in await lines.places(connection):
         hot.groups.restore(row["holder_id"], row["line"], row["rank"], row["max_runs"])
     for row in await pauses.list_all(connection):
@@ -137,11 +170,21 @@ async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: i
             hot.buckets.look_at(bucket, bucket.meter.next_ms(now_ms))
 
 
+def _batch_group(hot: Hot, line: str) -> BatchGroup:
+    version_id, position, key = batch_of_line(line)
+    group = hot.batches.get(hot.definitions.versions[version_id].steps[position], key)
+    hot.batches.changed[group] = None
+    return group
+
+
 def _let_go_on(hot: Hot, line: Line) -> None:
     """A line whose pause has ended while some still stood in it, or a key that nobody holds."""
     if is_place_line(line.id):
-        if hot.groups.find(line.id) is None:
-            hot.groups.get(line.id, Strategy.GROUP_ROUND_ROBIN, 1).guessed = True
+        group = hot.groups.find(line.id)
+        if group is None:
+            group = hot.groups.get(line.id, Strategy.GROUP_ROUND_ROBIN, 1)
+            group.guessed = True
+        hot.groups.unsure[group] = None
     elif is_pause_line(line.id) and not hot.pauses.holds(line.id):
         hot.pauses.released[line] = None
 

@@ -6,7 +6,7 @@ from hatchet_engine.domain.payloads import clean_error, output_problem
 from hatchet_engine.domain.states import EventKind, Status
 from hatchet_engine.turn.commands import Report, ReportKind, ReportTasks
 from hatchet_engine.turn.lifecycle import cancel_running, fail, finish
-from hatchet_engine.turn.signs import started_ms
+from hatchet_engine.turn.signs import concerns, started_ms
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.workers import Running
 
@@ -23,7 +23,7 @@ def report(turn: Turn, command: ReportTasks) -> list[bool]:
             answers.append(one.task_id in known or one.task_id in turn.left)
             continue
         answers.append(True)
-        if one.attempt is not None and one.attempt != running.attempt:
+        if not concerns(one, running):
             _refuse(turn, running, one)
             continue
         _apply(turn, running, one)

@@ -1,4 +1,5 @@
-"""Requests about one running task: a later deadline, a slot given back."""
+"""Requests about one running task: a later deadline, a slot given back. They count for all tasks of
+its batch."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ def refresh_timeout(turn: Turn, command: RefreshTimeout) -> int:
             "increment_timeout_by: must be longer than zero", field="increment_timeout_by"
         )
     running = _running(turn, command.tenant_id, command.task_id)
-    running.deadline_ms += command.increment_ms
-    turn.plan.changed[running.task_id] = running
+    for one in running.together:
+        one.deadline_ms += command.increment_ms
+        turn.plan.changed[one.task_id] = one
     turn.plan.event(
         EventKind.TIMEOUT_REFRESHED,
         running.tenant_id,
@@ -37,9 +39,10 @@ def release_slot(turn: Turn, command: ReleaseSlot) -> None:
     running = _running(turn, command.tenant_id, command.task_id)
     if running.released:
         return
-    running.released = True
+    for one in running.together:
+        one.released = True
+        turn.plan.changed[one.task_id] = one
     running.worker.give(running.step.units)
-    turn.plan.changed[running.task_id] = running
     turn.plan.event(
         EventKind.SLOT_RELEASED,
         running.tenant_id,

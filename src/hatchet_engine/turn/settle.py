@@ -22,7 +22,7 @@ from hatchet_engine.domain import dag as rules
 from hatchet_engine.domain.conditions import CANCEL, QUEUE, Verdict, resume, waits_to_start
 from hatchet_engine.domain.dag import SKIPPED_OUTPUT, Member
 from hatchet_engine.domain.definition import Condition
-from hatchet_engine.domain.states import Status
+from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn.begin import begin, enqueue_member, joined_data, ready
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.deliveries import TaskResult
@@ -265,7 +265,15 @@ def _words(conditions: Sequence[Condition], data: dict[int, str], verdict: Verdi
 def end_run(turn: Turn, dag: Dag) -> None:
     """All tasks of the run have ended (RS-1)."""
     status = rules.run_status(dag.states)
-    turn.plan.end(dag.tenant_id, dag.run_id, status, dag.replays, None, begun_ms=dag.begun_ms)
+    turn.plan.end(
+        dag.tenant_id,
+        dag.run_id,
+        TaskKind.DAG,
+        status,
+        dag.replays,
+        None,
+        begun_ms=dag.begun_ms,
+    )
     positions = list(range(len(dag.states)))
     tasks = [_result(dag, at) for at in positions] if dag.knows_outputs(positions) else None
     turn.finished_runs.append(FinishedRun(dag.run_id, dag.tenant_id, status, tasks, dag.version))

@@ -26,6 +26,14 @@ def started_ms(report: Report, running: Running, now_ms: int) -> int:
     return min(max(report.started_ms, running.assigned_ms), now_ms)
 
 
+def concerns(report: Report, running: Running) -> bool:
+    """Whether a report is about the live attempt. Members of a batch go by its id: official SDKs
+    tell attempt 0 of all of them (B8)."""
+    if report.batch_id is not None:
+        return running.batch is not None and running.batch.id == report.batch_id
+    return report.attempt is None or report.attempt == running.attempt
+
+
 class Signs:
     """Noted signs that are not in the table yet."""
 
@@ -41,8 +49,7 @@ class Signs:
                 return False
         for one in command.reports:
             running = hot.running[one.task_id]
-            current = one.attempt is None or one.attempt == running.attempt
-            if current and running.started_ms is None:
+            if concerns(one, running) and running.started_ms is None:
                 running.started_ms = started_ms(one, running, now_ms)
                 self._noted[one.task_id] = (running.attempt, running.started_ms)
                 if self.due_ms is None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.states import Status
+from hatchet_engine.turn.batches import Batches
 from hatchet_engine.turn.buckets import Bucket, Buckets
 from hatchet_engine.turn.commands import Filter, RunSubscriber, WorkerSession
 from hatchet_engine.turn.dags import Dag, Dags
@@ -48,6 +49,7 @@ class Limits:
     unacknowledged_ms: int = 3_000  # grace for a start message nobody confirmed
     worker_slots_max: int = 100_000
     child_key_length_max: int = 255
+    priority_ageing_ms: int | None = None  # waiting so long is worth one priority; None: never
     rate_key_bytes_max: int = 2_000
     rate_limit_max: int = (1 << 31) - 1  # units per window
 
@@ -65,6 +67,7 @@ class Hot:
         self.lines = Lines()
         self.groups = Groups(self.lines)
         self.buckets = Buckets(self.lines)
+        self.batches = Batches(self.lines)
         self.pauses = Pauses()
         self.stranded = Stranded()
         self.gains = Gains()
@@ -75,6 +78,9 @@ class Hot:
         self.next_delayed_ms: int | None = None  # at or before the earliest end of a backoff
         self.next_schedule_timeout_ms: int | None = None
         self.next_wait_ms: int | None = None  # at or before the earliest end of a sleep
+        self.next_ageing_ms: int | None = None
+        self.next_schedule_ms: int | None = None  # at or before the next cron or scheduled run
+        self.cron_waits: dict[UUID, UUID] = {}  # run -> the cron whose tick waits for its end
         self.next_worker_check_ms: int | None = None
         self.rotation = 0  # where the next placement starts, so that no queue is always last
 
@@ -206,9 +212,12 @@ class Turn:
         # Runs whose tasks at these positions begin; they were ``chosen`` for a replay.
         self.starts: list[tuple[Dag, list[int], bool]] = []
         self.admitted_runs: list[tuple[UUID, UUID]] = []  # (tenant, run) that may begin now
+        # Tasks that come to their batches; whether they were called from the line of a rate limit.
+        self.joining: dict[UUID, tuple[Queued, bool]] = {}
         self.arrivals: list[Queued] = []  # tasks and runs that want a place of their next rule
         self.brought: dict[Bucket, tuple[int, str]] = {}  # limits that tasks have brought along
-        self.freed: dict[Group, None] = {}  # groups with a free place, or to be read on
+        # Groups with a free place, or to be read on.
+        self.freed: dict[Group, None] = hot.groups.take_unsure()
         self.evicted: list[tuple[UUID, UUID]] = []  # (tenant, task or run) a strategy cancels
         self.task_results: list[tuple[UUID, TaskResult]] = []  # (tenant, result) of members
         self.keys = Keys()
@@ -225,7 +234,7 @@ class Turn:
     @property
     def noted(self) -> bool:
         """Whether something happened that is not followed up yet."""
-        return bool(self.facts or self.arrivals or self.freed or self.evicted)
+        return bool(self.facts or self.arrivals or self.freed or self.evicted or self.joining)
 
     @property
     def facts(self) -> bool:
@@ -247,7 +256,7 @@ class Turn:
     def wake_queues(self, worker: Worker) -> None:
         """The worker can take more, or something else than before: look at all its queues."""
         for queue in worker.queues:
-            if queue.depth:
+            if queue.waits:
                 self.dirty[queue.id] = queue
 
     def wake(self, queue: Queue) -> None:

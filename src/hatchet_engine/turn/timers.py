@@ -30,8 +30,11 @@ def next_due_ms(hot: Hot) -> int | None:
         hot.next_delayed_ms,
         hot.next_schedule_timeout_ms,
         hot.next_wait_ms,
+        hot.next_schedule_ms,
         hot.next_worker_check_ms,
+        hot.next_ageing_ms,
         hot.buckets.next_ms,
+        hot.batches.next_ms,
         hot.pauses.next_ms,
     )
     return min((due for due in dues if due is not None), default=None)
@@ -133,10 +136,14 @@ def end_overdue(turn: Turn) -> None:
         return
     overdue = [running for running in hot.running.values() if running.deadline_ms <= turn.now_ms]
     for running in overdue:
-        limit_ms = running.deadline_ms - running.assigned_ms
-        error = f"Task exceeded timeout of {format_ms(limit_ms)}"
-        tell_worker(turn, running, error)
-        fail(turn, running, error, kind=EventKind.TIMED_OUT)
+        limit = format_ms(running.deadline_ms - running.assigned_ms)
+        if running.batch is None:
+            error = f"Task exceeded timeout of {limit}"
+        else:
+            error = f"Task failed due to batch timeout, exceeded timeout of {limit}"
+        for one in running.together:  # a batch fails as a whole (TO-11)
+            tell_worker(turn, one, error)
+            fail(turn, one, error, kind=EventKind.TIMED_OUT)
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None
     )

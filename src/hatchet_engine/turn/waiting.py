@@ -10,7 +10,7 @@ import asyncpg
 from hatchet_engine.domain.demand import read_demand
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.definitions import Step, Version
-from hatchet_engine.turn.entering import leave_line, leave_queue
+from hatchet_engine.turn.entering import leave_line, leave_queue, stand_aside
 from hatchet_engine.turn.lifecycle import end_waiting
 from hatchet_engine.turn.lines import place_line, read_no_worker_line
 from hatchet_engine.turn.queues import Queued
@@ -82,6 +82,7 @@ def end_queued(turn: Turn, item: Queued, kind: EventKind, reason: str) -> None:
     elif item.stored or item.task_id in turn.plan.queued:
         leave_queue(turn, item)
     item.gone = True
+    stand_aside(turn, item)
     end_waiting(
         turn,
         tenant_id=item.tenant_id,
@@ -161,11 +162,19 @@ def _end_new(turn: Turn, tenant_id: UUID, task_id: UUID, reason: str) -> bool:
             return True
     item = turn.plan.queued.get(task_id) or turn.plan.parked.get(task_id)
     if item is None or item.gone:
-        item = next((one for one in turn.arrivals if one.task_id == task_id), None)
+        item = _on_its_way(turn, task_id)
     if item is None or item.gone or item.tenant_id != tenant_id:
         return False
     end_queued(turn, item, EventKind.CANCELLED, reason)
     return True
+
+
+def _on_its_way(turn: Turn, task_id: UUID) -> Queued | None:
+    """A task that comes to its batch or wants a place, and stands nowhere yet."""
+    joining = turn.joining.get(task_id)
+    if joining is not None:
+        return joining[0]
+    return next((one for one in turn.arrivals if one.task_id == task_id), None)
 
 
 def end_delayed(turn: Turn, row: asyncpg.Record, reason: str) -> None:

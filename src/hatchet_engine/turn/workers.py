@@ -11,6 +11,7 @@ from hatchet_engine.domain.labels import LabelValue
 from hatchet_engine.turn.commands import WorkerSession
 
 if TYPE_CHECKING:
+    from hatchet_engine.turn.batches import Batch
     from hatchet_engine.turn.definitions import Step
     from hatchet_engine.turn.queues import Queue
 
@@ -22,6 +23,7 @@ class Running:
         "app_retries",
         "assigned_ms",
         "attempt",
+        "batch",
         "deadline_ms",
         "demand",
         "internal_retries",
@@ -51,6 +53,7 @@ class Running:
         started_ms: int | None = None,
         released: bool = False,
         demand: Demand | None = None,
+        batch: Batch | None = None,
     ) -> None:
         self.task_id = task_id
         self.tenant_id = tenant_id
@@ -65,7 +68,13 @@ class Running:
         self.started_ms = started_ms
         self.released = released
         self.demand = demand
+        self.batch = batch  # shares its slot
         self.live = True  # False as soon as the attempt is over
+
+    @property
+    def together(self) -> list[Running]:
+        """All tasks of its batch, itself among them; alone without one."""
+        return [self] if self.batch is None else list(self.batch.members.values())
 
 
 class Worker:

@@ -21,9 +21,8 @@ from hatchet_engine.store import (
     history,
     idempotency,
     lines,
-    pauses,
     queue,
-    rates,
+    schedules,
     waits,
     workers,
 )
@@ -33,8 +32,8 @@ from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.plan import NewTask, Plan, Row
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.times import from_ms
-from hatchet_engine.turn.waiting import WHOLE_RUN
 from hatchet_engine.turn.workers import Running
+from hatchet_engine.turn.write_flow import write_flow_control
 
 GROUPS_MAX = 4  # more kinds of rows than that in a turn: one general statement is cheaper
 
@@ -115,8 +114,8 @@ def _add(batch: Batch, plan: Plan) -> None:
         history.event_insert_many(batch, plan.events)
     queued = [item for item in plan.queued.values() if not item.gone]
     if queued:
-        _write_queued(batch, queued, plan.now_ms)
-    _write_flow_control(batch, plan)
+        _write_queued(batch, queued)
+    write_flow_control(batch, plan)
     if plan.delayed:
         queue.delayed_insert_many(batch, plan.delayed)
     assigned = [running for running in plan.assigned if running.live]
@@ -126,89 +125,11 @@ def _add(batch: Batch, plan: Plan) -> None:
     _write_waits(batch, plan)
     if plan.bulk is not None:
         bulk.advance(batch, *plan.bulk)
+    _write_schedules(batch, plan)
     if plan.new_events:
         history.new_event_insert_many(batch, plan.new_events)
     if plan.expression_failures:
         history.expression_failure_insert_many(batch, plan.expression_failures)
-
-
-def _write_flow_control(batch: Batch, plan: Plan) -> None:
-    if plan.parked:
-        for item in plan.parked.values():
-            item.shelved = True
-        lines.parked_insert_many(batch, [_parked_row(item) for item in plan.parked.values()])
-    if plan.places:
-        rows = [row for of_holder in plan.places.values() for row in of_holder]
-        lines.place_insert_many(batch, rows, plan.now_ms)
-    if plan.buckets:
-        _write_buckets(batch, plan)
-    if plan.pauses:
-        _write_pauses(batch, plan)
-
-
-def _write_pauses(batch: Batch, plan: Plan) -> None:
-    ended = [key for key, thing in plan.pauses.items() if thing is None]
-    if ended:
-        pauses.delete_many(batch, ended)
-    rows = [
-        (
-            thing.tenant_id,
-            thing.kind.value,
-            thing.target,
-            thing.since_ms,
-            thing.until_ms,
-            thing.by,
-            thing.reason,
-            thing.queue_ttl_ms,
-            thing.drop_crons,
-            thing.drop_scheduled,
-        )
-        for thing in plan.pauses.values()
-        if thing is not None
-    ]
-    if rows:
-        pauses.put_many(batch, rows)
-
-
-def _write_buckets(batch: Batch, plan: Plan) -> None:
-    gone = [(bucket.tenant_id, bucket.key) for bucket in plan.buckets if bucket.gone]
-    rows = [
-        (
-            bucket.tenant_id,
-            bucket.key,
-            bucket.meter.limit,
-            bucket.meter.window,
-            bucket.meter.remaining,
-            bucket.meter.began_ms,
-            bucket.meter.paused_until_ms,
-        )
-        for bucket in plan.buckets
-        if not bucket.gone
-    ]
-    if gone:
-        rates.delete_many(batch, gone)
-    if rows:
-        rates.put_many(batch, rows, from_ms(plan.now_ms))
-
-
-def _parked_row(item: Queued) -> Row:
-    step = item.step
-    assert item.line is not None
-    return (
-        item.line.id,
-        item.rank,
-        item.task_id,
-        item.tenant_id,
-        step.version.id,
-        WHOLE_RUN if item.whole else step.index,
-        item.attempt,
-        item.app_retries,
-        item.internal_retries,
-        item.queued_ms,
-        item.schedule_timeout_ms,
-        text_of(item.demand),
-        item.run_id if step.version.several else None,
-    )
 
 
 def _write_runs(batch: Batch, plan: Plan, now: datetime) -> None:
@@ -218,6 +139,15 @@ def _write_runs(batch: Batch, plan: Plan, now: datetime) -> None:
         _write_members(batch, version_dags, now)
     if plan.claims:
         idempotency.claim(batch, list(plan.claims.values()))
+
+
+def _write_schedules(batch: Batch, plan: Plan) -> None:
+    if plan.crons:
+        schedules.cron_move_many(batch, list(plan.crons.values()))
+    if plan.crons_released:
+        schedules.cron_release_many(batch, plan.crons_released, plan.now_ms)
+    if plan.scheduled:
+        schedules.scheduled_fired_many(batch, plan.scheduled, plan.now_ms)
 
 
 def _write_waits(batch: Batch, plan: Plan) -> None:
@@ -298,6 +228,7 @@ def _write_completed(
         by_tenant.setdefault(running.tenant_id, []).append(
             (
                 running.task_id,
+                running.step.version.task_kind.value,
                 running.attempt,
                 running.assigned_ms,
                 running.started_ms,
@@ -320,32 +251,35 @@ def _remove_queued(batch: Batch, keys: list[Row]) -> None:
         queue.delete_rank(batch, queue_id, rank, task_ids)
 
 
-def _write_queued(batch: Batch, items: list[Queued], now_ms: int) -> None:
-    fresh: dict[tuple[Step, int], list[Queued]] = {}
+def _write_queued(batch: Batch, items: list[Queued]) -> None:
+    fresh: dict[tuple[Step, int, int, int], list[Queued]] = {}
     special: list[Row] = []
     for item in items:
         item.stored = True
-        plain = item.attempt == 0 and item.demand is None and item.round == 0
-        # One that was called back from a line has waited for longer.
-        if plain and item.queued_ms == now_ms and not item.step.version.several:
-            fresh.setdefault((item.step, item.rank), []).append(item)
+        if item.attempt == 0 and not item.step.version.several:
+            common_key = (item.step, item.rank, item.queued_ms, item.schedule_timeout_ms)
+            fresh.setdefault(common_key, []).append(item)
         else:
             special.append(_queue_row(item))
     if len(fresh) > GROUPS_MAX:
         special = [_queue_row(item) for item in items]
         fresh = {}
-    for (step, rank), group in fresh.items():
-        version, first = step.version, group[0]
+    for (step, rank, queued_ms, schedule_timeout_ms), group in fresh.items():
+        version = step.version
         common = (
             step.queue.id,
             rank,
             version.tenant_id,
             version.id,
             step.index,
-            first.queued_ms,
-            first.schedule_timeout_ms,
+            queued_ms,
+            schedule_timeout_ms,
         )
-        queue.insert_fresh(batch, common, [item.task_id for item in group])
+        if step.asks is None and all(item.demand is None for item in group):
+            queue.insert_fresh(batch, common, [item.task_id for item in group])
+        else:
+            rows = [(item.task_id, text_of(item.demand), item.round) for item in group]
+            queue.insert_asked(batch, common, rows)
     if special:
         queue.insert_many(batch, special)
 
@@ -374,7 +308,7 @@ def _write_assigned(batch: Batch, assigned: list[Running], now_ms: int) -> None:
     fresh: dict[Step, list[Running]] = {}
     special: list[Row] = []
     for running in assigned:
-        if running.attempt == 0 and running.demand is None:
+        if running.attempt == 0:
             fresh.setdefault(running.step, []).append(running)
         else:
             special.append(_assignment_row(running))
@@ -391,8 +325,15 @@ def _write_assigned(batch: Batch, assigned: list[Running], now_ms: int) -> None:
             now_ms,
             group[0].deadline_ms,
         )
-        rows = [(running.task_id, running.worker.id) for running in group]
-        assignments.insert_fresh(batch, common, rows)
+        if step.asks is None and all(running.demand is None for running in group):
+            plain = [(running.task_id, running.worker.id) for running in group]
+            assignments.insert_fresh(batch, common, plain)
+        else:
+            rows = [
+                (one.task_id, one.worker.id, text_of(one.demand), one.batch and one.batch.id)
+                for one in group
+            ]
+            assignments.insert_asked(batch, common, rows)
     if special:
         assignments.insert_many(batch, special, now_ms)
 
@@ -411,6 +352,7 @@ def _assignment_row(running: Running) -> Row:
         running.internal_retries,
         running.deadline_ms,
         text_of(running.demand),
+        None if running.batch is None else running.batch.id,
     )
 
 
@@ -468,5 +410,5 @@ def _first_end(plan: Plan) -> tuple[Any, Any, int] | None:
     for running, _ in plan.completed:
         return running.tenant_id, running.task_id, running.attempt
     for row in plan.outcomes:
-        return row[0], row[1], row[3]
+        return row[0], row[1], row[4]
     return None

@@ -25,11 +25,18 @@ from hatchet_protocol.dispatcher import (
 )
 from hatchet_protocol.events import BulkPushEventRequest, Event, Events, PushEventRequest
 from hatchet_protocol.session import ClientFrame, EngineFrame
+from hatchet_protocol.times import new_timestamp, timestamp_ms
 from hatchet_protocol.v1_workflows import (
     CreateWorkflowVersionRequest,
     CreateWorkflowVersionResponse,
     GetRunDetailsRequest,
     GetRunDetailsResponse,
+)
+from hatchet_protocol.workflows import (
+    PauseRateLimitRequest,
+    PauseRateLimitResponse,
+    PutRateLimitRequest,
+    PutRateLimitResponse,
 )
 
 TENANT = bytes(range(16))
@@ -90,6 +97,9 @@ class FakeEngine:
         self.holders: dict[str, bytes] = {}  # inputs whose idempotency keys are taken -> run id
         self.contexts: dict[str, dict[str, Any]] = {}  # task name -> context of its assignments
         self.pushed: list[PushEventRequest] = []
+        self.limits: list[PutRateLimitRequest] = []
+        self.pauses: list[PauseRateLimitRequest] = []
+        self.paused_until_ms = 0  # of a pause that is on
         self.bulks: list[int] = []  # events in each bulk push
         self.refuse_push: tuple[grpc.StatusCode, str] | None = None
         # What each subscription to events gets, in turn; the last script is for all later ones.
@@ -187,6 +197,17 @@ class FakeEngine:
     async def bulk_push(self, request: BulkPushEventRequest, context: Any) -> Events:
         self.bulks.append(len(request.events))
         return Events(events=[self._stored(event) for event in request.events])
+
+    async def put_rate_limit(self, request: PutRateLimitRequest, context: Any) -> Any:
+        if request.key == "refuse":
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "key: is too long")
+        self.limits.append(request)
+        return PutRateLimitResponse()
+
+    async def pause_rate_limit(self, request: PauseRateLimitRequest, context: Any) -> Any:
+        self.pauses.append(request)
+        until_ms = max(timestamp_ms(request.paused_until), self.paused_until_ms)
+        return PauseRateLimitResponse(paused_until=new_timestamp(until_ms))
 
     def _stored(self, request: PushEventRequest) -> Event:
         self.pushed.append(request)
@@ -363,6 +384,18 @@ class _Handlers(grpc.GenericRpcHandler):
                 self._get_version,
                 request_deserializer=GetVersionRequest.FromString,
                 response_serializer=GetVersionResponse.SerializeToString,
+            )
+        if details.method == "/WorkflowService/PutRateLimit":
+            return grpc.unary_unary_rpc_method_handler(
+                self._engine.put_rate_limit,
+                request_deserializer=PutRateLimitRequest.FromString,
+                response_serializer=PutRateLimitResponse.SerializeToString,
+            )
+        if details.method == "/WorkflowService/PauseRateLimit":
+            return grpc.unary_unary_rpc_method_handler(
+                self._engine.pause_rate_limit,
+                request_deserializer=PauseRateLimitRequest.FromString,
+                response_serializer=PauseRateLimitResponse.SerializeToString,
             )
         if details.method == "/EventsService/Push":
             return grpc.unary_unary_rpc_method_handler(

@@ -29,6 +29,7 @@ from hatchet.clients.rest.exceptions import (
     RestConnectionError,
     ServiceException,
 )
+from hatchet.features.flow_models import RateLimitOrderByDirection, RateLimitOrderByField
 
 from .fake_engine import make_token
 
@@ -304,6 +305,181 @@ def test_mock_run(hatchet: Hatchet) -> None:
     skipped = {"first": {"skipped": True}}
     with pytest.raises(ValueError, match="skipped"):
         asyncio.run(second.aio_mock_run(Name(name="Ada"), parent_outputs=skipped))
+
+
+# ---------------------------------------------------------------- flow control
+
+LIMIT = {
+    "key": "api",
+    "tenantId": "t",
+    "limitValue": 10,
+    "value": 3,
+    "window": "1 MINUTE",
+    "lastRefill": META["createdAt"],
+    "pausedUntil": "2026-01-01T00:01:00Z",
+}
+PAUSE = {
+    "kind": "WORKFLOW",
+    "target": "w1",
+    "workflowId": "w1",
+    "since": META["createdAt"],
+    "by": "ops",
+    "reason": "deploy",
+    "queueTTL": "1h",
+}
+WORKFLOW = {"metadata": META, "name": "w", "tenantId": "t", "isPaused": True}
+
+
+def test_rate_limits_are_listed_and_deleted(rest: FakeRest, hatchet: Hatchet) -> None:
+    page = {"pagination": {"current_page": 1, "num_pages": 1}, "rows": [LIMIT]}
+    rest.answers = [(200, page), (200, page), (204, None), (204, None)]
+    (limit,) = (
+        hatchet.rate_limits.list(
+            search="a",
+            limit=5,
+            order_by_field=RateLimitOrderByField.LIMITVALUE,
+            order_by_direction=RateLimitOrderByDirection.DESC,
+        ).rows
+        or []
+    )
+    assert (limit.key, limit.limit_value, limit.value, limit.window) == ("api", 10, 3, "1 MINUTE")
+    assert limit.paused_until == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+    asyncio.run(hatchet.rate_limits.aio_list())
+    hatchet.rate_limits.delete("a b")
+    asyncio.run(hatchet.rate_limits.aio_delete("api"))
+    path = f"/api/v1/tenants/{hatchet.tenant_id}/rate-limits"
+    assert [request[:3] for request in rest.requests] == [
+        (
+            "GET",
+            path,
+            {
+                "search": ["a"],
+                "limit": ["5"],
+                "orderByField": ["limitValue"],
+                "orderByDirection": ["desc"],
+            },
+        ),
+        ("GET", path, {}),
+        ("DELETE", path, {"key": ["a b"]}),
+        ("DELETE", path, {"key": ["api"]}),
+    ]
+    with pytest.raises(ValueError, match="key: a rate limit needs a key"):
+        hatchet.rate_limits.delete("")
+
+
+def test_pauses(rest: FakeRest, hatchet: Hatchet) -> None:
+    rest.answers = [(200, PAUSE)] * 3 + [(200, {"rows": [PAUSE]}), (204, None)]
+    until = datetime(2026, 1, 1)  # noqa: DTZ001 - naive is UTC
+    pauses = hatchet.pauses
+    pauses.pause_all(until=until, reason="deploy", by="ops")
+    pause = pauses.pause_workflow("w1", queue_ttl=timedelta(minutes=90))
+    assert (pause.workflow_id, pause.by, pause.queue_ttl) == ("w1", "ops", "1h")
+    pauses.pause_key("ann", workflow_id="w1", expression="input.user")
+    assert pauses.list().rows == [pause]
+    pauses.end(pause)
+    path = f"/api/v1/stable/tenants/{hatchet.tenant_id}/pauses"
+    common = {"reason": "", "by": ""}
+    assert rest.requests == [
+        (
+            "POST",
+            path,
+            {},
+            {
+                "kind": "TENANT",
+                "until": "2026-01-01T00:00:00.000000Z",
+                "reason": "deploy",
+                "by": "ops",
+            },
+        ),
+        ("POST", path, {}, {"kind": "WORKFLOW", "workflowId": "w1", "queueTTL": "90m", **common}),
+        (
+            "POST",
+            path,
+            {},
+            {
+                "kind": "CONCURRENCY_KEY",
+                "key": "ann",
+                "workflowId": "w1",
+                "expression": "input.user",
+                **common,
+            },
+        ),
+        ("GET", path, {}, None),
+        ("DELETE", path, {"kind": ["WORKFLOW"], "target": ["w1"]}, None),
+    ]
+    with pytest.raises(ValueError, match="workflow_id: give either"):
+        pauses.pause_key("ann")
+    key = {"expression": "input.user", "key": "ann", "running": 2, "waiting": 3, "isPaused": False}
+    rest.answers = [(200, {"rows": [key]})]
+    (row,) = asyncio.run(pauses.aio_list_keys(workflow_id="w1")).rows
+    assert (row.key, row.running, row.waiting) == ("ann", 2, 3)
+
+
+def test_workflow_and_worker_pauses(rest: FakeRest, hatchet: Hatchet) -> None:
+    rest.answers = [(200, WORKFLOW)] * 3 + [(200, WORKER)] * 2
+    assert hatchet.workflows.pause("w1", queue_ttl=timedelta(hours=1)).is_paused
+    hatchet.workflows.resume("w1")
+    asyncio.run(hatchet.workflows.aio_unpause("w1"))
+    hatchet.workers.pause("k1")
+    hatchet.workers.resume("k1")
+    assert [request[3] for request in rest.requests] == [
+        {
+            "pause": {
+                "action": "pause",
+                "pausedWorkflowCronRunQueueBehavior": "QUEUE",
+                "pausedWorkflowScheduledRunQueueBehavior": "QUEUE",
+                "pausedWorkflowQueueTTL": "1h",
+            }
+        },
+        {"pause": {"action": "unpause"}},
+        {"pause": {"action": "unpause"}},
+        {"isPaused": True},
+        {"isPaused": False},
+    ]
+
+
+def test_pause_of_a_declared_workflow(rest: FakeRest, hatchet: Hatchet) -> None:
+    flow = hatchet.workflow(name="w")
+    page = {"pagination": {}, "rows": [WORKFLOW]}
+    rest.answers = [(200, page)] + [(200, WORKFLOW)] * 3
+    flow.pause(timedelta(seconds=90), paused_workflow_cron_run_queue_behavior="DROP")
+    flow.resume()
+    asyncio.run(flow.aio_unpause())
+    assert [request[:2] for request in rest.requests[1:]] == [
+        ("PATCH", f"/api/v1/workflows/{META['id']}")
+    ] * 3
+    assert rest.requests[1][3]["pause"]["pausedWorkflowCronRunQueueBehavior"] == "DROP"
+
+
+def test_metrics(rest: FakeRest, hatchet: Hatchet) -> None:
+    stat = {
+        "queued": {
+            "total": 3,
+            "concurrency": [{"expression": "input.u", "type": "CANCEL_NEWEST", "keys": {"a": 3}}],
+        },
+        "running": {"total": 0},
+    }
+    counts = [{"status": status, "count": number} for number, status in enumerate(V1TaskStatus)]
+    rest.answers = [
+        (200, {"queues": {"w:t": 3, "w": {"a": 3}}}),
+        (200, {"t": stat}),
+        (200, counts),
+        (200, counts[1:]),
+    ]
+    assert hatchet.metrics.get_queue_metrics() == {"w:t": 3, "w": {"a": 3}}
+    found = hatchet.metrics.get_task_stats(["t"])["t"]
+    assert found.queued is not None
+    assert found.queued.concurrency is not None
+    assert found.queued.concurrency[0].keys == {"a": 3}
+    metrics = asyncio.run(hatchet.metrics.aio_get_task_metrics(workflow_ids=["w1"]))
+    assert {name.upper(): count for name, count in metrics} == {
+        entry["status"]: entry["count"] for entry in counts
+    }
+    with pytest.raises(ValueError, match="queued"):
+        hatchet.metrics.get_task_metrics()  # all five must be there
+    assert rest.requests[1][2] == {"taskNames": ["t"]}
+    since = datetime.fromisoformat(rest.requests[2][2]["since"][0])
+    assert datetime.now(UTC) - since < timedelta(days=1, minutes=1)
 
 
 def test_a_mock_run_takes_outputs_as_parents_return_them(hatchet: Hatchet) -> None:

@@ -107,7 +107,6 @@ def test_everything_of_a_standalone(declare: Callable[..., Hatchet]) -> None:
                 weight=5,
                 comparator=WorkerLabelComparator.GREATER_THAN,
             ),
-            DesiredWorkerLabel(value="no key: dropped"),
         ],
         backoff_factor=2.0,
         backoff_max_seconds=60,

@@ -21,10 +21,12 @@ from hatchet import (
     WorkflowRunEventType,
 )
 from hatchet._core.chunks import PIECE_BYTES
-from hatchet._run import events, executor
-from hatchet._run.backlog import ChunkBacklog
+from hatchet._run import backlog as backlog_module
+from hatchet._run import events
+from hatchet._run.backlog import CHUNK_OVERHEAD_BYTES, ChunkBacklog
 from hatchet._run.reply import Wakeups
 from hatchet_protocol.dispatcher import WorkflowEvent
+from hatchet_protocol.session import EngineFrame
 
 from .conftest import working
 from .fake_engine import Cut, FakeEngine
@@ -113,18 +115,57 @@ def test_a_large_chunk_is_cut_between_characters(engine: FakeEngine, hatchet: Ha
 
 
 def test_the_backlog_is_bounded() -> None:
-    backlog, wakeups = ChunkBacklog(limit=10), Wakeups()
+    each = CHUNK_OVERHEAD_BYTES
+    backlog, wakeups = ChunkBacklog(limit=10 + 2 * each), Wakeups()
     assert backlog.take(6) is None
     assert backlog.take(4) is None
-    room = backlog.take(1)
+    room = backlog.take(0)
     assert room is not None
     assert backlog.take(1) is room
-    backlog.written(4, wakeups)
+    backlog.leave([4], wakeups)
     assert not room.done  # more than half is taken yet
-    backlog.written(6, wakeups)
+    backlog.leave([6], wakeups)
     assert room.done
-    assert backlog.take(11) is None  # alone it always finds room
+    assert backlog.take(11 + each) is None  # alone it always finds room
     assert backlog.take(1) is not None
+    backlog.leave([11 + each], wakeups)
+    assert backlog.take(10 + each) is None  # just so
+
+
+def test_chunks_wait_for_acknowledgements(engine: FakeEngine, hatchet: Hatchet) -> None:
+    done: list[str] = []
+
+    @hatchet.task()
+    async def waits(input: EmptyModel, ctx: Context) -> None:
+        session = worker._session
+        assert session is not None
+        session.chunks._limit = 1
+        await ctx.aio_put_stream("a")
+        await ctx.aio_put_stream("b")
+        done.append("async")
+        await asyncio.to_thread(ctx.put_stream, "c")
+        done.append("sync")
+
+    engine.auto_ack = False
+    worker = hatchet.worker("w", workflows=[waits])
+    with working(worker):
+        ref = waits.run_no_wait()
+        for number, text in enumerate((b"a", b"b", b"c"), 1):
+            engine.wait_for(lambda number=number: len(engine.all("chunks")) == number)
+            assert engine.all("chunks")[-1].data == text
+            assert len(done) <= number - 1
+            ack(engine)
+        engine.auto_ack = True
+        engine.wait_for(lambda: engine.all("reports"))
+        ack(engine)
+        ref.result()
+    assert done == ["async", "sync"]
+    assert [each.index for each in engine.all("chunks")] == [0, 1, 2]
+
+
+def ack(engine: FakeEngine) -> None:
+    """Acknowledge everything up to now."""
+    engine.send(EngineFrame(acked_seq=max(frame.seq for frame in engine.frames)))
 
 
 def test_what_finds_no_room_is_dropped(
@@ -133,7 +174,8 @@ def test_what_finds_no_room_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(executor, "CHUNK_PATIENCE_S", 0.02)
+    """Only if nothing has been acknowledged for so long, or on an event loop."""
+    monkeypatch.setattr(backlog_module, "CHUNK_PATIENCE_S", 0.02)
 
     @hatchet.task()
     async def task(input: EmptyModel, ctx: Context) -> None:
@@ -141,20 +183,62 @@ def test_what_finds_no_room_is_dropped(
         full.take(1)
         session = worker._session
         assert session is not None
-        usual, session._chunks = session._chunks, full
-        await ctx.aio_put_stream("lost")
+        usual, session.chunks = session.chunks, full
         ctx.put_stream("lost")
+        await ctx.aio_put_stream("lost")
         await asyncio.to_thread(ctx.put_stream, "lost")
-        session._chunks = usual
-        await ctx.aio_put_stream("kept")
+        assert full.dropped == 3
+        full.leave([1], Wakeups())
+        ctx.put_stream("kept")
+        session.chunks = usual
+        await ctx.aio_put_stream("kept, too")
 
     worker = hatchet.worker("w", workflows=[task])
     logging.getLogger("hatchet").propagate = True
     with working(worker):
         task.run()
         engine.wait_for(lambda: engine.all("chunks"))
-    assert [(each.index, each.data) for each in engine.all("chunks")] == [(3, b"kept")]
+    # What was dropped was not counted: the engine would wait for it.
+    sent = [(each.index, each.data) for each in engine.all("chunks")]
+    assert sent == [(0, b"kept"), (1, b"kept, too")]
     assert "chunks of streams arise faster than they can be sent: 1 dropped" in caplog.text
+
+
+def test_chunks_are_sent_again_until_acknowledged(engine: FakeEngine, hatchet: Hatchet) -> None:
+    go_on = threading.Event()
+
+    @hatchet.task()
+    async def task(input: EmptyModel, ctx: Context) -> None:
+        for text in ("a", "b"):
+            await ctx.aio_put_stream(text)
+        await asyncio.to_thread(go_on.wait, 10)
+        await ctx.aio_put_stream("c")
+
+    engine.auto_ack = False
+    with working(hatchet.worker("w", workflows=[task])):
+        ref = task.run_no_wait()
+        engine.wait_for(lambda: len(engine.all("chunks")) == 2)
+        engine.frames.clear()
+        engine.cut()
+        engine.wait_for(lambda: len(engine.all("chunks")) == 2)
+        assert [(each.index, each.data, each.again) for each in engine.all("chunks")] == [
+            (0, b"a", True),
+            (1, b"b", True),
+        ]
+        ack(engine)
+        engine.frames.clear()
+        go_on.set()
+        engine.wait_for(lambda: engine.all("chunks") and engine.all("reports"))
+        engine.frames.clear()
+        engine.cut()
+        engine.wait_for(lambda: engine.all("reports"))
+        (again,) = engine.all("chunks")
+        assert (again.index, again.data, again.again) == (2, b"c", True)
+        # The end of the task stays behind its chunks.
+        frames = [frame for frame in engine.frames if frame.chunks or frame.reports]
+        assert frames[0].chunks
+        ack(engine)
+        ref.result()
 
 
 # ---------------------------------------------------------------------- in

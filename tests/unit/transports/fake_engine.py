@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +113,9 @@ class FakeStreams:
 
     def __init__(self) -> None:
         self.put_calls: list[tuple[UUID, UUID, bytes, int | None, int | None]] = []
+        self.sent_again: list[int | None] = []
+        self.hold_stored = False  # then a test ends what is in ``storing``
+        self.storing: list[tuple[set[tuple[UUID, int]], asyncio.Future[None]]] = []
         self.refusal: Refused | None = None
         self.room = asyncio.Event()
         self.room.set()
@@ -124,12 +127,28 @@ class FakeStreams:
         self.on_settle: Callable[[], None] = lambda: None
 
     async def put(
-        self, tenant_id: UUID, task_id: UUID, data: bytes, index: int | None, attempt: int | None
+        self,
+        tenant_id: UUID,
+        task_id: UUID,
+        data: bytes,
+        index: int | None,
+        attempt: int | None,
+        *,
+        again: bool = False,
     ) -> None:
         await self.room.wait()
         if self.refusal is not None:
             raise self.refusal
         self.put_calls.append((tenant_id, task_id, data, index, attempt))
+        if again:
+            self.sent_again.append(index)
+
+    def when_stored(self, attempts: Iterable[tuple[UUID, int]]) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.storing.append((set(attempts), future))
+        if not self.hold_stored:
+            future.set_result(None)
+        return future
 
     def has_waiting(self, run_id: UUID) -> bool:
         return run_id in self.waiting

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -19,8 +20,9 @@ from hatchet_engine.transports.grpc.servicers.methods import (
     UNARY,
     why_unimplemented,
 )
-from hatchet_engine.transports.grpc.session_reports import ReportAcks
+from hatchet_engine.transports.grpc.session_acks import FrameAcks
 from hatchet_engine.turn.commands import Command, Report, ReportKind, ReportTasks, TriggerItem
+from hatchet_engine.turn.deliveries import AssignedBatch
 from hatchet_protocol import session as s
 from hatchet_protocol.services import METHODS
 from tests.unit.transports.fake_engine import TENANT, assigned, cancel, result, task_id
@@ -62,6 +64,21 @@ def test_assignments_wait_until_the_worker_knows_its_id() -> None:
     assert len(taken(outbox).assignments) == 1
 
 
+def test_a_batch_goes_in_one_frame() -> None:
+    outbox = Outbox(lambda ids: None)
+    outbox.put_registered(registered())
+    big = "x" * (FRAME_CHARACTERS // 2)
+    members = [assigned(number, input=big) for number in range(1, 5)]
+    batch = AssignedBatch(task_id(9), TENANT, "a:b", "ann", "it is full", 7, members)
+    outbox.put_deliveries([batch, assigned(5)], [cancel(1)])
+    (first,) = taken(outbox).batches
+    assert (first.id, first.action, first.key) == (task_id(9).bytes, "a:b", "ann")
+    assert (first.reason, first.flushed_at_ms) == ("it is full", 7)
+    assert [one.task_id for one in first.assignments] == [one.task_id.bytes for one in members]
+    second = taken(outbox)
+    assert len(second.assignments) == len(second.cancellations) == 1
+
+
 def test_frames_are_cut() -> None:
     outbox = Outbox(lambda ids: None)
     outbox.put_registered(registered())
@@ -88,7 +105,21 @@ class Commits:
         self.commands: list[tuple[ReportTasks, asyncio.Future[Any]]] = []
         self.acked: list[int] = []
         self.failures: list[Exception] = []
-        self.acks = ReportAcks(TENANT, self.enter, self.acked.append, self.failures.append)
+        self.unstored: dict[tuple[UUID, int | None], asyncio.Future[None]] = {}
+        self.acks = FrameAcks(
+            TENANT,
+            self.enter,
+            lambda future, done: future.add_done_callback(done),
+            lambda task_id, attempt: self.unstored.get((task_id, attempt)),
+            self.acked.append,
+            self.failures.append,
+        )
+
+    def chunks(self, *numbers: int) -> asyncio.Future[None]:
+        """Chunks of these tasks are taken; they are stored when the future is set."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.unstored.update({(task_id(number), 0): future for number in numbers})
+        return future
 
     def enter(self, command: Command[Any], done: Callable[[asyncio.Future[Any]], None]) -> None:
         assert isinstance(command, ReportTasks)
@@ -119,6 +150,46 @@ async def test_acks_come_in_order() -> None:
     assert commits.acked == [2]
     await commits.end(2)
     assert commits.acked == [2, 3]
+
+
+async def test_chunks_are_acknowledged_once_they_are_stored() -> None:
+    commits = Commits()
+    chunks = commits.chunks(1)
+    commits.acks.put(1, [], chunks)
+    commits.acks.put(2, [report(2)])
+    await commits.end(0)
+    assert commits.acked == []  # in order, so that what is not acknowledged can be sent again
+    chunks.set_result(None)
+    await asyncio.sleep(0)
+    assert commits.acked == [2]
+
+
+async def test_a_report_waits_for_the_chunks_of_its_task_alone() -> None:
+    commits = Commits()
+    first, second = commits.chunks(1), commits.chunks(2)
+    commits.acks.put(1, [report(1), report(3), report(2)], second)
+    assert [command.reports for command, _ in commits.commands] == [[report(3)]]
+    second.set_result(None)
+    await asyncio.sleep(0)
+    assert [command.reports for command, _ in commits.commands[1:]] == [[report(2)]]
+    first.set_result(None)
+    await asyncio.sleep(0)
+    assert [command.reports for command, _ in commits.commands[2:]] == [[report(1)]]
+    for index in range(3):
+        assert commits.acked == []
+        await commits.end(index)
+    assert commits.acked == [1]
+
+
+async def test_chunks_that_are_not_taken_after_all_stay_with_the_client() -> None:
+    commits = Commits()
+    chunks = commits.chunks(1)
+    commits.acks.put(1, [report(1)], chunks)
+    chunks.cancel()
+    await asyncio.sleep(0)
+    assert (commits.acked, commits.commands) == ([], [])
+    assert all(isinstance(error, Refused) for error in commits.failures)
+    assert "send them again" in str(commits.failures[0])
 
 
 async def test_a_report_that_cannot_be_stored_does_not_block_the_others() -> None:

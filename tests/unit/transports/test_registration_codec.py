@@ -6,7 +6,6 @@ import pytest
 
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
-from hatchet_engine.transports.grpc.codecs import registration
 from hatchet_engine.transports.grpc.codecs.conditions import task_conditions
 from hatchet_engine.transports.grpc.codecs.legacy import legacy_definition, legacy_version
 from hatchet_engine.transports.grpc.codecs.registration import workflow_definition
@@ -85,6 +84,31 @@ def test_b12_all_fields_of_a_task() -> None:
         ({"action": ""}, "must look like service:verb"),
         ({"readable_id": ""}, "is required"),
         ({"readable_id": "nul\0"}, "null character"),
+        ({"concurrency": [w.Concurrency()]}, "expression is required"),
+        ({"concurrency": [w.Concurrency(expression="input.")]}, "concurrency[0].expression: "),
+        (
+            {"concurrency": [w.Concurrency(expression="'a'", max_runs=0)]},
+            "max_runs must be at least 1",
+        ),
+        (
+            {"concurrency": [w.Concurrency(expression="'a'", is_tenant_scoped=True)]},
+            "a limit that workflows of the tenant share needs a name",
+        ),
+        (
+            {"concurrency": [w.Concurrency(expression="'a'", name="n" * 256)]},
+            "name is 256 characters long, the limit is 255",
+        ),
+        ({"rate_limits": [w.CreateTaskRateLimit(units=1)]}, "needs a key and units"),
+        ({"rate_limits": [w.CreateTaskRateLimit(key="k")]}, "needs a key and units"),
+        ({"rate_limits": [w.CreateTaskRateLimit(key="k", units=-1)]}, "at least 0, got -1"),
+        (
+            {"rate_limits": [w.CreateTaskRateLimit(key="k", units=1, duration=7)]},
+            "duration of rate limit 'k' must be one of SECOND, MINUTE",
+        ),
+        (
+            {"rate_limits": [w.CreateTaskRateLimit(key="k", units=1, key_expr="input.")]},
+            "rate limit 'k': key_expr: ",
+        ),
     ],
 )
 def test_b12_bad_task_names_field_and_remedy(changes: dict[str, object], text: str) -> None:
@@ -116,19 +140,6 @@ def test_b12_bad_workflow_names_field_and_remedy(changes: dict[str, object], tex
     assert text in caught.value.message
 
 
-def test_b12_what_is_not_built_is_refused_by_name() -> None:
-    with pytest.raises(Refused) as caught:
-        workflow_definition(request(cron_triggers=["0 * * * *"], event_triggers=["a"]))
-    assert caught.value.code is Code.UNIMPLEMENTED
-    assert "cron triggers" in caught.value.message
-
-
-@pytest.fixture
-def everything_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registration, "refuse_what_is_not_built", lambda definition: None)
-
-
-@pytest.mark.usefixtures("everything_built")
 def test_b12_dag_with_everything() -> None:
     task = w.CreateTaskOpts
     definition = workflow_definition(
@@ -262,7 +273,6 @@ def test_reg_20_legacy_single_step() -> None:
     assert (task.execution_timeout_ms, task.schedule_timeout_ms) == (30_000, 900_000)
 
 
-@pytest.mark.usefixtures("everything_built")
 def test_reg_20_legacy_jobs_are_flattened() -> None:
     definition = legacy_definition(
         v0.CreateWorkflowVersionOpts(

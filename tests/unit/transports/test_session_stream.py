@@ -496,6 +496,46 @@ async def test_a_refused_chunk_does_not_break_the_stream(line: Served) -> None:
     assert (await call.read()).task_replies[0].request_id == 7
 
 
+async def test_a_refused_chunk_is_acknowledged_all_the_same(line: Served) -> None:
+    """Sent again and again it would block all others."""
+    line.engine.streams.refusal = Refused(Code.NOT_FOUND, "no such task")
+    call = await connected(line)
+    await call.write(s.ClientFrame(chunks=[s.StreamChunk(task_id=RAW, data=b"c")], seq=1))
+    assert (await call.read()).acked_seq == 1
+
+
+async def test_chunks_that_are_not_taken_now_end_the_stream(line: Served) -> None:
+    """The client keeps them, and sends them again on its next stream."""
+    line.engine.streams.refusal = Refused(Code.UNAVAILABLE, "another node has it")
+    call = await connected(line)
+    await call.write(s.ClientFrame(chunks=[s.StreamChunk(task_id=RAW, data=b"c")], seq=1))
+    assert await ended(call) == ("UNAVAILABLE", "another node has it")
+
+
+async def test_chunks_are_acknowledged_when_they_are_stored(line: Served) -> None:
+    streams = line.engine.streams
+    streams.hold_stored = True
+    line.engine.script[ReportTasks] = lambda command: [True] * len(command.reports)
+    call = await connected(line)
+    chunk = s.StreamChunk(task_id=RAW, attempt=1, index=4, data=b"c", again=True)
+    await call.write(s.ClientFrame(chunks=[chunk], seq=1))
+    # The end of the attempt, and of another one: only the latter has nothing to wait for.
+    for seq, attempt in ((2, 1), (3, 0)):
+        report = s.Report(task_id=RAW, attempt=attempt, kind=2)
+        await call.write(s.ClientFrame(reports=[report], seq=seq))
+    (entered,) = (await line.engine.command(ReportTasks)).reports
+    assert entered.attempt == 0
+    assert streams.sent_again == [4]
+    ((attempts, future),) = streams.storing
+    assert attempts == {(task_id(1), 1)}
+    future.set_result(None)
+    (entered,) = (await line.engine.command(ReportTasks, 2)).reports
+    assert entered.attempt == 1
+    acked = 0
+    while acked < 3:
+        acked = (await call.read()).acked_seq
+
+
 async def test_a_chunk_without_a_task_is_malformed(line: Served) -> None:
     call = await connected(line)
     await call.write(s.ClientFrame(chunks=[s.StreamChunk(task_id=b"x", data=b"c")]))

@@ -14,15 +14,20 @@ from hatchet_engine.domain.states import Status
 from hatchet_engine.observe.runs import RunDetails, RunTask
 from hatchet_engine.store.streams import Chunk
 from hatchet_engine.transports.grpc.codecs import details as detail_codec
-from hatchet_engine.transports.grpc.codecs.actions import cancel_action, start_action
+from hatchet_engine.transports.grpc.codecs.actions import (
+    batch_action,
+    cancel_action,
+    start_action,
+)
 from hatchet_engine.transports.grpc.codecs.events import chunk_event, stream_after, workflow_event
 from hatchet_engine.transports.grpc.codecs.logs import log_line
-from hatchet_engine.transports.grpc.codecs.reports import step_report
+from hatchet_engine.transports.grpc.codecs.reports import batch_reports, step_report
 from hatchet_engine.transports.grpc.codecs.results import RESULTS_BYTES_MAX, run_event
 from hatchet_engine.transports.grpc.codecs.trigger import trigger_item, trigger_run_item
 from hatchet_engine.transports.grpc.codecs.workers import registered_worker
+from hatchet_engine.turn.batches import MEMBER_BYTES
 from hatchet_engine.turn.commands import Report, ReportKind, RunFilter, TriggerItem
-from hatchet_engine.turn.deliveries import RunEvent, RunResult, TaskResult
+from hatchet_engine.turn.deliveries import AssignedBatch, RunEvent, RunResult, TaskResult
 from hatchet_protocol import dispatcher as d
 from hatchet_protocol import v1_workflows as w
 from hatchet_protocol.events import PutLogRequest
@@ -205,6 +210,61 @@ def test_b6_child_fields() -> None:
     assert action.HasField("child_workflow_index")
     assert action.child_workflow_index == 0
     assert action.child_workflow_key == "k"
+
+
+def test_b5_2_and_b6_batch_action_fields() -> None:
+    members = [assigned(number, input=f'{{"n":{number}}}') for number in (1, 2)]
+    batch = AssignedBatch(task_id(9), TENANT, "Hello:hello", "ann", "it is full", NOW_MS, members)
+    action = batch_action(batch)
+    assert action.action_type == d.ActionType.START_BATCH
+    assert (action.tenant_id, action.action_id) == (str(TENANT), "Hello:hello")
+    assert (action.batchId, action.batchKey) == (str(task_id(9)), "ann")
+    start = action.batchStartPayload
+    assert (start.triggerReason, start.expectedSize) == ("it is full", 2)
+    assert start.triggerTime.seconds == NOW_MS // 1_000
+    assert action.task_run_external_id == action.workflow_run_id == action.task_name == ""
+    assert action.retry_count == 0
+    payload = json.loads(action.action_payload)
+    assert list(payload) == [str(task_id(1)), str(task_id(2))]
+    one = payload[str(task_id(1))]
+    assert one["payload"] == json.loads(start_action(members[0]).action_payload)
+    assert one["workflow_run_id"] == start_action(members[0]).workflow_run_id
+    batch.key = ""
+    assert not batch_action(batch).HasField("batchKey")
+
+
+def test_a_member_takes_less_than_is_counted() -> None:
+    members = [assigned(number, input="{}") for number in range(1, 101)]
+    batch = AssignedBatch(task_id(9), TENANT, "a:b", "", "", NOW_MS, members)
+    assert len(batch_action(batch).SerializeToString()) < 100 * MEMBER_BYTES
+
+
+def test_b8_batch_events() -> None:
+    event = d.BatchActionEvent(batch_id=str(task_id(9)), event_type=3)
+    event.items.add(
+        task_run_external_id=ID,
+        event_payload="boom",
+        retry_count=0,
+        should_not_retry=True,
+        retry_after_ms=5,
+    )
+    event.items.add(task_run_external_id=str(task_id(2)))
+    assert batch_reports(event) == [
+        Report(task_id(1), 0, ReportKind.FAILED, "boom", True, 5, batch_id=task_id(9)),
+        Report(task_id(2), None, ReportKind.FAILED, batch_id=task_id(9)),
+    ]
+    event.event_type = 2
+    assert [one.payload for one in batch_reports(event)] == ["boom", ""]
+
+
+def test_b8_bad_batch_events() -> None:
+    for kind in (0, 4, 9):
+        assert "event_type" in refused(batch_reports, d.BatchActionEvent(event_type=kind))
+    event = d.BatchActionEvent(event_type=2, batch_id="x")
+    assert "batch_id" in refused(batch_reports, event)
+    event = d.BatchActionEvent(event_type=2)
+    event.items.add(task_run_external_id="x")
+    assert "task_run_external_id" in refused(batch_reports, event)
 
 
 def test_e2_15_cancel_repeats_attempt_and_names() -> None:

@@ -14,11 +14,14 @@ import pytest
 from hatchet_engine.domain.errors import Code, KeyCollision, Refused
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe.runs import RunDetails, RunTask
+from hatchet_engine.observe.times import LATEST_MS
 from hatchet_engine.transports.grpc.servicers.methods import BIDI_STREAMS, SERVER_STREAMS, UNARY
 from hatchet_engine.turn.commands import (
     CancelTasks,
     ChangeWorker,
     LeaveWorker,
+    PauseRateLimit,
+    PutRateLimit,
     PutWorkflow,
     RefreshTimeout,
     RegisteredWorkflow,
@@ -34,6 +37,7 @@ from hatchet_protocol import workflows as v0
 from hatchet_protocol.events import PutLogRequest, PutStreamEventRequest
 from hatchet_protocol.services import METHODS
 from hatchet_protocol.status import Status as WireStatus
+from hatchet_protocol.times import new_timestamp, timestamp_ms
 from hatchet_protocol.v1_trigger import TriggerWorkflowRequest
 from tests.unit.transports.fake_engine import (
     GOOD,
@@ -109,6 +113,17 @@ async def test_b7_1_unknown_task(line: Served) -> None:
     assert ID in text
 
 
+async def test_b8_5_send_batch_action_event(line: Served) -> None:
+    line.engine.script[ReportTasks] = [False]  # unknown members are passed over
+    event = d.BatchActionEvent(worker_id="w", event_type=2)
+    event.items.add(task_run_external_id=ID)
+    answer = await line.call("/Dispatcher/SendBatchActionEvent", event)
+    assert (answer.tenant_id, answer.worker_id) == (str(TENANT), "w")
+    line.engine.commands.clear()
+    await line.call("/Dispatcher/SendBatchActionEvent", d.BatchActionEvent(event_type=2))
+    assert line.engine.commands == []
+
+
 async def test_b17_2_refresh_timeout(line: Served) -> None:
     line.engine.script[RefreshTimeout] = NOW_MS
     request = d.RefreshTimeoutRequest(task_run_external_id=ID, increment_timeout_by="1m30s")
@@ -129,6 +144,51 @@ async def test_b17_3_release_slot(line: Served) -> None:
 async def test_b18_put_overrides_data(line: Served) -> None:
     await line.call("/Dispatcher/PutOverridesData", d.OverridesData())
     assert line.engine.commands == []
+
+
+@pytest.mark.parametrize("window", list(v0.RateLimitDuration))
+async def test_b16_put_rate_limit(line: Served, window: v0.RateLimitDuration) -> None:
+    request = v0.PutRateLimitRequest(key="api", limit=10, duration=window)
+    await line.call("/WorkflowService/PutRateLimit", request)
+    assert line.engine.commands == [PutRateLimit(TENANT, "api", 10, window.name)]
+
+
+async def test_b16_put_rate_limit_refused(line: Served) -> None:
+    path = "/WorkflowService/PutRateLimit"
+    await line.call(path, v0.PutRateLimitRequest(key="api", limit=1))
+    assert line.engine.commands == [PutRateLimit(TENANT, "api", 1, "SECOND")]  # proto default
+    code, text = await line.refusal(path, v0.PutRateLimitRequest(key="nul\0", limit=1))
+    assert (code, text) == ("INVALID_ARGUMENT", "key: holds the null character; remove it")
+    line.engine.script[PutRateLimit] = Refused(Code.INVALID_ARGUMENT, "key: is required")
+    refused = await line.refusal(path, v0.PutRateLimitRequest(limit=1))
+    assert refused == ("INVALID_ARGUMENT", "key: is required")
+
+
+async def test_b16_pause_rate_limit(line: Served) -> None:
+    path = "/WorkflowService/PauseRateLimit"
+    line.engine.script[PauseRateLimit] = NOW_MS + 90_001  # a longer pause was on
+    request = v0.PauseRateLimitRequest(key="api", paused_until=new_timestamp(NOW_MS + 5_001))
+    answer = await line.call(path, request)
+    assert timestamp_ms(answer.paused_until) == NOW_MS + 90_001
+    assert line.engine.commands == [PauseRateLimit(TENANT, "api", NOW_MS + 5_001)]
+    for bad, text in (
+        (v0.PauseRateLimitRequest(key="api"), "paused_until: is required"),
+        (
+            v0.PauseRateLimitRequest(key="api", paused_until=new_timestamp(-1)),
+            "paused_until: must be between the years 1970 and 9999",
+        ),
+        (
+            v0.PauseRateLimitRequest(key="api", paused_until=new_timestamp(LATEST_MS + 1)),
+            "paused_until: must be between the years 1970 and 9999",
+        ),
+        (v0.PauseRateLimitRequest(key="\0", paused_until=new_timestamp(NOW_MS)), "key: holds"),
+    ):
+        code, found = await line.refusal(path, bad)
+        assert (code, found.startswith(text)) == ("INVALID_ARGUMENT", True), found
+    await line.call(
+        path, v0.PauseRateLimitRequest(key="api", paused_until=new_timestamp(LATEST_MS))
+    )
+    assert line.engine.commands[-1] == PauseRateLimit(TENANT, "api", LATEST_MS)
 
 
 async def test_b12_put_workflow(line: Served) -> None:

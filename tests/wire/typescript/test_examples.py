@@ -11,7 +11,7 @@ import pytest
 from tests.support.processes import Program
 from tests.support.server import ROOT
 from tests.wire.conftest import Bench
-from tests.wire.examples import assert_lines, start_worker
+from tests.wire.examples import assert_lines, printed, start_worker
 from tests.wire.sdks import TYPESCRIPT
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
@@ -32,6 +32,30 @@ EVENTS = [
     "order 3: 0 runs",
     "10 events of a bulk started 5 runs",
 ]
+CONCURRENCY = [
+    "render: 4 pages of ann, 1 at once",
+    "render: 4 pages of bob, 1 at once",
+    "search: cancelled, cancelled, cancelled, completed",  # CON-5
+    "backup: completed, cancelled, cancelled, cancelled",  # CON-6
+    "publish: completed, cancelled, cancelled, completed",
+    "export: completed, completed, cancelled, cancelled",
+]
+RATE_LIMITS = [  # RL-16
+    r"5 mails, 2 per second: [23]\.\d s",
+    r"bob waited 0\.\d s, ann [23]\.\d s",
+    "fax-ann: 4 per 1 SECOND",
+    "fax-bob: 4 per 1 SECOND",
+]
+# Q-2; the first one begins at once, if the worker is there already.
+PRIORITY = ["(advert 1, )?ticket 1, ticket 2, invoice, (advert 1, )?advert 2, advert 3"]
+STORY = """Once upon a time there was a queue. It was long, and nobody knew who came next.
+Then somebody wrote the order down, and everyone waited happily ever after."""
+
+BATCH = [  # BA-3, BA-4, BA-6
+    "first: question, last: statement",
+    "sizes of batches: 50, 100",
+    "words: 6, 6, 6",
+]
 
 IDEMPOTENCY = [
     "10 paid",
@@ -42,6 +66,16 @@ IDEMPOTENCY = [
     "index rebuilt",
     "index rebuilt again",
 ]
+
+CRON = [
+    r"declared: CRON_TZ=Europe/Berlin OVERLAP=SKIP \*/2 \* \* \* \* \*",
+    r"made: often \* \* \* \* \*",
+    "result: report by the clock",
+]
+SCHEDULED = ["scheduled: 2", "Ada, it is time", "Bob, it is time"]
+
+LABELS = ["transcribed on large", "stored on (small|large)"]
+STICKY = ["6 of 6 films were cut where they were fetched"]  # DAG-20
 
 RunExample = Callable[[str], tuple[Program, Program]]
 
@@ -90,6 +124,55 @@ def test_events(run_example: RunExample) -> None:
     assert_lines(run, EVENTS)
 
 
+def test_concurrency(run_example: RunExample) -> None:
+    _, run = run_example("concurrency")
+    assert_lines(run, CONCURRENCY)
+
+
+def test_rate_limits(run_example: RunExample) -> None:
+    _, run = run_example("rate_limits")
+    assert_lines(run, RATE_LIMITS)
+
+
+def test_priority(run_example: RunExample) -> None:
+    _, run = run_example("priority")
+    assert_lines(run, PRIORITY)
+
+
+def test_streaming(run_example: RunExample) -> None:
+    _, run = run_example("streaming")
+    *story, length = printed(run)
+    assert length == "(156 characters)"
+    assert "\n".join(story).strip() == STORY
+
+
 def test_idempotency(run_example: RunExample) -> None:
     _, run = run_example("idempotency")
     assert_lines(run, IDEMPOTENCY)
+
+
+def test_cron(run_example: RunExample) -> None:
+    worker, run = run_example("cron")
+    assert_lines(run, CRON)
+    worker.wait_for_line(r"^report by the clock, planned for 20\d\d-.*[02468]Z$")
+
+
+def test_scheduled(run_example: RunExample) -> None:
+    _, run = run_example("scheduled")
+    assert_lines(run, SCHEDULED)
+
+
+def test_labels(run_example: RunExample) -> None:
+    """The second worker may join later: then what it would take first goes to the other one."""
+    _, run = run_example("labels")
+    assert_lines(run, LABELS)
+
+
+def test_sticky(run_example: RunExample) -> None:
+    _, run = run_example("sticky")
+    assert_lines(run, STICKY)
+
+
+def test_batch(run_example: RunExample) -> None:
+    _, run = run_example("batch")
+    assert_lines(run, BATCH)

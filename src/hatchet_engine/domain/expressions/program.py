@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ CHARACTERS_PER_NODE = 50  # of text, for the weight
 NODES_MAX = 2_000  # of the syntax tree, macros expanded
 # Keys are indexed, and an entry of an index has to fit on a third of a page.
 RESULT_BYTES_MAX = 2_000
+_PATH = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+\Z", re.ASCII)
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 NAME_OF_RESULT = {Kind.BOOL: "a bool", Kind.STRING: "a string", Kind.INT: "a number"}
@@ -28,7 +30,16 @@ class Program:
     ``weight``: the memory it takes, in units of about a kilobyte.
     """
 
-    __slots__ = ("_affordable", "_compiled", "_parts", "_tree", "environment", "text", "weight")
+    __slots__ = (
+        "_affordable",
+        "_compiled",
+        "_parts",
+        "_path",
+        "_tree",
+        "environment",
+        "text",
+        "weight",
+    )
 
     def __init__(self, text: str, environment: Environment, compiled: library.Compiled) -> None:
         self.text = text
@@ -43,6 +54,9 @@ class Program:
         if self._affordable < 0:
             raise ExpressionError(text, "would take too long to evaluate, whatever the values are")
         # Only what the expression looks at is handed to the library, which converts all it gets.
+        # The most frequent expressions only name a value of a map: no need for the library.
+        plain = _PATH.match(text) if environment.result is Kind.STRING else None
+        self._path = tuple(text.split(".")) if plain else None
         self._parts = [
             (name, environment.variables[name], None if keys is None else tuple(sorted(keys)))
             for name, keys in parts_used(self._tree).items()
@@ -60,6 +74,10 @@ class Program:
         ``variables`` are values as a JSON decoder gives them, by name. A map that is not given is
         empty; a string that is not given has no value. Raises ``EvaluationError``.
         """
+        if self._path is not None:
+            text = self._looked_up(variables)
+            if text is not None:
+                return self._converted(text)
         data = self._data(variables)
         try:
             size = json_bytes(data)
@@ -75,6 +93,16 @@ class Program:
         elif result.type() == library.ERROR:
             raise self._failed(messages.of_evaluation(str(value)))
         return self._converted(value)
+
+    def _looked_up(self, variables: Mapping[str, Any]) -> str | None:
+        """The string at the path that the whole expression is. None: there is none, and the
+        library tells why."""
+        value: Any = variables
+        for name in self._path or ():
+            if type(value) is not dict or name not in value:
+                return None
+            value = value[name]
+        return value if type(value) is str else None
 
     def _data(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -141,6 +169,7 @@ class Empty(Program):
         self.environment = environment
         self.weight = 1 + len(text) // CHARACTERS_PER_NODE
         self._parts = []
+        self._path = None
 
     def evaluate(self, variables: Mapping[str, Any]) -> bool:
         return bool(self.environment.empty)

@@ -111,6 +111,7 @@ create table task (
     primary key (tenant_id, id)
 ) partition by range (id);
 create index task_workflow on task (workflow_id, id) where kind <> 2;
+create index task_dag on task (workflow_id, id) where kind = 1;
 create index task_run on task (run_id) where kind = 2;
 create index task_parent on task (parent_task_id, id) where parent_task_id is not null;
 create index task_metadata on task using gin (metadata jsonb_path_ops) where metadata is not null;
@@ -120,6 +121,7 @@ create table outcome (
     tenant_id    uuid not null,
     id           uuid not null,                  -- the task's
     status       smallint not null,              -- domain/states.py: COMPLETED, FAILED, CANCELLED
+    kind         smallint not null,              -- the task's; lists and counts of runs need it
     attempt      integer not null,               -- retry count of the last attempt, 0 first
     finished_at  timestamptz not null,
     assigned_at  timestamptz,                    -- of the last attempt; null: never assigned
@@ -129,7 +131,8 @@ create table outcome (
     error        text,                           -- FAILED: error text; CANCELLED: the reason
     primary key (tenant_id, id)
 ) partition by range (id);
-create index outcome_not_completed on outcome (tenant_id, status, id) where status <> 2;
+create index outcome_not_completed on outcome (tenant_id, status, id) include (kind)
+    where status <> 2;
 
 -- What happened to a task besides the ordinary created, assigned, started, finished, which are
 -- columns of task, assignment and outcome. One row per fact; see domain/states.py for kinds.

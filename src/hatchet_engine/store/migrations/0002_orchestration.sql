@@ -96,7 +96,8 @@ create table bulk_operation (
     done         integer not null default 0,     -- runs looked at
     changed      integer not null default 0,     -- tasks cancelled or queued again
     created_at   timestamptz not null,
-    finished_at  timestamptz
+    finished_at  timestamptz,
+    error        text                            -- why it was given up
 );
 create index bulk_operation_open on bulk_operation (id) where finished_at is null;
 create index bulk_operation_tenant on bulk_operation (tenant_id, id);

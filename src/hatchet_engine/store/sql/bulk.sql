@@ -6,5 +6,8 @@ values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8);
 select id, tenant_id, kind, filter::text as filter, reason, cursor, total, done, changed
 from bulk_operation where finished_at is null order by id;
 
+-- name: bulk_give_up
+update bulk_operation set finished_at = $2, error = $3 where id = $1;
+
 -- name: bulk_advance
 update bulk_operation set cursor = $2, done = $3, changed = $4, finished_at = $5 where id = $1;

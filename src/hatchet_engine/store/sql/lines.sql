@@ -11,6 +11,13 @@ select * from unnest($1::text[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uui
                      $6::smallint[], $7::integer[], $8::smallint[], $9::smallint[], $10::bigint[],
                      $11::bigint[], $12::jsonb[], $13::uuid[]);
 
+-- name: parked_insert_fresh
+-- First attempts of one step and one priority, in different lines.
+insert into parked_item (line, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
+                         internal_retries, queued_ms, schedule_timeout_ms, demand)
+select line, $1, task_id, $2, $3, $4, 0, 0, 0, $5, $6, demand
+from unnest($7::text[], $8::uuid[], $9::jsonb[]) as t (line, task_id, demand);
+
 -- name: parked_delete_many
 delete from parked_item where task_id = any ($1::uuid[]);
 
@@ -33,7 +40,10 @@ cross join lateral (
 ) p;
 
 -- name: parked_depth_list
-select line, count(*) as depth from parked_item group by line;
+-- Bytes are known of those who wait for a batch only.
+select line, count(*) as depth, min(queued_ms) as first_ms,
+       coalesce(sum((demand ->> 'size')::bigint) filter (where line like 'b%'), 0)::bigint as size
+from parked_item group by line;
 
 -- name: parked_version_list
 select distinct version_id from parked_item;
@@ -50,10 +60,11 @@ limit $2;
 select min(schedule_timeout_ms) from parked_item where schedule_timeout_ms > $1;
 
 -- name: place_insert_many
+-- Of one tenant.
 insert into concurrency_place (holder_id, line, rank, max_runs, tenant_id, taken_ms)
-select holder_id, line, rank, max_runs, tenant_id, $6
-from unnest($1::uuid[], $2::text[], $3::smallint[], $4::integer[], $5::uuid[])
-  as t (holder_id, line, rank, max_runs, tenant_id);
+select holder_id, line, rank, max_runs, $1, $2
+from unnest($3::uuid[], $4::text[], $5::smallint[], $6::integer[])
+  as t (holder_id, line, rank, max_runs);
 
 -- name: place_delete_many
 delete from concurrency_place where holder_id = any ($1::uuid[]);

@@ -24,13 +24,27 @@ insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, at
                         internal_retries, queued_ms, schedule_timeout_ms)
 select $1, $2, task_id, $3, $4, $5, 0, 0, 0, $6, $7 from unnest($8::uuid[]) as t (task_id);
 
+-- name: queue_item_insert_asked
+-- The same with what each of them asks for, and their rounds.
+insert into queue_item (queue_id, rank, task_id, tenant_id, version_id, step, attempt, app_retries,
+                        internal_retries, queued_ms, schedule_timeout_ms, demand, round)
+select $1, $2, task_id, $3, $4, $5, 0, 0, 0, $6, $7, demand, round
+from unnest($8::uuid[], $9::jsonb[], $10::bigint[]) as t (task_id, demand, round);
+
 -- name: queue_item_delete_rank
 delete from queue_item where queue_id = $1 and rank = $2 and task_id = any ($3::uuid[]);
 
 -- name: queue_item_delete_many
-delete from queue_item q
-using unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, task_id)
-where q.queue_id = k.queue_id and q.rank = k.rank and q.task_id = k.task_id;
+delete from queue_item
+where ctid = any (array(
+    select i.place
+    from unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, task_id)
+    cross join lateral (
+        select ctid from queue_item
+        where queue_id = k.queue_id and rank = k.rank and task_id = k.task_id
+        offset 0
+    ) as i (place)
+));
 
 -- name: queue_item_window
 -- The next items of one queue behind a position; single-column bounds let the key order do it.
@@ -70,6 +84,19 @@ union all
 order by rank, round, task_id
 limit $5;
 
+-- name: queue_item_aged
+-- The oldest tasks of queues and ranks that were made before a moment: ids grow with time.
+select i.*
+from unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, before)
+cross join lateral (
+    select rank, round, task_id, tenant_id, version_id, step, attempt, app_retries,
+           internal_retries, queued_ms, schedule_timeout_ms, demand::text as demand, run_id
+    from queue_item i
+    where i.queue_id = k.queue_id and i.rank = k.rank and i.task_id < k.before
+    order by i.task_id
+    limit $4
+) i;
+
 -- name: queue_item_find_many
 -- A queued task by id: its queue is known from its definition, its rank is one of four.
 select q.queue_id, q.rank, q.round, q.task_id, q.tenant_id, q.version_id, q.step, q.attempt, q.app_retries,
@@ -77,7 +104,11 @@ select q.queue_id, q.rank, q.round, q.task_id, q.tenant_id, q.version_id, q.step
        q.run_id
 from unnest($1::bigint[], $2::uuid[]) as k (queue_id, task_id)
 cross join (values (-4::smallint), (-3::smallint), (-2::smallint), (-1::smallint)) as r (rank)
-join queue_item q on q.queue_id = k.queue_id and q.rank = r.rank and q.task_id = k.task_id;
+cross join lateral (
+    select * from queue_item
+    where queue_id = k.queue_id and rank = r.rank and task_id = k.task_id
+    offset 0
+) as q;
 
 -- name: queue_item_timed_out
 select queue_id, rank, round, task_id, tenant_id, version_id, step, attempt, app_retries,

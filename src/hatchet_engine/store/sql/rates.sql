@@ -13,5 +13,9 @@ set limit_value = excluded.limit_value, window_length = excluded.window_length,
     paused_until_ms = excluded.paused_until_ms, updated_at = excluded.updated_at;
 
 -- name: rate_limit_delete_many
-delete from rate_limit r using unnest($1::uuid[], $2::text[]) as k (tenant_id, key)
-where r.tenant_id = k.tenant_id and r.key = k.key;
+delete from rate_limit where ctid = any (array(
+    select found.ctid
+    from unnest($1::uuid[], $2::text[]) as k (tenant_id, key)
+    cross join lateral (
+        select r.ctid from rate_limit r where r.tenant_id = k.tenant_id and r.key = k.key offset 0
+    ) found));

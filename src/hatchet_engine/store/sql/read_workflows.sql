@@ -3,8 +3,9 @@
 -- name: workflow_list
 -- $2: part of a name as a pattern for ilike, null: all; $3: the exact name, shown first.
 select w.id, w.tenant_id, w.name, w.description, w.created_at, w.updated_at,
-       count(*) over () as total
+       p.target is not null as paused, p.drop_crons, p.drop_scheduled, count(*) over () as total
 from workflow w
+left join pause p on p.tenant_id = $1 and p.kind = 2 and p.target = w.id::text
 where w.tenant_id = $1 and w.deleted_at is null and ($2::text is null or w.name ilike $2)
 order by (w.name = $3::text) desc nulls last, w.created_at desc, w.id desc
 offset $4 limit $5;
@@ -14,8 +15,10 @@ select count(*) from workflow w
 where w.tenant_id = $1 and w.deleted_at is null and ($2::text is null or w.name ilike $2);
 
 -- name: workflow_get
-select w.id, w.tenant_id, w.name, w.description, w.created_at, w.updated_at
+select w.id, w.tenant_id, w.name, w.description, w.created_at, w.updated_at,
+       p.target is not null as paused, p.drop_crons, p.drop_scheduled
 from workflow w
+left join pause p on p.tenant_id = $1 and p.kind = 2 and p.target = w.id::text
 where w.tenant_id = $1 and w.id = $2 and w.deleted_at is null;
 
 -- name: workflow_version_get
@@ -59,3 +62,6 @@ where w.tenant_id = $1 and w.id = $2;
 select t.id, t.slug, t.name, t.created_at, t.updated_at
 from tenant t
 where t.id = $1 and t.deleted_at is null;
+
+-- name: workflow_names
+select w.id, w.name from workflow w where w.tenant_id = $1 and w.id = any ($2::uuid[]);

@@ -38,14 +38,33 @@ order by id
 offset $4
 limit 1;
 
--- name: stream_last_index
-select max(index)
+-- name: stream_ranges
+-- Which indexes of an attempt are stored, as ranges without their ends; the highest $6 of them.
+select min(index) as first, max(index) + 1 as after
+from (
+    select index, index - dense_rank() over (order by index) as range
+    from stream_chunk
+    where run_id = $2 and tenant_id = $1 and id > $3 and task_id = $4 and attempt = $5
+      and index is not null
+) c
+group by range
+order by first desc
+limit $6;
+
+-- name: stream_latest
+-- The id of a run's last chunk; $3: before its first one.
+select id
 from stream_chunk
-where run_id = $2 and tenant_id = $1 and id > $3 and task_id = $4 and attempt = $5;
+where run_id = $2 and tenant_id = $1 and id > $3
+order by id desc
+limit 1;
 
 -- name: stream_existing
 -- $3 and $4: smallest and largest id.
 select c.id
 from unnest($1::uuid[], $2::uuid[]) as k (run_id, id)
-join stream_chunk c on c.run_id = k.run_id and c.id = k.id
-where c.id >= $3 and c.id <= $4;
+cross join lateral (
+    select id from stream_chunk
+    where run_id = k.run_id and id = k.id and id >= $3 and id <= $4
+    offset 0
+) as c;

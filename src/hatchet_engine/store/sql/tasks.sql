@@ -31,15 +31,12 @@ from unnest($5::uuid[], $6::uuid[], $7::smallint[], $8::smallint[], $9::jsonb[])
 select t.tenant_id, t.id, t.run_id, t.kind, t.workflow_id, t.version_id, t.step, t.priority,
        t.created_at, t.input, t.metadata::text as metadata, t.parent_task_id, t.child_index,
        t.child_key, t.demand::text as demand, (t.trigger -> 'filter_payload')::text as filter_payload
-from unnest($2::uuid[]) as k (id)
-join task t on t.tenant_id = $1 and t.id = k.id
-where t.id >= $3 and t.id <= $4;
+from task t
+where t.tenant_id = $1 and t.id = any ($2::uuid[]) and t.id >= $3 and t.id <= $4;
 
 -- name: task_existing
-select t.id
-from unnest($2::uuid[]) as k (id)
-join task t on t.tenant_id = $1 and t.id = k.id
-where t.id >= $3 and t.id <= $4;
+select t.id from task t
+where t.tenant_id = $1 and t.id = any ($2::uuid[]) and t.id >= $3 and t.id <= $4;
 
 -- name: task_by_origin
 -- Runs of calls that are sent again, among those that are not older than $2.
@@ -71,40 +68,45 @@ select c.run_id, c.id, c.step, o.status, o.skipped, o.attempt, o.error, o.worker
        o.finished_at, coalesce(o.started_at, o.assigned_at) as begun_at,
        coalesce(length(o.output) <= $4, true) as output_known,
        case when length(o.output) <= $4 then o.output end as output
-from unnest($2::uuid[]) as k (run_id)
-join task c on c.run_id = k.run_id and c.kind = 2 and c.tenant_id = $1 and c.id >= $3
-left join outcome o on o.tenant_id = $1 and o.id = c.id and o.id >= $3
+from task c
+left join lateral (
+    select * from outcome
+    where tenant_id = $1 and id = c.id and id >= $3
+    offset 0
+) as o on true
+where c.run_id = any ($2::uuid[]) and c.kind = 2 and c.tenant_id = $1 and c.id >= $3
 order by c.run_id, c.step;
 
 -- name: task_parents
 -- What children inherit of the tasks that spawn them.
 select t.id, t.run_id, t.metadata::text as metadata
-from unnest($2::uuid[]) as k (id)
-join task t on t.tenant_id = $1 and t.id = k.id and t.kind <> 1
-where t.id >= $3 and t.id <= $4;
+from task t
+where t.tenant_id = $1 and t.id = any ($2::uuid[]) and t.kind <> 1 and t.id >= $3 and t.id <= $4;
 
 -- name: task_children
 -- Children that exist already, by parent and key (CH-2); never older than their parents.
-select t.parent_task_id, coalesce(t.child_key, t.child_index::text) as key, t.id, t.workflow_id
+select k.parent_id as parent_task_id, k.key, t.id, t.workflow_id
 from unnest($2::uuid[], $3::text[]) as k (parent_id, key)
-join task t on t.parent_task_id = k.parent_id
-           and coalesce(t.child_key, t.child_index::text) = k.key
-where t.parent_task_id is not null and t.tenant_id = $1 and t.id >= $4;
+cross join lateral (
+    select id, workflow_id from task
+    where parent_task_id = k.parent_id and coalesce(child_key, child_index::text) = k.key
+      and parent_task_id is not null and tenant_id = $1 and id >= $4
+    offset 0
+) as t;
 
 -- name: task_descendants
 -- Runs that these tasks have spawned, and those that their tasks have, down to any depth.
 with recursive spawned as (
-    select t.id, t.kind from task t
-    where t.parent_task_id = any ($2::uuid[]) and t.tenant_id = $1 and t.id >= $3
+    select k.id, 0::smallint as kind, false as found from unnest($2::uuid[]) as k (id)
     union
-    select t.id, t.kind
+    select t.id, t.kind, true
     from spawned s
     cross join lateral (
-        select t.id, t.kind from task t
-        where t.parent_task_id = s.id and t.tenant_id = $1 and t.id >= $3
+        select id, kind from task
+        where parent_task_id = s.id and tenant_id = $1 and id >= $3
         union all
-        select t.id, t.kind from task t
-        where s.kind = 1 and t.run_id = s.id and t.kind = 2 and t.id >= $3
+        select id, kind from task
+        where s.kind = 1 and run_id = s.id and kind = 2 and id >= $3
     ) t
 )
-select id from spawned where kind <> 2 limit $4;
+select id from spawned where found and kind <> 2 limit $4;

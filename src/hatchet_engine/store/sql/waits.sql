@@ -8,14 +8,27 @@ select * from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::uui
 delete from task_wait where task_id = any ($1::uuid[]);
 
 -- name: task_wait_delete_many
-delete from task_wait w
-using unnest($1::uuid[], $2::smallint[]) as k (task_id, position)
-where w.task_id = any ($1) and w.task_id = k.task_id and w.position = k.position;
+delete from task_wait
+where ctid = any (array(
+    select w.place
+    from unnest($1::uuid[], $2::smallint[]) as k (task_id, position)
+    cross join lateral (
+        select ctid from task_wait where task_id = k.task_id and position = k.position
+        offset 0
+    ) as w (place)
+));
 
 -- name: task_wait_set_met
 update task_wait w set met = true, data = k.data
-from unnest($1::uuid[], $2::smallint[], $3::text[]) as k (task_id, position, data)
-where w.task_id = any ($1) and w.task_id = k.task_id and w.position = k.position;
+from (
+    select w.place, k.data
+    from unnest($1::uuid[], $2::smallint[], $3::text[]) as k (task_id, position, data)
+    cross join lateral (
+        select ctid from task_wait where task_id = k.task_id and position = k.position
+        offset 0
+    ) as w (place)
+) as k
+where w.ctid = k.place;
 
 -- name: task_wait_find_many
 select task_id, position, tenant_id, run_id, version_id, step, met, data

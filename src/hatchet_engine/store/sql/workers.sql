@@ -7,7 +7,7 @@ from worker where left_at is null;
 -- name: worker_get
 select id, tenant_id, name, actions, slots::text as slots, labels::text as labels, protocol,
        paused, stream_opened_at
-from worker where id = $1 and tenant_id = $2;
+from (select * from worker where id = $1 offset 0) as w where tenant_id = $2;
 
 -- name: worker_insert
 insert into worker (id, tenant_id, name, actions, slots, labels, runtime, protocol, created_at,
@@ -28,5 +28,12 @@ update worker set paused = $2 where id = $1;
 
 -- name: worker_set_heartbeat_many
 update worker w set last_heartbeat_at = to_timestamp(k.at_ms / 1000.0)
-from unnest($1::uuid[], $2::bigint[]) as k (id, at_ms)
-where w.id = k.id;
+from (
+    select i.place, k.at_ms
+    from unnest($1::uuid[], $2::bigint[]) as k (id, at_ms)
+    cross join lateral (
+        select ctid from worker where id = k.id
+        offset 0
+    ) as i (place)
+) as k
+where w.ctid = k.place;

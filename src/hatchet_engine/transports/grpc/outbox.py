@@ -18,7 +18,7 @@ from hatchet_engine.transports.grpc.result_backlog import (
     result_characters,
     task_characters,
 )
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice, RunResult
 from hatchet_protocol.session import EngineFrame, Error, TaskReply, Welcome, WorkerRegistered
 
 # A frame is cut once it holds about so much; a single larger item still goes as a whole.
@@ -43,7 +43,7 @@ class Outbox:
         self._welcome: Welcome | None = None
         self._registered: WorkerRegistered | None = None
         self._may_assign = False
-        self._assigned: deque[Assigned] = deque()
+        self._assigned: deque[Assigned | AssignedBatch] = deque()
         self._cancels: deque[CancelNotice] = deque()
         self._results = ResultBacklog(ask_again)
         self._rest: RunResult | None = None  # of a result that goes in pieces
@@ -59,7 +59,9 @@ class Outbox:
         self._registered = answer
         self._may_assign = self._may_assign or not answer.HasField("error")
 
-    def put_deliveries(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
+    def put_deliveries(
+        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
+    ) -> None:
         self._assigned.extend(assigned)
         self._cancels.extend(cancels)
 
@@ -101,8 +103,12 @@ class Outbox:
         assigned = self._assigned if self._may_assign else ()
         while assigned and size < FRAME_CHARACTERS:
             one = self._assigned.popleft()
-            codec.add_assignment(frame, one)
-            size += len(one.input) + len(one.metadata) + len(one.context) + ITEM_CHARACTERS
+            if isinstance(one, AssignedBatch):
+                codec.add_batch(frame, one)
+                size += sum(map(_characters, one.members))
+            else:
+                codec.add_assignment(frame, one)
+                size += _characters(one)
         # After the assignments: an attempt is cancelled only once the worker knows of it.
         while self._may_assign and cancels and not assigned:
             codec.add_cancellation(frame, cancels.popleft())
@@ -131,6 +137,10 @@ class Outbox:
             if self._rest is not None:
                 break  # its next piece begins the next frame
         results.refill()
+
+
+def _characters(one: Assigned) -> int:
+    return len(one.input) + len(one.metadata) + len(one.context) + ITEM_CHARACTERS
 
 
 def _split(result: RunResult) -> tuple[RunResult, RunResult | None]:

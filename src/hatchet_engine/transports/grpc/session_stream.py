@@ -23,13 +23,13 @@ from hatchet_engine.transports.grpc.codecs.ids import id_of_bytes
 from hatchet_engine.transports.grpc.codecs.labels import session_labels
 from hatchet_engine.transports.grpc.codecs.texts import refuse_nul
 from hatchet_engine.transports.grpc.outbox import Outbox
-from hatchet_engine.transports.grpc.session_chunks import put_chunks
-from hatchet_engine.transports.grpc.session_reports import ReportAcks
+from hatchet_engine.transports.grpc.session_acks import FrameAcks
+from hatchet_engine.transports.grpc.session_chunks import SessionChunks
 from hatchet_engine.transports.grpc.session_tasks import task_command, task_reply
 from hatchet_engine.transports.grpc.worker_stream import in_background
 from hatchet_engine.transports.rest.versions import package_version
 from hatchet_engine.turn.commands import ChangeWorker, CloseStream, Command, LeaveWorker, OpenStream
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice, RunResult
 from hatchet_protocol import session
 
 log = structlog.get_logger("hatchet.session")
@@ -63,11 +63,21 @@ class SessionStream:
         self._worker_id: UUID | None = None
         self._leaving = False
         self._reader: asyncio.Task[None] | None = None
-        self._acks = ReportAcks(self._tenant_id, self._enter, self._acked, self._fail)
+        self._chunks = SessionChunks(self._engine.streams, self._tenant_id)
+        self._acks = FrameAcks(
+            self._tenant_id,
+            self._enter,
+            self._track,
+            self._chunks.unstored,
+            self._acked,
+            self._fail,
+        )
 
     # ------------------------------------------------------------ the engine calls these
 
-    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
+    def deliver(
+        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
+    ) -> None:
         self._outbox.put_deliveries(assigned, cancels)
         self._wake.set()
 
@@ -196,10 +206,9 @@ class SessionStream:
             while frame is not None and not self._superseded:
                 if frame.HasField("register_worker"):
                     await self._join(frame.register_worker)
-                if frame.chunks:
-                    # Before the reports: a task has ended only when all it said is there.
-                    await self._chunks(frame)
-                self._take(frame)
+                # Before the reports: these wait for what their tasks have said.
+                chunks = await self._put_chunks(frame) if frame.chunks else None
+                self._take(frame, chunks)
                 while self._in_flight > IN_FLIGHT_MAX:
                     self._room.clear()
                     await self._room.wait()
@@ -209,7 +218,7 @@ class SessionStream:
         except Exception as error:
             self._fail(error)
 
-    def _take(self, frame: session.ClientFrame) -> None:
+    def _take(self, frame: session.ClientFrame, chunks: asyncio.Future[None] | None) -> None:
         """Everything of one frame enters the engine's inbox at once."""
         if self._superseded:
             return
@@ -219,8 +228,8 @@ class SessionStream:
             except Refused:
                 self._end()  # the engine gave this worker up: it registers again on a new stream
                 return
-        if frame.reports:
-            self._acks.put(frame.seq, codec.reports(frame.reports))
+        if frame.reports or chunks is not None:
+            self._acks.put(frame.seq, codec.reports(frame.reports), chunks)
         for request in frame.triggers:
             self._trigger(request)
         if frame.subscribe:
@@ -239,24 +248,30 @@ class SessionStream:
     def _subscribe(self, ids: Sequence[UUID]) -> None:
         self._engine.subscriptions.subscribe(self._tenant_id, self, ids)
 
-    async def _chunks(self, frame: session.ClientFrame) -> None:
+    async def _put_chunks(self, frame: session.ClientFrame) -> asyncio.Future[None]:
         """Hand chunks over. While their lane is full this stream is not read: the client waits."""
-        waiting = asyncio.ensure_future(put_chunks(self._engine.streams, self._tenant_id, frame))
+        putting = asyncio.ensure_future(self._chunks.put(frame.chunks))
         try:
-            while not waiting.done():
-                await asyncio.wait({waiting}, timeout=HEARTBEAT_INTERVAL_MS / 1_000)
-                if not waiting.done() and self._worker_id is not None:
+            while not putting.done():
+                await asyncio.wait({putting}, timeout=HEARTBEAT_INTERVAL_MS / 1_000)
+                if not putting.done() and self._worker_id is not None:
                     # The client is alive, although what it sends is not looked at.
                     with suppress(Refused):
                         self._engine.heartbeat(self._tenant_id, self._worker_id)
         finally:
-            waiting.cancel()
-        await waiting
+            putting.cancel()
+        return await putting
 
     # ------------------------------------------------------------ commands
 
     def _enter(self, command: Command[Any], done: Callable[[asyncio.Future[Any]], None]) -> None:
         """Hand a command over; ``done`` is called after its commit, or with why not."""
+        self._track(self._engine.enter(command), done)
+
+    def _track(
+        self, future: asyncio.Future[Any], done: Callable[[asyncio.Future[Any]], None]
+    ) -> None:
+        """Count what is under way until the future has ended and ``done`` was called with it."""
         self._in_flight += 1
 
         def ended(future: asyncio.Future[Any]) -> None:
@@ -267,7 +282,7 @@ class SessionStream:
             self._wake.set()
 
         # One callback, not two: each costs a step of the loop.
-        self._engine.enter(command).add_done_callback(ended)
+        future.add_done_callback(ended)
 
     def _acked(self, seq: int) -> None:
         self._outbox.put_ack(seq)

@@ -11,7 +11,11 @@ import structlog
 
 from hatchet_engine.domain.errors import Refused
 from hatchet_engine.transports.grpc.caller import Caller, Stream
-from hatchet_engine.transports.grpc.codecs.actions import cancel_action, start_action
+from hatchet_engine.transports.grpc.codecs.actions import (
+    batch_action,
+    cancel_action,
+    start_action,
+)
 from hatchet_engine.turn.commands import (
     CloseStream,
     OpenStream,
@@ -19,7 +23,8 @@ from hatchet_engine.turn.commands import (
     ReportKind,
     ReportTasks,
 )
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice
+from hatchet_protocol.dispatcher import AssignedAction
 
 log = structlog.get_logger("hatchet.grpc")
 
@@ -36,13 +41,15 @@ class WorkerStream:
         self._caller = caller
         self._worker_id = worker_id
         self._stream = stream
-        self._queue: deque[Assigned | CancelNotice] = deque()
+        self._queue: deque[Assigned | AssignedBatch | CancelNotice] = deque()
         self._wake = asyncio.Event()
         self._closed = False
 
     # ------------------------------------------------------------ WorkerSession
 
-    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
+    def deliver(
+        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
+    ) -> None:
         self._queue.extend(assigned)
         self._queue.extend(cancels)
         self._wake.set()
@@ -71,14 +78,13 @@ class WorkerStream:
         while True:
             while queue:
                 entry = queue.popleft()
-                if type(entry) is Assigned:
-                    data = start_action(entry).SerializeToString()
+                if isinstance(entry, CancelNotice):
+                    data = cancel_action(entry).SerializeToString()
+                else:
+                    data = _start(entry).SerializeToString()
                     if len(data) > size_max:
                         in_background(self._too_large(entry, len(data)))
                         continue
-                else:
-                    assert isinstance(entry, CancelNotice)
-                    data = cancel_action(entry).SerializeToString()
                 await send(data)
             if self._closed:
                 return
@@ -88,17 +94,23 @@ class WorkerStream:
     async def _left(self) -> None:
         await self._caller.engine.submit(CloseStream(self._caller.tenant_id, self._worker_id, self))
 
-    async def _too_large(self, assigned: Assigned, size: int) -> None:
-        """Fail the task: the client would refuse the message and lose its stream over it."""
+    async def _too_large(self, entry: Assigned | AssignedBatch, size: int) -> None:
+        """Fail the task, or those of a batch: the client would refuse the message and lose its
+        stream over it."""
         limit = self._caller.limits.send_bytes_max
         text = (
             f"The task's start message is {size} bytes long, the limit is {limit}: store large "
             "data elsewhere and pass a reference."
         )
-        report = Report(
-            assigned.task_id, assigned.attempt, ReportKind.FAILED, text, should_not_retry=True
-        )
-        await self._caller.engine.submit(ReportTasks(assigned.tenant_id, [report]))
+        reports = [
+            Report(one.task_id, one.attempt, ReportKind.FAILED, text, should_not_retry=True)
+            for one in (entry.members if isinstance(entry, AssignedBatch) else (entry,))
+        ]
+        await self._caller.engine.submit(ReportTasks(entry.tenant_id, reports))
+
+
+def _start(entry: Assigned | AssignedBatch) -> AssignedAction:
+    return batch_action(entry) if isinstance(entry, AssignedBatch) else start_action(entry)
 
 
 def in_background(coroutine: object) -> None:

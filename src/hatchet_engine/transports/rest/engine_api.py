@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.domain.why import Answer
 from hatchet_engine.transports.engine_api import StreamLane, Watchers
 from hatchet_engine.turn.commands import Command
 
@@ -75,6 +76,25 @@ class WorkerStatus(Protocol):
     def free(self) -> Mapping[str, int]: ...
 
 
+class LaneStatus(Protocol):
+    """What tasks say while they run, on its way to the database: beside the turn, in batches."""
+
+    @property
+    def name(self) -> str:
+        """logs or streams."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Lines or chunks that are not yet stored."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Those that were not stored, since the server has started."""
+        ...
+
+
 class EngineStatus(Protocol):
     """A look at one node, cheap enough to be taken every few seconds."""
 
@@ -97,22 +117,13 @@ class EngineStatus(Protocol):
         """Waiting tasks by queue (action) over all tenants."""
         ...
 
-
-class LogCounters(Protocol):
-    """The log lane, as far as the status page shows it."""
-
-    dropped: int
-
     @property
-    def waiting(self) -> int: ...
+    def lanes(self) -> Sequence[LaneStatus]: ...
 
 
 class EngineApi(Protocol):
     @property
     def read_pool(self) -> asyncpg.Pool: ...
-
-    @property
-    def logs(self) -> LogCounters: ...
 
     @property
     def watchers(self) -> Watchers: ...
@@ -130,6 +141,10 @@ class EngineApi(Protocol):
 
     async def submit(self, command: Command[R]) -> R:
         """Carry out a command; returns after its commit, raises ``domain.errors.Refused``."""
+        ...
+
+    async def why(self, tenant_id: UUID, id: UUID) -> Answer | None:
+        """Why a task or run does not run; None for an unknown id. No turn, nothing is written."""
         ...
 
     def worker_live(self, worker_id: UUID) -> WorkerLive | None:

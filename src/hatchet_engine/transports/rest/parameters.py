@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import AfterValidator, Field
 
+from hatchet_engine.domain.durations import parse_ms
 from hatchet_engine.domain.errors import invalid
 from hatchet_engine.observe.times import LATEST_MS, from_ms
 
@@ -59,6 +60,14 @@ BodyIds = Annotated[list[UUID] | None, Field(max_length=IDS_MAX)]
 def page_of(offset: int | None, limit: int | None, default: int) -> tuple[int, int]:
     """Offset and limit as used: negative offsets are 0, limits of 0 or less the default."""
     return max(offset or 0, 0), limit if limit is not None and limit > 0 else default
+
+
+def duration_of(text: str, field: str) -> int:
+    """Milliseconds of a duration text such as 90s; raises ``Refused`` naming the field."""
+    try:
+        return parse_ms(text)
+    except ValueError as error:
+        raise invalid(f"{field}: {error}", field=field.lower()) from None
 
 
 def pairs_of(texts: Sequence[str] | None) -> list[tuple[str, str]]:

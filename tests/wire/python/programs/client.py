@@ -6,12 +6,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
 from hatchet_sdk import PushEventOptions, TriggerWorkflowOptions
 from hatchet_sdk.clients.rest.models.v1_task_status import V1TaskStatus
 from hatchet_sdk.features.runs import BulkCancelReplayOpts
+from hatchet_sdk.rate_limit import RateLimitDuration
 from pydantic import BaseModel
 from sets import TASKS
 from tasks import Job, hatchet
@@ -265,6 +267,45 @@ async def workflow(workflow_id: str) -> Any:
         "version_workflow_id": version_found.workflow_id,
         "has_config": bool(version_found.workflow_config),
     }
+
+
+@call
+async def pause_workflow(workflow_id: str, queue_ttl_s: float) -> bool | None:
+    ttl = timedelta(seconds=queue_ttl_s)
+    return (await hatchet.workflows.aio_pause(workflow_id, queue_ttl=ttl)).is_paused
+
+
+@call
+async def unpause_workflow(workflow_id: str) -> bool | None:
+    return (await hatchet.workflows.aio_unpause(workflow_id)).is_paused
+
+
+@call
+async def put_rate_limit(limit_key: str, limit: int) -> None:
+    await hatchet.rate_limits.aio_put(limit_key, limit, RateLimitDuration.SECOND)
+
+
+@call
+async def pause_rate_limit(limit_key: str, seconds: float) -> float:
+    """For how many seconds it is paused now."""
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    paused_until = await hatchet.rate_limits.aio_pause(limit_key, until)
+    return (paused_until - datetime.now(UTC)).total_seconds()
+
+
+@call
+async def rate_limits(search: str) -> list[Any]:
+    found = await hatchet.rate_limits.aio_list(search=search)
+    return [
+        {"key": row.key, "limit": row.limit_value, "value": row.value, "window": row.window}
+        for row in found.rows or []
+    ]
+
+
+@call
+async def task_stats() -> Any:
+    found = await hatchet.metrics.aio_get_task_stats()
+    return {name: stat.model_dump(mode="json") for name, stat in found.items()}
 
 
 @call

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from batches import BATCHES
+from flows import FLOWS
 from graphs import GRAPHS
 from tasks import ALL, NARROW
 
-SETS = {"all": {**ALL, **GRAPHS}, "narrow": NARROW}
+SETS = {"all": {**ALL, **GRAPHS, **FLOWS, **BATCHES}, "narrow": NARROW}
 TASKS = {**SETS["all"], **NARROW}

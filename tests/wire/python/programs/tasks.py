@@ -22,6 +22,8 @@ GATES = Path(os.environ.get("WIRE_GATES", "."))
 class Job(BaseModel):
     key: str
     number: int = 0
+    group: str = ""
+    digit: str = ""
     fails: int = 0
     release_slot: bool = False
 

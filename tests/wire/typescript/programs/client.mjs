@@ -2,6 +2,8 @@
 
 import { createInterface } from 'node:readline';
 
+import { RateLimitDuration } from '@hatchet-dev/typescript-sdk';
+
 import { tasks } from './sets.mjs';
 import { hatchet } from './tasks.mjs';
 
@@ -107,6 +109,17 @@ const calls = {
   logs: async ({ run_id }) => {
     const found = await hatchet.logs.list(run_id);
     return (found.rows ?? []).map((line) => ({ message: line.message, attempt: line.attempt }));
+  },
+
+  // --- rate limits ---
+
+  put_rate_limit: async ({ limit_key: key, limit }) => {
+    await hatchet.ratelimits.upsert({ key, limit, duration: RateLimitDuration.SECOND });
+  },
+
+  rate_limits: async ({ search }) => {
+    const { rows } = await hatchet.ratelimits.list({ search });
+    return rows.map(({ key, limitValue: limit, value, window }) => ({ key, limit, value, window }));
   },
 
   // --- workers and workflows ---

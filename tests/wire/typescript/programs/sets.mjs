@@ -1,7 +1,9 @@
 // Which worker runs what.
 
+import { batches } from './batches.mjs';
+import { flows } from './flows.mjs';
 import { graphs } from './graphs.mjs';
 import { all, narrow } from './tasks.mjs';
 
-export const sets = { all: { ...all, ...graphs }, narrow };
+export const sets = { all: { ...all, ...graphs, ...flows, ...batches }, narrow };
 export const tasks = { ...sets.all, ...narrow };

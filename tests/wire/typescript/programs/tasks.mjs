@@ -22,7 +22,7 @@ export function gateIsOpen(input, ctx) {
   return gates.some((name) => existsSync(join(GATES, name)));
 }
 
-async function waitForGate(input, ctx) {
+export async function waitForGate(input, ctx) {
   while (!gateIsOpen(input, ctx)) {
     if (ctx.cancelled) {
       tell('cancelled', input, ctx);

@@ -12,10 +12,12 @@ from uuid import UUID
 import orjson
 
 from hatchet_engine.transports.grpc.codecs.context import NO_CONTEXT, context_members
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice
 from hatchet_protocol.dispatcher import ActionType, AssignedAction
+from hatchet_protocol.times import set_timestamp
 
 _START = int(ActionType.START_STEP_RUN)
+_START_BATCH = int(ActionType.START_BATCH)
 _CANCEL = int(ActionType.CANCEL_STEP_RUN)
 _END = ',"user_data":null,"overrides":null}'
 
@@ -72,6 +74,28 @@ def start_action(assigned: Assigned) -> AssignedAction:
             _set_event(action, metadata)
     if assigned.parent_task_id is not None:
         _set_parent(action, assigned.parent_task_id, assigned.child_index, assigned.child_key)
+    return action
+
+
+def batch_action(batch: AssignedBatch) -> AssignedAction:
+    """START_BATCH: one call for all members (B5.2, B8)."""
+    members = ",".join(
+        f'"{one.task_id}":{{"payload":{start_payload(one)},"workflow_run_id":"{one.run_id}"}}'
+        for one in batch.members
+    )
+    action = AssignedAction(
+        tenant_id=_repeated(batch.tenant_id),
+        action_id=batch.action,
+        action_type=_START_BATCH,
+        action_payload=f"{{{members}}}",
+        batchId=str(batch.id),
+    )
+    start = action.batchStartPayload
+    start.triggerReason = batch.reason
+    start.expectedSize = len(batch.members)
+    set_timestamp(start.triggerTime, batch.flushed_ms)
+    if batch.key:
+        action.batchKey = batch.key
     return action
 
 

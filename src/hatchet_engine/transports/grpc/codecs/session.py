@@ -25,7 +25,7 @@ from hatchet_engine.turn.commands import (
     TriggerItem,
     TriggerRuns,
 )
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice, RunResult
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice, RunResult
 from hatchet_protocol import session
 
 _KINDS = {
@@ -153,10 +153,22 @@ def log_lines(messages: Iterable[session.LogLine]) -> list[LogLine]:
 # ---------------------------------------------------------------- engine to client
 
 
-def add_assignment(frame: session.EngineFrame, assigned: Assigned) -> None:
+def add_batch(frame: session.EngineFrame, batch: AssignedBatch) -> None:
+    message = frame.batches.add(
+        id=batch.id.bytes,
+        action=batch.action,
+        key=batch.key,
+        reason=batch.reason,
+        flushed_at_ms=batch.flushed_ms,
+    )
+    for one in batch.members:
+        add_assignment(message, one)
+
+
+def add_assignment(holder: session.EngineFrame | session.Batch, assigned: Assigned) -> None:
     task_id = assigned.task_id.bytes
     run_id = assigned.run_id
-    message = frame.assignments.add(
+    message = holder.assignments.add(
         task_id=task_id,
         run_id=task_id if run_id == assigned.task_id else run_id.bytes,
         attempt=assigned.attempt,

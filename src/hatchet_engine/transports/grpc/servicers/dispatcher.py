@@ -11,7 +11,7 @@ from hatchet_engine.transports.grpc.codecs.events import STREAM_AFTER, stream_af
 from hatchet_engine.transports.grpc.codecs.ids import parse_id
 from hatchet_engine.transports.grpc.codecs.labels import worker_labels
 from hatchet_engine.transports.grpc.codecs.registration import duration_ms
-from hatchet_engine.transports.grpc.codecs.reports import step_report
+from hatchet_engine.transports.grpc.codecs.reports import batch_reports, step_report
 from hatchet_engine.transports.grpc.codecs.texts import refuse_nul
 from hatchet_engine.transports.grpc.codecs.workers import registered_worker
 from hatchet_engine.transports.grpc.event_stream import EventStream
@@ -27,6 +27,7 @@ from hatchet_engine.turn.commands import (
 )
 from hatchet_protocol.dispatcher import (
     ActionEventResponse,
+    BatchActionEvent,
     GetVersionRequest,
     GetVersionResponse,
     HeartbeatRequest,
@@ -120,6 +121,14 @@ async def send_step_action_event(caller: Caller, event: StepActionEvent) -> Acti
             f"task_run_external_id: there is no task {event.task_run_external_id}",
             field="task_run_external_id",
         )
+    return ActionEventResponse(tenant_id=caller.tenant_text, worker_id=event.worker_id)
+
+
+async def send_batch_action_event(caller: Caller, event: BatchActionEvent) -> ActionEventResponse:
+    """Members that are not known are passed over (B8)."""
+    reports = batch_reports(event)
+    if reports:
+        await caller.engine.submit(ReportTasks(caller.tenant_id, reports))
     return ActionEventResponse(tenant_id=caller.tenant_text, worker_id=event.worker_id)
 
 

@@ -100,6 +100,9 @@ def task_alone(tenant_id: UUID, view: TaskView) -> V1TaskSummary:
         )
         for wait in view.waits
     ]
+    if view.hold is not None:
+        hold = V1TaskWait(reason=view.hold.reason, key=view.hold.key, met=False)
+        shown.waits_for.append(hold)
     return shown
 
 

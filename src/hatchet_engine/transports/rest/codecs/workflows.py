@@ -12,6 +12,7 @@ from hatchet_engine.transports.rest.schemas.workflows import (
     ConcurrencyLimitStrategy,
     ConcurrencyScope,
     ConcurrencySetting,
+    WhilePaused,
     Workflow,
     WorkflowTriggerCronRef,
     WorkflowTriggerEventRef,
@@ -34,7 +35,9 @@ def workflow(row: WorkflowRow, version: Version | None = None) -> Workflow:
         metadata=meta(row.id, row.created_at, row.updated_at),
         name=row.name,
         description=row.description,
-        is_paused=False,
+        is_paused=row.paused,
+        paused_workflow_cron_run_queue_behavior=_while_paused(row.drop_crons),
+        paused_workflow_scheduled_run_queue_behavior=_while_paused(row.drop_scheduled),
         tenant_id=str(row.tenant_id),
     )
     if version is not None:
@@ -72,6 +75,12 @@ def workflow_version(row: WorkflowRow, version: Version) -> WorkflowVersion:
             json_object(definition.input_json_schema) if definition.input_json_schema else None
         ),
     )
+
+
+def _while_paused(drop: bool | None) -> WhilePaused | None:
+    if drop is None:
+        return None
+    return WhilePaused.DROP if drop else WhilePaused.QUEUE
 
 
 def _triggers(row: WorkflowRow, version: Version) -> WorkflowTriggers:

@@ -14,7 +14,7 @@ REFRESH_S = 5
 ROWS_SHOWN_MAX = 200  # of workers and of queues
 
 
-def render(status: EngineStatus, run_counts: Mapping[Status, int] | None, logs_dropped: int) -> str:
+def render(status: EngineStatus, run_counts: Mapping[Status, int] | None) -> str:
     """``run_counts``: None when they could not be read."""
     depths = sorted(status.queue_depths.items(), key=lambda entry: (-entry[1], entry[0]))
     parts = [
@@ -23,7 +23,6 @@ def render(status: EngineStatus, run_counts: Mapping[Status, int] | None, logs_d
         f'<p class="soft">Protocol {OFFICIAL_VERSION} · <a href="/api/docs">REST API</a></p>',
         "<h2>Runs of the last day</h2>",
         _runs(run_counts),
-        _dropped(logs_dropped),
         f"<h2>Queues ({len(depths)})</h2>",
         layout.table(("Queue", "Waiting"), depths[:ROWS_SHOWN_MAX], "Nothing waits."),
         f"<h2>Workers ({len(status.workers)})</h2>",
@@ -31,6 +30,12 @@ def render(status: EngineStatus, run_counts: Mapping[Status, int] | None, logs_d
             ("Worker", "State", "Running", "Free slots"),
             [_worker(worker) for worker in status.workers[:ROWS_SHOWN_MAX]],
             "No worker is connected.",
+        ),
+        "<h2>Logs and streams</h2>",
+        layout.table(
+            ("Lane", "Waiting to be stored", "Dropped"),
+            [(lane.name, lane.waiting, lane.dropped) for lane in status.lanes],
+            "This node stores none.",
         ),
         "<h2>Shards</h2>",
         layout.table(
@@ -50,12 +55,6 @@ def _runs(counts: Mapping[Status, int] | None) -> str:
         [[counts[status] for status in Status]],
         "",
     )
-
-
-def _dropped(lines: int) -> str:
-    if not lines:
-        return ""
-    return f"<p>{lines:,} log lines were dropped: they came faster than they could be stored.</p>"
 
 
 def _worker(worker: WorkerStatus) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from hatchet_engine.transports.rest.exposition import Gauges
 from hatchet_engine.transports.rest.parameters import Instant, Pairs, UuidList, pairs_of
 from hatchet_engine.transports.rest.responses import JsonResponse, answer, encode
 from hatchet_engine.transports.rest.schemas.metrics import (
+    ConcurrencyStat,
     TaskStat,
     TaskStatusStat,
     TenantStepRunQueueMetrics,
@@ -93,10 +94,10 @@ async def run_points(
         raise invalid(f"createdAfter: {error}", field="createdafter") from None
     until = finished_before or from_ms(now_ms)
     found = await metrics.run_points(scope.engine.read_pool, scope.tenant_id, axis, until)
-    points = []
-    for number, time in enumerate(axis.times()):
-        completed, failed = found.get(number, (0, 0))
-        points.append(V1TaskPointMetric(time=time, succeeded=completed, failed=failed))
+    points = [
+        V1TaskPointMetric(time=time, succeeded=completed, failed=failed)
+        for time, (completed, failed) in zip(axis.times(), found, strict=True)
+    ]
     return answer(V1TaskPointMetrics(results=points))
 
 
@@ -106,9 +107,11 @@ async def run_points(
     response_model=TenantStepRunQueueMetrics,
 )
 async def queue_depths(scope: InTenant) -> Response:
-    """Waiting tasks by queue."""
-    depths = await metrics.queue_depths(scope.engine.read_pool, scope.tenant_id)
-    return answer(TenantStepRunQueueMetrics(queues=depths))
+    """Waiting tasks by queue; and, by workflow and concurrency key, what waits for a place."""
+    pool = scope.engine.read_pool
+    depths = await metrics.queue_depths(pool, scope.tenant_id)
+    keys = await metrics.waiting_by_key(pool, scope.tenant_id)
+    return answer(TenantStepRunQueueMetrics(queues={**depths, **keys}))
 
 
 @router.get(
@@ -146,7 +149,7 @@ async def task_stats(
     response_class=Response,
 )
 async def prometheus_metrics(scope: InTenant) -> Response:
-    """The tenant's gauges in Prometheus' text format."""
+    """The tenant's gauges in Prometheus' text format, and those of the server's lanes."""
     pool = scope.engine.read_pool
     tenant_id = str(scope.tenant_id)
     gauges = Gauges()
@@ -165,6 +168,9 @@ async def prometheus_metrics(scope: InTenant) -> Response:
         gauges.add("hatchet_tenant_worker_slots", limit, **labels)
         gauges.add("hatchet_tenant_used_worker_slots", limit - free, **labels)
         gauges.add("hatchet_tenant_available_worker_slots", free, **labels)
+    for lane in scope.engine.status().lanes:
+        gauges.add("hatchet_lane_waiting", lane.waiting, lane=lane.name)
+        gauges.add("hatchet_lane_dropped", lane.dropped, lane=lane.name)
     return Response(gauges.text(), media_type="text/plain; version=0.0.4")
 
 
@@ -172,6 +178,11 @@ def _stat(stat: metrics.TaskStat) -> TaskStatusStat:
     return TaskStatusStat(
         total=stat.total,
         queues=stat.queues or None,
+        concurrency=[
+            ConcurrencyStat(expression=expression, type=strategy, keys=keys)
+            for (expression, strategy), keys in stat.rules.items()
+        ]
+        or None,
         oldest=metrics.time_of(stat.oldest_ms),
         oldest_excluding_retries=metrics.time_of(stat.oldest_first_ms),
     )

@@ -51,9 +51,7 @@ class RunCounts:
 @router.get("/")
 async def status_page(request: Request, shared: Shared) -> Response:
     counts: RunCounts = request.app.state.run_counts
-    page = status.render(
-        shared.engine.status(), await counts.get(shared), shared.engine.logs.dropped
-    )
+    page = status.render(shared.engine.status(), await counts.get(shared))
     return HTMLResponse(page, headers={"cache-control": "no-store"})
 
 

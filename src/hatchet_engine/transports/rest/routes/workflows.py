@@ -1,4 +1,4 @@
-"""Workflows: list, get, versions, delete."""
+"""Workflows: list, get, versions, pause, delete."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from hatchet_engine.observe import workflows
 from hatchet_engine.transports.rest import pagination
 from hatchet_engine.transports.rest.codecs import workflows as codec
 from hatchet_engine.transports.rest.errors import not_found
-from hatchet_engine.transports.rest.parameters import Limit, Offset, page_of
+from hatchet_engine.transports.rest.parameters import Limit, Offset, duration_of, page_of
 from hatchet_engine.transports.rest.responses import answer
 from hatchet_engine.transports.rest.schemas.workflows import (
+    PauseWorkflowRequestPause,
+    WhilePaused,
     Workflow,
     WorkflowList,
+    WorkflowUpdateRequest,
     WorkflowVersion,
 )
 from hatchet_engine.transports.rest.scope import Caller, InTenant
-from hatchet_engine.turn.commands import DeleteWorkflow
+from hatchet_engine.turn.commands import DeleteWorkflow, Pause, PauseKind, Resume
 
 LIMIT_DEFAULT = 50
 NAME_LENGTH_MAX = 1_000
@@ -87,9 +90,26 @@ async def workflow_version_get(
     return answer(codec.workflow_version(row, found))
 
 
-@router.patch(_WORKFLOW, include_in_schema=False)
-async def workflow_update(scope: Caller, workflow: UUID) -> Response:
-    raise Refused(Code.UNIMPLEMENTED, "pausing workflows is not offered by this engine yet")
+@router.patch(_WORKFLOW, operation_id="workflow:update", response_model=Workflow)
+async def workflow_update(scope: Caller, workflow: UUID, body: WorkflowUpdateRequest) -> Response:
+    """Pause a workflow, or end its pause. What runs goes on; what waits is not given to workers,
+    and is cancelled when it has waited longer than the queue TTL."""
+    order = body.pause
+    if isinstance(order, PauseWorkflowRequestPause):
+        command = Pause(
+            scope.tenant_id,
+            PauseKind.WORKFLOW,
+            str(workflow),
+            queue_ttl_ms=duration_of(
+                order.paused_workflow_queue_ttl, "pause.pausedWorkflowQueueTTL"
+            ),
+            drop_crons=order.paused_workflow_cron_run_queue_behavior is WhilePaused.DROP,
+            drop_scheduled=order.paused_workflow_scheduled_run_queue_behavior is WhilePaused.DROP,
+        )
+        await scope.engine.submit(command)
+    else:
+        await scope.engine.submit(Resume(scope.tenant_id, PauseKind.WORKFLOW, str(workflow)))
+    return await workflow_get(scope, workflow)
 
 
 @router.delete(_WORKFLOW, operation_id="workflow:delete", status_code=204)

@@ -32,7 +32,7 @@ class V1TaskPointMetrics(Schema):
 
 
 class TenantStepRunQueueMetrics(Schema):
-    queues: dict[str, int]
+    queues: dict[str, int | dict[str, int]]
 
 
 class ConcurrencyStat(Schema):

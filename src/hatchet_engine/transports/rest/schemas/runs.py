@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hatchet_engine.observe.reasons import Reason
 from hatchet_engine.transports.rest.parameters import PAIRS_MAX, BodyIds, Instant, Text
 from hatchet_engine.transports.rest.responses import JsonObject
 from hatchet_engine.transports.rest.schemas.common import (
@@ -84,8 +85,10 @@ class V1TaskParent(Schema):
 
 
 class V1TaskWait(Schema):
-    """Ours: a condition that a task waits for, a time or an event."""
+    """Ours: what a task waits for: a time, an event, or (then there is a reason) to be let on."""
 
+    reason: Reason | None = None
+    key: str | None = None  # of the concurrency rule or rate limit
     due_at: datetime | None = None
     event_key: str | None = None
     scope: str | None = None
@@ -284,6 +287,7 @@ class BulkOperation(Schema):
     changed: int  # tasks cancelled or queued again
     created_at: datetime
     finished_at: datetime | None = None
+    error: str | None = None  # why it was given up; what it had done by then stays
 
 
 class BulkOperationList(Schema):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -33,11 +34,20 @@ class WorkflowTriggers(Schema):
     crons: list[WorkflowTriggerCronRef] | None = None
 
 
+class WhilePaused(StrEnum):
+    """What becomes of runs that crons and schedules would make."""
+
+    DROP = "DROP"
+    QUEUE = "QUEUE"
+
+
 class Workflow(Schema):
     metadata: APIResourceMeta
     name: str
     description: str | None = None
     is_paused: bool | None = None
+    paused_workflow_cron_run_queue_behavior: WhilePaused | None = None
+    paused_workflow_scheduled_run_queue_behavior: WhilePaused | None = None
     versions: list[WorkflowVersionMeta] | None = None
     tenant_id: Uuid
     triggers: WorkflowTriggers | None = None
@@ -88,3 +98,21 @@ class WorkflowVersion(Schema):
     workflow_config: JsonObject = None
     v1_concurrency: list[ConcurrencySetting] | None = Field(None, alias="v1Concurrency")
     input_json_schema: JsonObject = None
+
+
+class PauseWorkflowRequestPause(Schema):
+    action: Literal["pause"]
+    paused_workflow_cron_run_queue_behavior: WhilePaused
+    paused_workflow_scheduled_run_queue_behavior: WhilePaused
+    # A duration such as 30m: what waits longer is cancelled.
+    paused_workflow_queue_ttl: str = Field(alias="pausedWorkflowQueueTTL")
+
+
+class PauseWorkflowRequestUnpause(Schema):
+    action: Literal["unpause"]
+
+
+class WorkflowUpdateRequest(Schema):
+    pause: Annotated[
+        PauseWorkflowRequestPause | PauseWorkflowRequestUnpause, Field(discriminator="action")
+    ]

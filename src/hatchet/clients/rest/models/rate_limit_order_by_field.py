@@ -1,0 +1,3 @@
+from hatchet.features.flow_models import RateLimitOrderByField
+
+__all__ = ["RateLimitOrderByField"]

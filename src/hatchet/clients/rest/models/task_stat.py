@@ -1,0 +1,3 @@
+from hatchet.features.flow_models import TaskStat
+
+__all__ = ["TaskStat"]
