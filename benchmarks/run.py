@@ -46,6 +46,7 @@ SCENARIOS = (
     "schedules_exact",
     "schedules_idle",
     "batches",
+    "routing",
     "celery",
     "procrastinate",
 )
