@@ -759,3 +759,18 @@ async def test_ro_6_those_called_back_keep_their_timeouts(h: Harness) -> None:
     assert rows[1]["queued_ms"] - rows[0]["queued_ms"] == 1_000
     await pass_time(h, 8_000, cpu)
     assert [await status(h, run) for run in runs[1:]] == [Status.CANCELLED, Status.QUEUED]
+
+
+async def test_a_ranking_that_was_dropped_is_made_anew(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The definition's shape outlives its ranking, and must not go by an old one."""
+    monkeypatch.setattr(rankings, "RANKED_MAX", 4)
+    await put(h, labels={"gpu": must("a100")})
+    worker = await h.worker(labels={"gpu": "t4"})
+    (first,) = await h.trigger()
+    for number in range(4):
+        await h.trigger(desired_labels={"customer": likes(f"c{number}")})
+    await change(h, worker, labels={"gpu": "a100"})
+    (second,) = await h.trigger()
+    assert ids(worker)[4:] == [first, second]

@@ -49,6 +49,8 @@ def _place_queue(turn: Turn, queue: Queue) -> None:
         shape = item.shape
         assert shape is not None
         if not _serve(turn, queue, item, choices[shape]):
+            if not _has_room(queue):
+                break
             heapq.heappop(heads)
             continue
         head = shape.head()
@@ -94,7 +96,7 @@ def _choices(turn: Turn, queue: Queue) -> dict[Shape, _Choice]:
         wanted = wanted_worker(turn.hot, shape, ranking)
         if wanted is None and (shape.hard or not ranking.scores):
             strand(turn, queue, shape)
-        else:
+        elif not shape.hard or (wanted is not None and wanted.fits(shape.units)):
             choices[shape] = _Choice(shape, ranking, wanted)
     return choices
 

@@ -48,7 +48,17 @@ class Ranking:
     """The workers with these labels and so many slots in all. Without labels they take turns
     (SL-7); with labels the score decides, then the room, then the turn (RO-5)."""
 
-    __slots__ = ("_gains", "_heap", "_listed", "_seen", "_turn", "labels", "scores", "units")
+    __slots__ = (
+        "_gains",
+        "_heap",
+        "_listed",
+        "_seen",
+        "_turn",
+        "dropped",
+        "labels",
+        "scores",
+        "units",
+    )
 
     def __init__(
         self,
@@ -60,6 +70,7 @@ class Ranking:
         self.units = units
         self.labels = labels
         self.scores: dict[Worker, int] = {}  # of those that qualify
+        self.dropped = False  # its queue keeps it no more, so it hears of no change
         self._gains = gains
         self._seen = 0
         self._heap: list[tuple[int, int, int, Worker]] = []  # -score, -room, turn
@@ -148,11 +159,12 @@ class Rankings:
         """The ranking of a wish; what it asks for is ``units`` and ``labels``."""
         ranking = self._by_wish.get(wish)
         if ranking is None:
-            if len(self._by_wish) * (len(self._workers) + 1) >= RANKED_MAX:
-                self._by_wish.pop(next(iter(self._by_wish)), None)
+            kept = self._by_wish
+            if kept and len(kept) * (len(self._workers) + 1) >= RANKED_MAX:
+                kept.pop(next(iter(kept))).dropped = True
             first = self._start % max(1, len(self._workers))
             workers = [*self._workers[first:], *self._workers[:first]]
-            ranking = self._by_wish[wish] = Ranking(units, labels, workers, self.gains)
+            ranking = kept[wish] = Ranking(units, labels, workers, self.gains)
         return ranking
 
     def change(self, worker: Worker, *, gone: bool = False) -> None:

@@ -19,6 +19,7 @@ from hatchet_engine.domain.labels import DesiredLabel, score
 if TYPE_CHECKING:
     from hatchet_engine.turn.definitions import Step
     from hatchet_engine.turn.queues import Queued
+    from hatchet_engine.turn.rankings import Ranking
     from hatchet_engine.turn.workers import Worker
 
 HARD = "HARD"
@@ -32,7 +33,7 @@ Wish: TypeAlias = "tuple[str, str, UUID | None, bool]"  # what tells one shape f
 class Shape:
     """``worker_id``: the worker that is wanted; ``hard``: no other will do (RO-11 to RO-14)."""
 
-    __slots__ = ("count", "hard", "heap", "kept", "labels", "units", "wish", "worker_id")
+    __slots__ = ("count", "hard", "heap", "kept", "labels", "ranking", "units", "wish", "worker_id")
 
     def __init__(
         self, wish: Wish, units: Mapping[str, int], labels: Mapping[str, DesiredLabel]
@@ -44,6 +45,7 @@ class Shape:
         self.hard = wish[3]
         self.heap: list[Entry] = []  # may hold items that have left, too
         self.count = 0  # items that have not
+        self.ranking: Ranking | None = None  # as long as its queue keeps it
         self.kept = False  # it is that of a step, and stays without items
 
     @property

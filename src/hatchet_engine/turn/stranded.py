@@ -28,7 +28,11 @@ CALLED_MAX = 1_000  # tasks that come back from them in one turn
 
 
 def ranking_of(queue: Queue, shape: Shape) -> Ranking:
-    return queue.rankings.get(shape.ranked, shape.units, shape.labels)
+    ranking = shape.ranking
+    if ranking is None or ranking.dropped:
+        ranking = queue.rankings.get(shape.ranked, shape.units, shape.labels)
+        shape.ranking = ranking
+    return ranking
 
 
 def wanted_worker(hot: Hot, shape: Shape, ranking: Ranking) -> Worker | None:
