@@ -67,6 +67,15 @@ class Bench:
         self.client(sdk).wait_worker(worker, "ACTIVE")
         return worker
 
+    def pair(self, sdk: Sdk) -> None:
+        """The two workers that differ in their labels, for the tasks of the set `routed`."""
+        names = ("left", "right")
+        missing = [name for name in names if (sdk.name, name) not in self._workers]
+        started = [self._start_worker(sdk, name, "routed", 20) for name in missing]
+        for name, worker in zip(missing, started, strict=True):
+            self._workers[sdk.name, name] = worker
+            self.client(sdk).wait_worker(worker, "ACTIVE")
+
     def prepare(self, sdk: Sdk) -> None:
         """Start all that stays, at once rather than one after the other."""
         wanted = {"all": 100, "narrow": 1}

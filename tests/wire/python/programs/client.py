@@ -44,8 +44,21 @@ def plain(value: Any) -> Any:
 
 
 @call
-async def run(task: str, input: Any, metadata: Any = None, priority: int | None = None) -> Any:
-    return plain(await TASKS[task].aio_run(Job(**input), **options(metadata, priority)))
+async def run(
+    task: str,
+    input: Any,
+    metadata: Any = None,
+    priority: int | None = None,
+    labels: dict[str, Any] | None = None,
+) -> Any:
+    """`labels`: those that the worker should have; not with the old version."""
+    given = options(metadata, priority)
+    if labels:
+        from hatchet_sdk import DesiredWorkerLabel
+
+        wishes = [DesiredWorkerLabel(key=key, **label) for key, label in labels.items()]
+        given["desired_worker_labels"] = wishes
+    return plain(await TASKS[task].aio_run(Job(**input), **given))
 
 
 @call

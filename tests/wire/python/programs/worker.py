@@ -20,4 +20,6 @@ def end_with_the_tests() -> None:
 if __name__ == "__main__":
     name, tasks, slots = sys.argv[1:]
     threading.Thread(target=end_with_the_tests, daemon=True).start()
-    hatchet.worker(name, slots=int(slots), workflows=list(SETS[tasks].values())).start()
+    labels = {"host": name} if tasks == "routed" else {}
+    workflows = list(SETS[tasks].values())
+    hatchet.worker(name, slots=int(slots), labels=labels, workflows=workflows).start()

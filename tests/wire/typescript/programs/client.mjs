@@ -7,8 +7,12 @@ import { RateLimitDuration } from '@hatchet-dev/typescript-sdk';
 import { tasks } from './sets.mjs';
 import { hatchet } from './tasks.mjs';
 
-function options({ metadata, priority }) {
-  return { additionalMetadata: metadata ?? undefined, priority: priority ?? undefined };
+function options({ metadata, priority, labels }) {
+  return {
+    additionalMetadata: metadata ?? undefined,
+    priority: priority ?? undefined,
+    desiredWorkerLabels: labels ?? undefined,
+  };
 }
 
 const calls = {

@@ -9,6 +9,7 @@ process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume();
 const [name, set, slots] = process.argv.slice(2);
 const worker = await hatchet.worker(name, {
   slots: Number(slots),
+  labels: set === 'routed' ? { host: name } : {},
   workflows: Object.values(sets[set]),
 });
 await worker.start();

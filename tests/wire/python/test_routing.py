@@ -1,0 +1,19 @@
+"""Sticky workflows and labels with the official Python SDK."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.wire.routing import RoutingTests
+from tests.wire.sdks import PYTHON, PYTHON_OLD
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+
+
+class TestRouting(RoutingTests):
+    sdk = PYTHON
+
+
+class TestRoutingOld(RoutingTests):
+    sdk = PYTHON_OLD
+    run_labels = False
