@@ -488,3 +488,14 @@ async def test_a_free_place_is_given_out_after_a_restart(h: Harness) -> None:
     await worker.open(held=[])
     await h.settle()
     assert [task.task_id for task in worker.started][-1] == runs[1]
+
+
+async def test_a_run_that_has_waited_through_a_restart_begins(h: Harness) -> None:
+    await h.put_dag("d", *two_steps(), concurrency=[rule()])
+    worker = await dag_worker(h)
+    runs = await h.trigger("d", input=key("a"), count=2)
+    await h.restart()
+    await worker.open(held=[(task.task_id, task.attempt) for task in worker.started])
+    await run_all(h, worker)
+    for run in runs:
+        assert (await outcome(h, run))["status"] == Status.COMPLETED
