@@ -123,6 +123,7 @@ class Groups:
 
     def forget(self, group: Group) -> None:
         """A group that nobody is in is none."""
-        if not group.holders and group.line.depth == 0:
-            self._by_id.pop(group.id, None)
+        known = self._by_id.get(group.id) is group  # else it was forgotten, and came anew
+        if known and not group.holders and group.line.depth == 0:
+            del self._by_id[group.id]
             self._lines.forget(group.line)
