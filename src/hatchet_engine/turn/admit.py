@@ -108,7 +108,9 @@ def _cancel_some(turn: Turn, group: Group, newcomers: list[Queued]) -> None:
         group.claims(),
         [Claim(item.rank, item.task_id) for item in waiting.values()],
     )
+    groups = turn.hot.groups
     for claim in verdict.evicted:
+        groups.evicted[claim.id] = groups.count(claim.id)
         release(turn, claim.id)
         turn.freed.pop(group, None)  # this very place is given out here
         turn.evicted.append((_tenant(waiting.values()), claim.id))

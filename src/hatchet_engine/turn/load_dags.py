@@ -74,7 +74,7 @@ def _dag(hot: Hot, row: Any, members: list[Any]) -> Dag:
     for _, at in sorted(ended):
         dag.ended_on(at, members[at]["worker_id"])
     dag.recount()
-    if len(hot.groups.held.get(dag.run_id, ())) == len(dag.places):  # else it waits to begin
+    if hot.groups.count(dag.run_id) == len(dag.places):  # else it waits to begin
         _mark_begun(dag)
     return dag
 

@@ -39,6 +39,8 @@ def pause(turn: Turn, command: Pause) -> PausedThing:
     if thing.kind is PauseKind.CONCURRENCY_KEY:
         turn.hot.groups.pause(thing.target)
     else:
+        # An earlier pause may have ended just now: what it still holds is held on.
+        turn.hot.pauses.released.pop(turn.hot.lines.get(line_of(thing)), None)
         for queue in turn.hot.queues.values():
             if queue.tenant_id == thing.tenant_id and queue.depth:
                 _hold_queue(turn, queue)

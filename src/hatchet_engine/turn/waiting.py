@@ -140,6 +140,7 @@ def forget_parked_run(turn: Turn, run_id: UUID, found: Found) -> None:
     for arrival in turn.arrivals:
         if arrival.task_id == run_id:
             arrival.gone = True
+    turn.moved.add(run_id)
 
 
 def _end_new(turn: Turn, tenant_id: UUID, task_id: UUID, reason: str) -> bool:
