@@ -43,6 +43,9 @@ SCENARIOS = (
     "one_key",
     "rate_limits",
     "batches",
+    "schedules_due",
+    "schedules_exact",
+    "schedules_idle",
     "celery",
     "procrastinate",
 )

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from calls import serve
@@ -11,9 +12,12 @@ from our_limits import LIMITED, Keyed
 from our_tasks import TASKS, hatchet
 
 from hatchet import BulkPushEventWithMetadata
+from hatchet._wire import schedules
 
 RUNNABLES: dict[str, Any] = {**TASKS, **FLOWS, **LIMITED}
 FILL_BATCH = 10_000
+SCHEDULE_BATCH = 1_000
+LATENCY_PAUSE_S = 0.01
 WARM_UP_TIMEOUT_S = 30
 WARM_UP_PAUSE_S = 0.1
 
@@ -110,6 +114,39 @@ async def latency(task: str, samples: int, pause_s: float) -> list[float]:
     return times_ms
 
 
+async def latency_from(task: str, from_s: float, window_s: float) -> list[tuple[float, float]]:
+    """The clock and the milliseconds from trigger to result of runs, one at a time, from a time
+    of the clock on for a while."""
+    runnable = RUNNABLES[task]
+    samples = []
+    await asyncio.sleep(from_s - time.perf_counter())
+    while (began := time.perf_counter()) < from_s + window_s:
+        await runnable.aio_run()
+        samples.append((began, (time.perf_counter() - began) * 1_000))
+        await asyncio.sleep(LATENCY_PAUSE_S)
+    return samples
+
+
+async def schedule(task: str, count: int, in_s: float, apart_ms: int = 0) -> tuple[float, float]:
+    """Schedule `count` runs: all for one moment, or the first for it and each a little later.
+
+    The clock at that moment, and the seconds until the engine has stored them.
+    """
+    began, now = time.perf_counter(), datetime.now(UTC)
+    session = hatchet._client.session
+    for start in range(0, count, SCHEDULE_BATCH):
+        numbers = range(start, min(start + SCHEDULE_BATCH, count))
+        times = [now + timedelta(seconds=in_s, milliseconds=n * apart_ms) for n in numbers]
+        request = schedules.schedule_request(task, times, "", "", None, (None, None, None, None))
+        await session.unary(schedules.PATH, request, once=True)
+    return began + in_s, time.perf_counter() - began
+
+
+async def create_cron(task: str, name: str) -> None:
+    """A cron that is not due for long."""
+    await RUNNABLES[task].aio_create_cron(name, "0 0 1 1 *")
+
+
 async def push_events(count: int) -> tuple[float, float]:
     """Push events that trigger one run each, in bulk.
 
@@ -145,6 +182,11 @@ if __name__ == "__main__":
         gaps,
         one_by_one,
         latency,
+        one_by_one,
+        latency,
+        latency_from,
+        schedule,
+        create_cron,
         push_events,
         wake_latency,
     )

@@ -26,23 +26,23 @@ CPU_BAR_PERCENT = below(1)
 def run(scale: Scale) -> Outcome:
     window_s = scale.pick(30.0, 8.0)
     with running_server() as server, ready_worker(server, f"--workers={WORKERS}", slots=10) as w:
-        _log_statements(server)
+        log_statements(server)
         time.sleep(SETTLE_S)
-        before = len(_statements(server))
+        before = len(statements(server))
         meter = CpuMeter({**server.cpu_groups(), "workers": w.cpu_s})
         with meter:
             time.sleep(window_s)
-        statements = _statements(server)[before:]
+        found = statements(server)[before:]
     percent = {name: 100 * spent / meter.took_s for name, spent in meter.cpu_s.items()}
     title = f"idle engine, {WORKERS} workers"
     return Outcome(
         rows=[
             Row(
                 f"{title}: statements",
-                len(statements) / meter.took_s,
+                len(found) / meter.took_s,
                 "per s",
                 STATEMENTS_BAR_PER_S,
-                f"{len(statements)} in {meter.took_s:.0f} s",
+                f"{len(found)} in {meter.took_s:.0f} s",
             ),
             Row(
                 f"{title}: engine CPU",
@@ -52,16 +52,17 @@ def run(scale: Scale) -> Outcome:
                 f"Postgres {percent['Postgres']:.1f} %, workers {percent['workers']:.1f} %",
             ),
         ],
-        details={"statements": statements, "cpu_percent": percent},
+        details={"statements": found, "cpu_percent": percent},
     )
 
 
-def _log_statements(server: Server) -> None:
+def log_statements(server: Server) -> None:
+    """Have Postgres write down every statement from now on."""
     server.fetch("ALTER SYSTEM SET log_statement = 'all'")
     server.fetch("SELECT pg_reload_conf()")
 
 
-def _statements(server: Server) -> list[str]:
+def statements(server: Server) -> list[str]:
     """The first lines of all statements that Postgres has written down so far."""
     logs: list[Path] = sorted((server.data_dir / "postgres" / "log").glob("*.log"))
     text = "".join(log.read_text(errors="replace") for log in logs)

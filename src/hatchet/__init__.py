@@ -79,6 +79,37 @@ if TYPE_CHECKING:
     from hatchet.features.models import WorkerList as WorkerList
     from hatchet.features.models import WorkflowList as WorkflowList
     from hatchet.features.models import WorkflowVersion as WorkflowVersion
+    from hatchet.features.schedule_models import CronWorkflows as CronWorkflows
+    from hatchet.features.schedule_models import CronWorkflowsList as CronWorkflowsList
+    from hatchet.features.schedule_models import CronWorkflowsMethod as CronWorkflowsMethod
+    from hatchet.features.schedule_models import (
+        CronWorkflowsOrderByField as CronWorkflowsOrderByField,
+    )
+    from hatchet.features.schedule_models import ScheduledRunStatus as ScheduledRunStatus
+    from hatchet.features.schedule_models import ScheduledWorkflows as ScheduledWorkflows
+    from hatchet.features.schedule_models import (
+        ScheduledWorkflowsBulkDeleteResponse as ScheduledWorkflowsBulkDeleteResponse,
+    )
+    from hatchet.features.schedule_models import (
+        ScheduledWorkflowsBulkError as ScheduledWorkflowsBulkError,
+    )
+    from hatchet.features.schedule_models import (
+        ScheduledWorkflowsBulkUpdateItem as ScheduledWorkflowsBulkUpdateItem,
+    )
+    from hatchet.features.schedule_models import (
+        ScheduledWorkflowsBulkUpdateResponse as ScheduledWorkflowsBulkUpdateResponse,
+    )
+    from hatchet.features.schedule_models import ScheduledWorkflowsList as ScheduledWorkflowsList
+    from hatchet.features.schedule_models import (
+        ScheduledWorkflowsMethod as ScheduledWorkflowsMethod,
+    )
+    from hatchet.features.schedule_models import (
+        ScheduledWorkflowsOrderByField as ScheduledWorkflowsOrderByField,
+    )
+    from hatchet.features.schedule_models import (
+        WorkflowRunOrderByDirection as WorkflowRunOrderByDirection,
+    )
+    from hatchet.features.schedule_models import WorkflowRunStatus as WorkflowRunStatus
     from hatchet.hatchet import Hatchet as Hatchet
     from hatchet.runnables.config import WorkflowConfig as WorkflowConfig
     from hatchet.runnables.dependencies import Depends as Depends
@@ -95,6 +126,9 @@ if TYPE_CHECKING:
     from hatchet.serde import remove_null_unicode_character as remove_null_unicode_character
     from hatchet.types.concurrency import ConcurrencyExpression as ConcurrencyExpression
     from hatchet.types.concurrency import ConcurrencyLimitStrategy as ConcurrencyLimitStrategy
+    from hatchet.types.cron import CatchUp as CatchUp
+    from hatchet.types.cron import Cron as Cron
+    from hatchet.types.cron import Overlap as Overlap
     from hatchet.types.idempotency import (
         StatusBasedIdempotencyConfig as StatusBasedIdempotencyConfig,
     )
@@ -133,6 +167,7 @@ _HOMES = {
     "CELEvaluationResult": "hatchet.features.cel",
     "CELFailure": "hatchet.features.cel",
     "CELSuccess": "hatchet.features.cel",
+    "CatchUp": "hatchet.types.cron",
     "ClientConfig": "hatchet.config",
     "ClientTLSConfig": "hatchet.config",
     "ConcurrencyExpression": "hatchet.types.concurrency",
@@ -140,6 +175,11 @@ _HOMES = {
     "Condition": "hatchet.conditions",
     "ConnectionLostError": "hatchet.exceptions",
     "Context": "hatchet.context.context",
+    "Cron": "hatchet.types.cron",
+    "CronWorkflows": "hatchet.features.schedule_models",
+    "CronWorkflowsList": "hatchet.features.schedule_models",
+    "CronWorkflowsMethod": "hatchet.features.schedule_models",
+    "CronWorkflowsOrderByField": "hatchet.features.schedule_models",
     "DedupeViolationError": "hatchet.exceptions",
     "DefaultFilter": "hatchet.runnables.types",
     "Depends": "hatchet.runnables.dependencies",
@@ -164,6 +204,7 @@ _HOMES = {
     "OTelAttribute": "hatchet.config",
     "OpenTelemetryConfig": "hatchet.config",
     "OrGroup": "hatchet.conditions",
+    "Overlap": "hatchet.types.cron",
     "PaginationResponse": "hatchet.features.models",
     "ParentCondition": "hatchet.conditions",
     "Priority": "hatchet.types.priority",
@@ -176,6 +217,15 @@ _HOMES = {
     "RunFilter": "hatchet.features.models",
     "RunStatus": "hatchet.features.models",
     "ScheduleTriggerWorkflowOptions": "hatchet.types.trigger",
+    "ScheduledRunStatus": "hatchet.features.schedule_models",
+    "ScheduledWorkflows": "hatchet.features.schedule_models",
+    "ScheduledWorkflowsBulkDeleteResponse": "hatchet.features.schedule_models",
+    "ScheduledWorkflowsBulkError": "hatchet.features.schedule_models",
+    "ScheduledWorkflowsBulkUpdateItem": "hatchet.features.schedule_models",
+    "ScheduledWorkflowsBulkUpdateResponse": "hatchet.features.schedule_models",
+    "ScheduledWorkflowsList": "hatchet.features.schedule_models",
+    "ScheduledWorkflowsMethod": "hatchet.features.schedule_models",
+    "ScheduledWorkflowsOrderByField": "hatchet.features.schedule_models",
     "SleepCondition": "hatchet.conditions",
     "SlotType": "hatchet.types.slot_types",
     "Standalone": "hatchet.runnables.workflow",
@@ -210,7 +260,9 @@ _HOMES = {
     "WorkflowConfig": "hatchet.runnables.config",
     "WorkflowList": "hatchet.features.models",
     "WorkflowRunEventType": "hatchet.clients.listeners.run_event_listener",
+    "WorkflowRunOrderByDirection": "hatchet.features.schedule_models",
     "WorkflowRunRef": "hatchet.workflow_run",
+    "WorkflowRunStatus": "hatchet.features.schedule_models",
     "WorkflowRunTriggerConfig": "hatchet.types.trigger",
     "WorkflowVersion": "hatchet.features.models",
     "is_in_hatchet_serialization_context": "hatchet.serde",
@@ -229,6 +281,7 @@ __all__ = [
     "CELEvaluationResult",
     "CELFailure",
     "CELSuccess",
+    "CatchUp",
     "ClientConfig",
     "ClientTLSConfig",
     "ConcurrencyExpression",
@@ -236,6 +289,11 @@ __all__ = [
     "Condition",
     "ConnectionLostError",
     "Context",
+    "Cron",
+    "CronWorkflows",
+    "CronWorkflowsList",
+    "CronWorkflowsMethod",
+    "CronWorkflowsOrderByField",
     "DedupeViolationError",
     "DefaultFilter",
     "Depends",
@@ -260,6 +318,7 @@ __all__ = [
     "OTelAttribute",
     "OpenTelemetryConfig",
     "OrGroup",
+    "Overlap",
     "PaginationResponse",
     "ParentCondition",
     "Priority",
@@ -272,6 +331,15 @@ __all__ = [
     "RunFilter",
     "RunStatus",
     "ScheduleTriggerWorkflowOptions",
+    "ScheduledRunStatus",
+    "ScheduledWorkflows",
+    "ScheduledWorkflowsBulkDeleteResponse",
+    "ScheduledWorkflowsBulkError",
+    "ScheduledWorkflowsBulkUpdateItem",
+    "ScheduledWorkflowsBulkUpdateResponse",
+    "ScheduledWorkflowsList",
+    "ScheduledWorkflowsMethod",
+    "ScheduledWorkflowsOrderByField",
     "SleepCondition",
     "SlotType",
     "Standalone",
@@ -306,7 +374,9 @@ __all__ = [
     "WorkflowConfig",
     "WorkflowList",
     "WorkflowRunEventType",
+    "WorkflowRunOrderByDirection",
     "WorkflowRunRef",
+    "WorkflowRunStatus",
     "WorkflowRunTriggerConfig",
     "WorkflowVersion",
     "is_in_hatchet_serialization_context",

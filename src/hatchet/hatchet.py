@@ -41,12 +41,14 @@ if TYPE_CHECKING:
     from hatchet.clients.listeners.run_event_listener import RunEventListenerClient
     from hatchet.context.context import Context
     from hatchet.features.cel import CELClient
+    from hatchet.features.cron import CronClient
     from hatchet.features.filters import FiltersClient
     from hatchet.features.logs import LogsClient
     from hatchet.features.metrics import MetricsClient
     from hatchet.features.pauses import PausesClient
     from hatchet.features.rate_limits import RateLimitsClient
     from hatchet.features.runs import RunsClient
+    from hatchet.features.scheduled import ScheduledClient
     from hatchet.features.stubs import StubsClient
     from hatchet.features.workers import WorkersClient
     from hatchet.features.workflows import WorkflowsClient
@@ -170,6 +172,20 @@ class Hatchet:
         return EventClient(self._client)
 
     @cached_property
+    def cron(self) -> "CronClient":
+        """Start workflows by the clock, again and again."""
+        from hatchet.features.cron import CronClient
+
+        return CronClient(self._client)
+
+    @cached_property
+    def scheduled(self) -> "ScheduledClient":
+        """Run workflows once, at a time."""
+        from hatchet.features.scheduled import ScheduledClient
+
+        return ScheduledClient(self._client)
+
+    @cached_property
     def filters(self) -> "FiltersClient":
         """Say which events start a workflow."""
         from hatchet.features.filters import FiltersClient
@@ -233,7 +249,8 @@ class Hatchet:
         """Declare a workflow; add tasks with `@workflow.task()`. Nothing is sent yet.
 
         - `input_validator`: type of the input: a pydantic model, a dataclass, a TypedDict, a dict
-        - `on_events`, `on_crons` with `cron_input`: what starts it by itself
+        - `on_events`, `on_crons` with `cron_input`: what starts it by itself; `Cron(...)` adds a
+          time zone and more to an expression
         - `default_filters`: which of these events do (all)
         - `sticky`: whether the tasks of a run stay on one worker
         - `default_priority` (1): 1 to 3

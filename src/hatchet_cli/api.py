@@ -53,12 +53,15 @@ class Api:
         return self._call("POST", path, json=body)
 
     def put(self, path: str, body: object) -> Any:
+        """The JSON answer to what is put, or None."""
         return self._call("PUT", path, json=body)
 
     def patch(self, path: str, body: object) -> Any:
+        """The JSON answer to a change, or None."""
         return self._call("PATCH", path, json=body)
 
-    def delete(self, path: str, query: Mapping[str, Any]) -> Any:
+    def delete(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        """The JSON answer to a deletion, or None."""
         return self._call("DELETE", path, params=query)
 
     def __enter__(self) -> Self:

@@ -15,6 +15,7 @@ except ImportError:  # the SDK alone is installed
 
 from hatchet._version import __version__
 from hatchet_cli import (
+    cron,
     demo,
     dev,
     events,
@@ -24,8 +25,10 @@ from hatchet_cli import (
     rate_limits,
     run,
     runs,
+    scheduled,
     server,
     token,
+    why,
     workers,
     workflows,
 )
@@ -51,7 +54,10 @@ app.add_typer(token.app, name="token", rich_help_panel=SERVE)
 app.add_typer(profile.app, name="profile", rich_help_panel=SERVE)
 app.command(rich_help_panel=WORK)(run.run)
 app.add_typer(runs.app, name="runs", rich_help_panel=WORK)
+app.command(rich_help_panel=WORK)(why.why)
 app.add_typer(events.app, name="events", rich_help_panel=WORK)
+app.add_typer(cron.app, name="cron", rich_help_panel=WORK)
+app.add_typer(scheduled.app, name="scheduled", rich_help_panel=WORK)
 app.add_typer(workflows.app, name="workflows", rich_help_panel=WORK)
 app.add_typer(workers.app, name="workers", rich_help_panel=WORK)
 app.add_typer(rate_limits.app, name="rate-limits", rich_help_panel=WORK)

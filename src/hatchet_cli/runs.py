@@ -15,6 +15,7 @@ from rich.table import Table
 from hatchet_cli import failures, output
 from hatchet_cli.durations import read_duration
 from hatchet_cli.run import FINAL_STATUSES, wait_for_end
+from hatchet_cli.why import first_reason
 from hatchet_cli.workflows import workflow_ids
 
 RUN_COLUMNS = ("run", "workflow", "status", "began", "took", "error")
@@ -97,6 +98,8 @@ def get_run(
 
     with Api() as api:
         details = api.get(f"/api/v1/stable/workflow-runs/{run}")
+        waits = details["run"]["status"] == "QUEUED" and not as_json
+        reason = first_reason(api, run) if waits else ""
     if as_json:
         output.print_json(details)
         return
@@ -106,6 +109,7 @@ def get_run(
             ("run", outcome["metadata"]["id"]),
             ("name", outcome["displayName"]),
             ("status", outcome["status"]),
+            ("waits", reason),
             ("began", output.ago(outcome.get("startedAt"))),
             ("took", output.duration(outcome.get("duration"))),
             ("metadata", outcome.get("additionalMetadata")),

@@ -39,8 +39,20 @@ def test_the_promised_commands_exist() -> None:
         "runs watch",
         "runs cancel",
         "runs replay",
+        "why",
         "workers list",
         "workflows list",
+        "cron list",
+        "cron create",
+        "cron delete",
+        "cron enable",
+        "cron disable",
+        "cron run-now",
+        "cron preview",
+        "scheduled list",
+        "scheduled create",
+        "scheduled delete",
+        "scheduled run-now",
     }
 
 

@@ -169,6 +169,62 @@ def test_get(api: FakeApi, hatchet: Hatchet) -> None:
     assert hatchet("runs", "get", RUN, "--json").json["run"]["metadata"]["id"] == RUN
 
 
+WHY_PATH = f"/api/v1/stable/tasks/{RUN}/why"
+
+
+def test_get_of_a_queued_run_names_what_it_waits_for(api: FakeApi, hatchet: Hatchet) -> None:
+    api.answers["GET", RUN_PATH] = details("QUEUED")
+    assert "waits" not in hatchet("runs", "get", RUN).out  # a server that can't tell
+    api.answers["GET", WHY_PATH] = {
+        "run": RUN,
+        "state": "QUEUED",
+        "message": "No worker offers [a]. It is first in its queue.",
+        "blockers": [{"kind": "NO_WORKER", "message": "No worker offers [a]."}],
+        "tasksLeftOut": 0,
+    }
+    result = hatchet("runs", "get", RUN)
+    assert "No worker offers [a]." in result.out
+    assert hatchet("runs", "get", RUN, "--json").json == details("QUEUED")
+
+
+def test_why(api: FakeApi, hatchet: Hatchet) -> None:
+    task = "019a7c5e-0000-7000-8000-000000000003"
+    answer = {
+        "run": RUN,
+        "state": "QUEUED",
+        "since": "2025-01-01T00:00:00Z",
+        "message": "…",
+        "blockers": [
+            {
+                "kind": "CONCURRENCY",
+                "message": "Concurrency key 'a': 1 of 1 places are taken.",
+                "holders": [{"id": task, "workflow": "greet", "since": "2025-01-01T00:00:00Z"}],
+            },
+            {"kind": "NO_WORKER", "taskName": "mail", "message": "No worker offers x."},
+        ],
+        "place": {"of": "its line", "position": 10_000, "more": True},
+        "remedy": "Start one.",
+        "tasksLeftOut": 7,
+        "partial": "This is a standby.",
+    }
+    api.answers["GET", WHY_PATH] = answer
+    lines = [line.rstrip() for line in hatchet("why", RUN).out.splitlines()]
+    assert lines[0].split() == ["run", RUN]
+    told = "\n".join(lines)
+    assert "behind more than 10,000 in its line" in told
+    assert f"greet {task}, " in told
+    assert "mail NO_WORKER" in told
+    for words in ("do ", "Start one.", "more tasks ", "7", "This is a standby."):
+        assert words in told
+    assert hatchet("why", RUN, "--json").json == answer
+
+
+def test_why_of_an_unknown_run(api: FakeApi, hatchet: Hatchet) -> None:
+    result = hatchet("why", RUN)
+    assert result.code == 1
+    assert "not found" in result.err
+
+
 def test_get_shows_who_comes_after_whom(api: FakeApi, hatchet: Hatchet) -> None:
     answer = details("RUNNING")
     names, edges = ("load", "store", "mail"), {"load": ["s-store", "s-mail"], "store": ["s-mail"]}

@@ -135,16 +135,31 @@ async def test_cancels_and_retries_in_between_keep_the_order(h: Harness) -> None
 
 async def test_what_fits_is_found_far_behind_what_does_not(h: Harness) -> None:
     """Q-9: the search reads on behind a window in which nothing fits."""
-    await h.put(slots={"default": 5})
+    await h.put(slots={"gpu": 1})
     big = await h.trigger(count=70, priority=3)
+    await h.put(slots={"default": 1})
+    small = await h.trigger(count=70, priority=1)
+    full = await h.worker(slots={"gpu": 1})
+    worker = await h.worker(slots=2)
+    await h.settle()
+    assert await drain(h, worker) == small
+    assert [task.task_id for task in full.started] == big[:1]
+    (queue,) = h.engine.hot.queues.values()
+    assert queue.depth == len(big) - 1
+
+
+async def test_what_fits_is_found_behind_any_number_that_nobody_could_take(h: Harness) -> None:
+    """Q-9, SL-4: they leave the window, so that it may be read on without end."""
+    await h.put(slots={"default": 5})
+    big = await h.trigger(count=700, priority=3)
     await h.put(slots={"default": 1})
     small = await h.trigger(count=70, priority=1)
     worker = await h.worker(slots=2)
     await h.settle()
     assert await drain(h, worker) == small
-    assert h.engine.hot.queues[
-        1 if 1 in h.engine.hot.queues else next(iter(h.engine.hot.queues))
-    ].depth == len(big)
+    (queue,) = h.engine.hot.queues.values()
+    assert queue.depth == 0
+    assert await h.count("parked_item") == len(big)
 
 
 async def test_full_workers_make_nobody_read_on(h: Harness) -> None:

@@ -16,6 +16,8 @@ _TABLES = (
     "assignment",
     "task_wait",
     "event_filter",
+    "cron",
+    "scheduled_run",
     "event",
     "expression_failure",
     "stream_chunk",

@@ -15,11 +15,13 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain.dag import Member, doomed, member_of, on_failure, run_status
-from hatchet_engine.domain.demand import read_demand
-from hatchet_engine.domain.labels import DesiredLabel, score
+from hatchet_engine.domain.demand import Demand, read_demand
+from hatchet_engine.domain.labels import score
 from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.engine import Engine
 from hatchet_engine.turn.lines import is_batch_line
+from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.workers import Worker
@@ -306,8 +308,7 @@ def _check_queues(hot: Hot, tables: Tables) -> None:
             expected = [] if queue.edge is None else [key for key in keys if key <= queue.edge]
         window = sorted((item.rank, item.round, item.task_id) for item in queue.items.values())
         assert window == expected, f"the window of {queue.action} is not the head of its table"
-        in_heap = {entry[2] for entry in queue.heap if queue.items.get(entry[2]) is entry[3]}
-        assert in_heap == queue.items.keys(), f"heap and items of {queue.action} differ"
+        _check_shapes(queue)
         for item in queue.items.values():
             row = tables.queued[item.task_id]
             assert item.stored
@@ -330,6 +331,19 @@ def _check_queues(hot: Hot, tables: Tables) -> None:
         assert set(listed) == expected_workers, f"workers of {queue.action}"
 
 
+def _check_shapes(queue: Queue) -> None:
+    by_shape: dict[object, set[UUID]] = {}
+    for item in queue.items.values():
+        assert item.shape is not None
+        assert item.shape.wish == queue.shapes.of(item).wish
+        by_shape.setdefault(item.shape, set()).add(item.task_id)
+    assert by_shape.keys() == queue.shapes.waiting.keys(), f"shapes of {queue.action}"
+    for shape in queue.shapes.waiting:
+        in_heap = {entry[2] for entry in shape.heap if entry[3].shape is shape}
+        assert in_heap == by_shape[shape], f"heap and items of {queue.action} differ"
+        assert shape.count == len(in_heap)
+
+
 def _check_dues(hot: Hot, tables: Tables) -> None:
     """Each timer is known at or before its time."""
     for known, rows, name in (
@@ -345,21 +359,34 @@ def _check_dues(hot: Hot, tables: Tables) -> None:
 
 
 def check_work_conserved(hot: Hot, tables: Tables) -> None:
-    """Nothing waits that fits on a worker which is there (Q-8)."""
+    """Nothing waits that fits on a worker which is there (Q-8), and nobody stands in a line for
+    lack of a worker who has one (RO-6)."""
     for row in tables.queued.values():
         step = hot.definitions.versions[row["version_id"]].steps[row["step"]]
+        demand = read_demand(row["demand"])
+        if demand is not None and demand.units:
+            continue  # they may be lacking
+        if hot.pauses and hot.pauses.of_task(row["tenant_id"], step.version.workflow_id):
+            continue
         for worker in step.queue.workers:
-            demand = read_demand(row["demand"])
-            labels = step.labels if demand is None else demand.labels or step.labels
-            if demand is not None and (demand.worker_id or demand.units):
-                continue  # a worker of its own, or units that may be lacking
-            if hot.pauses and hot.pauses.of_task(row["tenant_id"], step.version.workflow_id):
-                continue
-            if worker.fits(step.units) and _suits(worker, labels):
+            if worker.fits(step.units) and _suits(worker, step, demand):
                 raise AssertionError(f"task {row['task_id']} waits though {worker.id} has room")
+    for row in tables.parked.values():
+        if row["line"].startswith("w"):
+            step = hot.definitions.versions[row["version_id"]].steps[row["step"]]
+            for worker in step.queue.workers:
+                large = all(worker.slots.get(key, 0) >= most for key, most in step.units.items())
+                if large and _suits(worker, step, read_demand(row["demand"])):
+                    raise AssertionError(f"{row['task_id']} is stranded, but {worker.id} would do")
 
 
-def _suits(worker: Worker, labels: dict[str, DesiredLabel]) -> bool:
+def _suits(worker: Worker, step: Step, demand: Demand | None) -> bool:
+    """Whether a worker would do if it had room (RO-4, RO-7, RO-11)."""
+    labels = step.labels
+    if demand is not None:
+        if step.version.definition.sticky == "HARD" and demand.worker_id is not None:
+            return worker.id == demand.worker_id
+        labels = demand.labels or step.labels
     return not labels or score(labels, worker.labels) is not None
 
 

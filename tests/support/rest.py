@@ -15,10 +15,13 @@ import httpx
 import pytest
 
 from hatchet_engine.domain.errors import Code, Refused
+from hatchet_engine.domain.why import Answer
 from hatchet_engine.observe.pool import open_read_pool
+from hatchet_engine.observe.why import explain
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.transports.rest.app import create_app
 from hatchet_engine.transports.rest.settings import RestSettings
+from hatchet_engine.turn.state import Hot
 from tests.support.rows import NOW_MS, Rows
 
 OFFICIAL_PYTHON = Path(".venv-official/bin/python")
@@ -109,6 +112,7 @@ class FakeEngine:
         self.answers: dict[type, Any] = {}
         self.ready = True
         self.live: dict[UUID, Live] = {}
+        self.hot: Hot | None = None  # None: a standby
 
     async def submit(self, command: Any) -> Any:
         self.commands.append(command)
@@ -116,6 +120,9 @@ class FakeEngine:
         if isinstance(answer, Exception):
             raise answer
         return answer(command) if callable(answer) else answer
+
+    async def why(self, tenant_id: UUID, id: UUID) -> Answer | None:
+        return await explain(self.read_pool, self.hot, tenant_id, id, self.clock.now_ms())
 
     def worker_live(self, worker_id: UUID) -> Live | None:
         return self.live.get(worker_id)

@@ -218,6 +218,37 @@ class Rows:
             met,
         )
 
+    async def park(
+        self,
+        workflow: Workflow,
+        task_id: UUID,
+        run_id: UUID | None = None,
+        step: int = 0,
+        *,
+        line: str = "c1:key",
+        rank: int = -1,
+        attempt: int = 0,
+        retries: int = 0,
+        queued_ms: int | None = None,
+    ) -> None:
+        """A task (made ``blocked``) stands in a line; ``step`` -1: a run as a whole."""
+        await self.connection.execute(
+            "insert into parked_item (line, rank, task_id, tenant_id, version_id, step, attempt,"
+            " app_retries, internal_retries, queued_ms, schedule_timeout_ms, run_id)"
+            " values ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,$10,$11)",
+            line,
+            rank,
+            task_id,
+            self.tenant_id,
+            workflow.version_id,
+            step,
+            attempt,
+            retries,
+            queued_ms or self.now_ms,
+            (queued_ms or self.now_ms) + 300_000,
+            run_id,
+        )
+
     async def pushed(
         self,
         key: str = "user:created",
@@ -337,20 +368,16 @@ class Rows:
         if step < 0:
             more["kind"] = TaskKind.DAG
         task_id = await self.run(workflow, step=max(step, 0), blocked=True, **more)
-        created_ms = more.get("created_ms") or self.now_ms
-        await self.connection.execute(
-            "insert into parked_item values ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,$10,null,$11)",
-            line,
-            -4 if attempt else -1,
+        await self.park(
+            workflow,
             task_id,
-            self.tenant_id,
-            workflow.version_id,
-            step,
-            attempt,
-            retries,
-            created_ms,
-            created_ms + 300_000,
             more.get("run_id"),
+            step,
+            line=line,
+            rank=-4 if attempt else -1,
+            attempt=attempt,
+            retries=retries,
+            queued_ms=more.get("created_ms"),
         )
         return task_id
 
@@ -571,6 +598,34 @@ class Rows:
             [n for n, task in enumerate(workflow.definition.tasks) if not task.parents],
         )
         await self.connection.execute("vacuum analyze task, queue_item")
+
+    async def many_parked(self, workflow: Workflow, count: int, *, span_ms: int) -> None:
+        """``count`` runs of one task over the last ``span_ms`` that stand in 100 lines."""
+        first_ms = self.now_ms - span_ms
+        ids = [self.ids.new(first_ms + n * span_ms // count) for n in range(count)]
+        await self.connection.execute(
+            "insert into task (tenant_id, id, run_id, kind, workflow_id, version_id, step,"
+            " priority, created_at, input)"
+            " select $1, x.id, x.id, 0, $2, $3, 0, 1,"
+            "        to_timestamp($4::bigint / 1000.0) + x.n * make_interval(secs => $5), '{}'"
+            " from unnest($6::uuid[]) with ordinality as x (id, n)",
+            self.tenant_id,
+            workflow.id,
+            workflow.version_id,
+            first_ms,
+            span_ms / count / 1000,
+            ids,
+        )
+        await self.connection.execute(
+            "insert into parked_item (line, rank, task_id, tenant_id, version_id, step, attempt,"
+            " app_retries, internal_retries, queued_ms, schedule_timeout_ms)"
+            " select 'c1:' || x.n % 100, -1, x.id, $1, $2, 0, 0, 0, 0, 0, 0"
+            " from unnest($3::uuid[]) with ordinality as x (id, n)",
+            self.tenant_id,
+            workflow.version_id,
+            ids,
+        )
+        await self.connection.execute("vacuum analyze task, parked_item")
 
     async def many_events(self, count: int, *, span_ms: int) -> None:
         """``count`` events over the last ``span_ms``: 50 keys, every third with one of 1,000

@@ -4,6 +4,7 @@ Each `type: ignore[...]` is an expected error: mypy reports those that are not n
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypedDict, assert_type
 
 from pydantic import BaseModel
@@ -12,12 +13,16 @@ from hatchet import (
     BatchContext,
     BatchMemberId,
     Context,
+    Cron,
+    CronWorkflows,
     Depends,
     DurableContext,
     EmptyModel,
     Hatchet,
+    Overlap,
     ParentCondition,
     RunEventListener,
+    ScheduledWorkflows,
     SleepCondition,
     StepRunEvent,
     TaskRunError,
@@ -268,3 +273,13 @@ assert_type(greet_members, Task[Name, Greeting])
 @hatchet.batch_task(batch_max_size=3)  # type: ignore[arg-type]
 async def no_results(inputs: dict[BatchMemberId, Name], ctx: Context) -> int:
     return 1
+
+
+def crons_and_schedules() -> None:
+    cron = Cron("0 3 * * *", zone="Europe/Berlin", overlap=Overlap.SKIP)
+    hatchet.task(on_crons=[cron, "* * * * *"])
+    assert_type(hatchet.cron.create("a", "b", cron), CronWorkflows)
+    assert_type(hatchet.cron.preview(cron), list[datetime])
+    assert_type(hatchet.scheduled.create("a", datetime.now(UTC)), ScheduledWorkflows)
+    hatchet.cron.create("a", "b", 5)  # type: ignore[arg-type]
+    hatchet.scheduled.list(statuses=["SCHEDULED"])  # type: ignore[list-item]

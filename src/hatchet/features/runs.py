@@ -1,4 +1,4 @@
-"""`hatchet.runs`: read, cancel and replay runs."""
+"""`hatchet.runs`: read, cancel and replay runs; ask why they wait."""
 
 import asyncio
 import builtins
@@ -21,6 +21,7 @@ from hatchet.features.models import (
     V1WorkflowRunDetails,
     WorkflowRunDetail,
 )
+from hatchet.features.why_models import Why
 from hatchet.runnables.started import raw, text
 from hatchet.workflow_run import DETAILS_PATH, WorkflowRunRef
 
@@ -111,6 +112,24 @@ class RunsClient:
 
     async def aio_get_task_run(self, task_run_id: str) -> V1TaskSummary:
         return await self._get_task_run(task_run_id).aio()
+
+    def _why(self, id: str) -> Call[Why]:
+        return self._client.rest.call(
+            "GET", f"/api/v1/stable/tasks/{id}/why", Why.model_validate_json
+        )
+
+    def why(self, id: str) -> Why:
+        """Why a run or task waits: what blocks it, its place in the line, what to change.
+
+        Raises `NotFoundException` for an unknown id.
+
+            answer = hatchet.runs.why(ref.workflow_run_id)
+            print(answer.message, answer.remedy)
+        """
+        return self._why(id).send()
+
+    async def aio_why(self, id: str) -> Why:
+        return await self._why(id).aio()
 
     def _list(
         self,

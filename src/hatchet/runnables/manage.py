@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from hatchet.runnables.base import BaseWorkflow
+from hatchet.runnables.schedules import Schedulable
 from hatchet.runnables.task import TInput
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class RunListOptions(TypedDict, total=False):
     triggering_event_external_id: str | None
 
 
-class Managed(BaseWorkflow[TInput]):
+class Managed(Schedulable[TInput]):
     """A workflow and its traces in the engine. It must be registered: a worker has started."""
 
     def create_filter(

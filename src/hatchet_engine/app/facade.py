@@ -11,9 +11,11 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.app.node import Node
+from hatchet_engine.domain.why import Answer
 from hatchet_engine.observe.logs import LogLane
 from hatchet_engine.observe.stream_lane import StreamLane
 from hatchet_engine.observe.task_runs import TaskRuns
+from hatchet_engine.observe.why import explain
 from hatchet_engine.sessions.subscriptions import Subscriptions
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.turn.clock import Clock
@@ -116,6 +118,12 @@ class Facade:
         """The run that a task belongs to; None for an unknown task."""
         place = await self._task_runs.find(tenant_id, task_id)
         return None if place is None else place.run_id
+
+    async def why(self, tenant_id: UUID, id: UUID) -> Answer | None:
+        """Why a task or run does not run; None for an unknown id. A standby tells what it can."""
+        engine = self._engine
+        hot = engine.hot if engine.ready else None
+        return await explain(self.read_pool, hot, tenant_id, id, engine.clock.now_ms())
 
     def worker_live(self, worker_id: UUID) -> WorkerLive | None:
         worker = self._engine.hot.workers.get(worker_id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 LabelValue = str | int
 
 DEFAULT_WEIGHT = 100
+_SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
 
 
 class Comparator(IntEnum):
@@ -19,12 +21,24 @@ class Comparator(IntEnum):
     LESS_THAN_OR_EQUAL = 5
 
 
+SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
+
+
 @dataclass(slots=True, frozen=True)
 class DesiredLabel:
     value: LabelValue
     required: bool = False
     comparator: Comparator = Comparator.EQUAL
     weight: int = DEFAULT_WEIGHT
+
+    @property
+    def text(self) -> str:
+        """For people.
+
+        >>> DesiredLabel(80, comparator=Comparator.GREATER_THAN_OR_EQUAL).text
+        '>= 80'
+        """
+        return f"{_SIGNS[self.comparator]} {self.value}"
 
     def met_by(self, offered: LabelValue | None) -> bool:
         """Whether a worker's value satisfies this; values of the other type never do."""
@@ -46,7 +60,7 @@ class DesiredLabel:
         return offered <= wanted
 
 
-def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> int | None:
+def score(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> int | None:
     """Sum of the weights of all satisfied labels, or None when a required one is not met or the
     sum is negative: such a worker is not taken at all (RO-4)."""
     total = 0
@@ -56,3 +70,25 @@ def score(desired: dict[str, DesiredLabel], offered: dict[str, LabelValue]) -> i
         elif label.required:
             return None
     return total if total >= 0 else None
+
+
+def unmet(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> list[str]:
+    """Keys of required labels that a worker does not satisfy."""
+    return [
+        key
+        for key, label in desired.items()
+        if label.required and not label.met_by(offered.get(key))
+    ]
+
+
+def lacking(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValue]) -> list[str]:
+    """Which required labels a worker does not meet, in words; what it has is put in brackets.
+
+    >>> lacking({"cores": DesiredLabel(8, True, Comparator.GREATER_THAN)}, {"cores": 4})
+    ['cores > 8 (has 4)']
+    """
+    return [
+        f"{key} {SIGNS[desired[key].comparator]} {desired[key].value} "
+        + (f"(has {offered[key]})" if key in offered else "(has none)")
+        for key in unmet(desired, offered)
+    ]

@@ -74,6 +74,12 @@ class Meter:
             return 0
         return self.remaining
 
+    def at(self, now_ms: int) -> Meter:
+        """What it will say at a time, without beginning a window of this one."""
+        meter = Meter(self.limit, self.window, self.remaining, self.began_ms, self.paused_until_ms)
+        meter.refill(now_ms)
+        return meter
+
     def take(self, units: int) -> None:
         self.remaining -= units
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from hatchet_engine.domain.calendar import parse as parse_cron
 from hatchet_engine.domain.definition import (
     DEFAULT_BACKOFF_MAX_S,
     BatchConfig,
@@ -20,9 +21,9 @@ from hatchet_engine.domain.definition import (
     to_json,
 )
 from hatchet_engine.domain.durations import MAX_MS, parse_ms
-from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.idempotency import METHODS
-from hatchet_engine.domain.payloads import has_nul_escape
+from hatchet_engine.domain.payloads import check_object, has_nul_escape
 from hatchet_engine.domain.rates import WINDOWS
 from hatchet_engine.domain.registration_expressions import check_expressions, described
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
@@ -38,6 +39,8 @@ BATCH_SIZE_MAX = 100_000
 BATCH_INTERVAL_MAX_MS = 86_400_000
 BATCH_GROUP_RUNS_MAX = 10_000
 EVENT_KEY_LENGTH_MAX = 1_024
+CRONS_MAX = 1_000
+CRON_INPUT_BYTES_MAX = 4 * 1024 * 1024 - 64 * 1024
 NO_GROUP = ("", str(UUID(int=0)))  # or-groups that were not given: each condition its own
 STRATEGIES = (
     "CANCEL_IN_PROGRESS",
@@ -77,21 +80,6 @@ def check(definition: WorkflowDefinition) -> WorkflowDefinition:
     return definition
 
 
-def refuse_what_is_not_built(definition: WorkflowDefinition) -> None:
-    """Say clearly what this engine can't run yet, instead of running it wrongly."""
-    missing = []
-    if definition.cron_triggers:
-        missing.append("cron triggers")
-    if definition.sticky is not None:
-        missing.append("sticky workflows")
-    if missing:
-        raise Refused(
-            Code.UNIMPLEMENTED,
-            f"workflow {definition.name!r} uses what this engine does not offer yet: "
-            + ", ".join(missing),
-        )
-
-
 def _check_name(name: str, field: str) -> None:
     if not name:
         raise invalid(f"{field}: is required", field=field)
@@ -115,8 +103,7 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
         )
     for rule in definition.concurrency:
         _check_concurrency(rule, "concurrency")
-    if definition.cron_input is not None:
-        _check_json(definition.cron_input, "cron_input")
+    _check_crons(definition)
     for key in definition.event_triggers:
         if not 1 <= len(key) <= EVENT_KEY_LENGTH_MAX:
             raise invalid(
@@ -139,6 +126,22 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
                 f"idempotency.method: is TTL or STATUS, not {idempotency.method}",
                 field="idempotency",
             )
+
+
+def _check_crons(definition: WorkflowDefinition) -> None:
+    if len(definition.cron_triggers) > CRONS_MAX:
+        raise invalid(
+            f"cron_triggers: at most {CRONS_MAX} crons of a workflow", field="cron_triggers"
+        )
+    for text in definition.cron_triggers:
+        try:
+            parse_cron(text)
+        except ValueError as error:
+            raise invalid(f"cron_triggers: {text!r}: {error}", field="cron_triggers") from None
+    if definition.cron_input is not None:
+        definition.cron_input = check_object(
+            definition.cron_input, "cron_input", CRON_INPUT_BYTES_MAX
+        )
 
 
 def _check_task(task: TaskDefinition) -> None:

@@ -1,8 +1,8 @@
 """States of tasks and runs, and the kinds of task events.
 
 A task's state is not stored while it lives: it follows from the hot row that holds it
-(``queue_item`` or ``delayed_item``: QUEUED, ``assignment``: RUNNING) and, once it ended, from its
-``outcome`` row. So no state can contradict the row that acts on it.
+(``queue_item``, ``parked_item`` or ``delayed_item``: QUEUED, ``assignment``: RUNNING) and, once it
+ended, from its ``outcome`` row. So no state can contradict the row that acts on it.
 """
 
 from __future__ import annotations

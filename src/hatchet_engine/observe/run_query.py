@@ -213,10 +213,10 @@ class _Builder:
             if self._by_id:
                 piece = self._fill_bounds(_SQL["run_by_id"])
             text = _RUN_OF.sub(lambda mark: piece.replace("{value}", mark[1]), text)
-        if "{queues}" in text:
-            workflows = self._query.workflow_ids
-            queues = self._piece("run_filter_queues", list(workflows)) if workflows else ""
-            text = text.replace("{queues}", queues)
+        workflows = self._query.workflow_ids
+        for mark, piece in (("{queues}", "run_filter_queues"), ("{parked}", "run_filter_parked")):
+            if mark in text:
+                text = text.replace(mark, self._piece(piece, list(workflows)) if workflows else "")
         return text.replace("{filters}", f"{self.conditions} {more}")
 
     def _fill_bounds(self, text: str) -> str:

@@ -71,6 +71,41 @@ create table concurrency_place (
     constraint concurrency_place_pkey PRIMARY KEY (holder_id, line)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
 
+create table cron (
+    id uuid not null,
+    tenant_id uuid not null,
+    workflow_id uuid not null,
+    name text not null,
+    expression text not null,
+    zone text not null,
+    catch_up text not null,
+    catch_up_max integer not null,
+    overlap text not null,
+    jitter_ms integer not null,
+    start_ms bigint,
+    end_ms bigint,
+    input text not null default '{}'::text,
+    metadata jsonb,
+    priority smallint,
+    declarative boolean not null default false,
+    enabled boolean not null default true,
+    tick_ms bigint,
+    next_fire_ms bigint,
+    waiting boolean not null default false,
+    last_tick_ms bigint,
+    last_run_id uuid,
+    error text,
+    error_ms bigint,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    constraint cron_pkey PRIMARY KEY (id),
+    constraint cron_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES workflow(id)
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=80);
+CREATE INDEX cron_due ON public.cron USING btree (next_fire_ms, id) WHERE (next_fire_ms IS NOT NULL);
+CREATE UNIQUE INDEX cron_name ON public.cron USING btree (workflow_id, declarative, name, expression);
+CREATE INDEX cron_tenant ON public.cron USING btree (tenant_id, id);
+CREATE INDEX cron_waiting ON public.cron USING btree (id) WHERE waiting;
+
 create table delayed_item (
     task_id uuid not null,
     due_ms bigint not null,
@@ -170,7 +205,9 @@ create table parked_item (
     run_id uuid,
     constraint parked_item_pkey PRIMARY KEY (line, rank, task_id)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=90);
+CREATE INDEX parked_item_member ON public.parked_item USING btree (tenant_id, task_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX parked_item_schedule_timeout ON public.parked_item USING btree (schedule_timeout_ms);
+CREATE INDEX parked_item_single ON public.parked_item USING btree (tenant_id, task_id) WHERE (run_id IS NULL);
 CREATE INDEX parked_item_task ON public.parked_item USING btree (task_id);
 
 create table pause (
@@ -226,6 +263,33 @@ create table rate_limit (
     updated_at timestamp with time zone not null,
     constraint rate_limit_pkey PRIMARY KEY (tenant_id, key)
 );
+
+create table scheduled_run (
+    id uuid not null,
+    tenant_id uuid not null,
+    workflow_id uuid not null,
+    due_ms bigint not null,
+    input text not null,
+    metadata jsonb,
+    priority smallint,
+    declarative boolean not null,
+    parent_run_id uuid,
+    parent_task_id uuid,
+    child_index integer,
+    child_key text,
+    fired_ms bigint,
+    run_id uuid,
+    error text,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    constraint scheduled_run_pkey PRIMARY KEY (id),
+    constraint scheduled_run_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES workflow(id)
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0.02, fillfactor=80);
+CREATE INDEX scheduled_run_due ON public.scheduled_run USING btree (due_ms, id) WHERE (fired_ms IS NULL);
+CREATE INDEX scheduled_run_fired ON public.scheduled_run USING btree (fired_ms) WHERE (fired_ms IS NOT NULL);
+CREATE INDEX scheduled_run_tenant ON public.scheduled_run USING btree (tenant_id, id);
+CREATE INDEX scheduled_run_tenant_due ON public.scheduled_run USING btree (tenant_id, due_ms, id);
+CREATE INDEX scheduled_run_workflow ON public.scheduled_run USING btree (workflow_id) WHERE (fired_ms IS NULL);
 
 create table schema_version (
     number integer not null,

@@ -48,6 +48,7 @@ class Dag:
         "triggers",
         "unended",
         "version",
+        "workers",
     )
 
     def __init__(
@@ -88,6 +89,8 @@ class Dag:
         self.outputs: dict[int, str | None] = {}  # of those that ended, unless too large
         self.errors: dict[int, str] = {}  # of those that failed
         self.triggers: dict[int, str] = {}  # data of met conditions, JSON text
+        # Of a sticky workflow: where tasks have ended, the last one last.
+        self.workers: dict[int, UUID] = {}
         self.begun_ms: int | None = None  # when the first attempt was given out
         self.replays = 0
         self.pending_parents: list[int] = []
@@ -101,6 +104,23 @@ class Dag:
             sum(not states[parent].final for parent in step.parents) for step in self.version.steps
         ]
         self.unended = sum(not state.final for state in states)
+
+    def ended_on(self, position: int, worker_id: UUID) -> None:
+        """A task has ended on a worker."""
+        if self.version.definition.sticky is not None:
+            self.workers.pop(position, None)
+            self.workers[position] = worker_id
+
+    def base_demand(self, step: Step) -> Demand | None:
+        """What a task takes over from its run: labels, and the worker. In a sticky workflow that of
+        the parent that ended last comes first, or of the last one before, if the parents have had
+        none (DAG-20)."""
+        for before in (step.parents, step.ancestors):
+            for position in reversed(self.workers):
+                if position in before:
+                    labels = None if self.demand is None else self.demand.labels
+                    return Demand(worker_id=self.workers[position], labels=labels)
+        return self.demand
 
     def parents(self, step: Step) -> list[Member]:
         return [self.states[parent] for parent in step.parents]

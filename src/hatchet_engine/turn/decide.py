@@ -10,6 +10,7 @@ import asyncpg
 from hatchet_engine.turn import (
     bulk,
     cancel,
+    crons,
     events,
     filters,
     pauses,
@@ -18,6 +19,7 @@ from hatchet_engine.turn import (
     replay,
     report,
     running_changes,
+    scheduled,
     timers,
     trigger,
     worker_changes,
@@ -48,6 +50,16 @@ from hatchet_engine.turn.commands import (
     TriggerRuns,
 )
 from hatchet_engine.turn.load import Loader
+from hatchet_engine.turn.schedule_commands import (
+    CreateCron,
+    DeleteCron,
+    DeleteScheduled,
+    EnableCron,
+    RescheduleRuns,
+    ScheduleRuns,
+    TriggerCron,
+    TriggerScheduled,
+)
 from hatchet_engine.turn.state import Turn
 
 Decide = Callable[[Turn, Any], Any]
@@ -61,6 +73,14 @@ DIRECT: dict[type, DecideDirect] = {
     ChangeFilter: filters.change,
     DeleteFilter: filters.delete,
     StartBulk: bulk.start,
+    CreateCron: crons.create,
+    EnableCron: crons.enable,
+    DeleteCron: crons.delete,
+    TriggerCron: crons.trigger,
+    ScheduleRuns: scheduled.create,
+    RescheduleRuns: scheduled.reschedule,
+    DeleteScheduled: scheduled.delete,
+    TriggerScheduled: scheduled.trigger,
 }
 
 DECIDE: dict[type, Decide] = {
@@ -105,4 +125,6 @@ def weight(command: Any) -> int:
         return len(command.events)
     if isinstance(command, ReportTasks):
         return len(command.reports)
+    if isinstance(command, ScheduleRuns):
+        return 10 + len(command.due_ms)
     return 10

@@ -18,6 +18,7 @@ from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.states import TaskKind
 from hatchet_engine.turn.asks import Asks, Rule
 from hatchet_engine.turn.queues import Queue
+from hatchet_engine.turn.shapes import Shape
 
 TRIGGERED_KEPT_MAX = 10_000  # event keys whose workflows are remembered
 
@@ -44,6 +45,8 @@ class Step:
         "retries",
         "rules",
         "schedule_timeout_ms",
+        "shape",
+        "sticky",
         "units",
         "version",
         "watched",
@@ -62,6 +65,8 @@ class Step:
         self.schedule_timeout_ms = task.schedule_timeout_ms
         self.units: dict[str, int] = task.slots or {"default": 1}
         self.labels: dict[str, DesiredLabel] = task.labels
+        self.sticky = version.definition.sticky
+        self.shape: Shape | None = None  # of its tasks that ask for no worker and no other labels
         self.on_failure = task.on_failure
         self.batch: BatchConfig | None = task.batch
         self.conditions: list[Condition] = task.conditions

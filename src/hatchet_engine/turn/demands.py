@@ -61,8 +61,9 @@ def _demand(
 
 def demand_of_member(turn: Turn, dag: Dag, step: Step) -> Demand | None:
     """What a task of a run asks for. Raises ``AskError``."""
+    base = dag.base_demand(step)
     if step.asks is None:
-        return dag.demand
+        return base
     variables: Variables = {
         "input": lambda: orjson.loads(dag.input or "{}"),
         "additional_metadata": lambda: orjson.loads(dag.metadata or "{}"),
@@ -71,7 +72,7 @@ def demand_of_member(turn: Turn, dag: Dag, step: Step) -> Demand | None:
         "task_run_id": lambda: str(dag.task_ids[step.index]),
     }
     size = _bytes(dag.input, dag.metadata, dag.context(step)) if step.asks.batched else 0
-    return _work_out(turn, dag.tenant_id, step.asks, variables, dag.demand, size)
+    return _work_out(turn, dag.tenant_id, step.asks, variables, base, size)
 
 
 def _work_out(

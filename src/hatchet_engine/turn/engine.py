@@ -32,6 +32,7 @@ from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
+from hatchet_engine.turn.firing import fire_due, release_waiting
 from hatchet_engine.turn.gather import join, ripen, tell_waiting
 from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
@@ -42,6 +43,7 @@ from hatchet_engine.turn.recover import recover
 from hatchet_engine.turn.settle import settle
 from hatchet_engine.turn.signs import Signs
 from hatchet_engine.turn.state import Hot, Limits, Turn
+from hatchet_engine.turn.stranded import call_back
 from hatchet_engine.turn.timers import next_due_ms
 from hatchet_engine.turn.times import from_ms
 from hatchet_engine.turn.worker_changes import heartbeat
@@ -365,9 +367,14 @@ class Engine:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+        hot = self.hot
         self._again = bool(
-            self.hot.bulk or self.hot.pauses.released or self.hot.batches.changed
-        ) or any(queue.wants_reading and queue.workers for queue in self.hot.queues.values())
+            hot.bulk
+            or hot.pauses.released
+            or hot.batches.changed
+            or hot.ongoing
+            or hot.stranded.due
+        )
 
     async def _decide_direct(
         self,
@@ -394,6 +401,7 @@ class Engine:
         await turn.repeats.read(loader.connection, turn.now_ms, triggers)
         await loader.keys(triggers, [one for one, _ in batch if isinstance(one, PushEvents)])
         decide_timers(turn, loader)
+        await fire_due(loader, turn, busy=bool(batch))
         for command, future in batch:
             decide = DECIDE.get(type(command))
             if decide is None:
@@ -409,6 +417,9 @@ class Engine:
         await age(loader.connection, turn)
         await self._settle(turn, loader)
         free_keys(turn)
+        release_waiting(turn)
+        if self.hot.stranded.due:
+            await call_back(loader.connection, turn)
         await ripen(loader.connection, turn)
         place(turn)
         tell_waiting(turn)

@@ -8,7 +8,7 @@ from hatchet_engine.domain import ids
 from hatchet_engine.domain.concurrency import Strategy
 from hatchet_engine.turn.commands import PausedThing
 from hatchet_engine.turn.groups import Group
-from hatchet_engine.turn.lines import Line
+from hatchet_engine.turn.lines import Line, read_no_worker_line
 from hatchet_engine.turn.pause_list import line_of
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.state import Turn
@@ -115,6 +115,9 @@ def leave_line(turn: Turn, item: Queued) -> None:
         item.shelved = False
         turn.plan.parked_removed.add(item.task_id)
     turn.plan.parked.pop(item.task_id, None)
+    if line.depth == 0 and read_no_worker_line(line.id) is not None:
+        turn.hot.stranded.forget(line)
+        turn.hot.lines.forget(line)
 
 
 def leave_queue(turn: Turn, item: Queued) -> None:
@@ -125,6 +128,8 @@ def leave_queue(turn: Turn, item: Queued) -> None:
     if item.stored:
         item.stored = False
         turn.plan.queue_removed.append((queue.id, item.rank, item.task_id))
+    if not queue.items:
+        turn.wake(queue)  # it may have to be read on
 
 
 def release(turn: Turn, holder_id: UUID) -> None:

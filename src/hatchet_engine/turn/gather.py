@@ -53,6 +53,8 @@ def join(turn: Turn) -> None:
 
 async def ripen(connection: asyncpg.Connection, turn: Turn) -> None:
     """Offer ripe groups to the workers, and read what memory does not hold of them."""
+    for worker in turn.roomy:
+        turn.wake_queues(worker)
     batches = turn.hot.batches
     held: list[tuple[BatchGroup, PausedThing]] = []
     for group in batches.take_changed(turn.now_ms):
@@ -99,7 +101,7 @@ def _place_one(
     if line.wants_reading:
         turn.hot.batches.changed[group] = None  # the next turn reads on
         return False
-    first = line.peek()
+    first = line.first()
     if first is None or step in no_room:
         return False
     worker = choose(turn, queue, first)
@@ -148,7 +150,7 @@ def _take(group: BatchGroup) -> list[Queued]:
     while len(members) < group.config.max_size and (item := line.pop()) is not None:
         size += item.size
         if members and size > BATCH_BYTES_MAX:
-            line.put_back([item])
+            line.put_back(item)
             break
         members.append(item)
     return members

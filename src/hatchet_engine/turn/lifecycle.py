@@ -65,9 +65,7 @@ def leave_worker(turn: Turn, running: Running) -> None:
         turn.hot.batches.ended(batch)
     if not running.released:
         worker.give(running.step.units)
-        for queue in worker.queues:
-            if queue.waits:
-                turn.dirty[queue.id] = queue
+        turn.gain(worker)
 
 
 def finish(
@@ -106,6 +104,7 @@ def finish(
                 error,
                 running.attempt,
                 running.started_ms or running.assigned_ms,
+                running.worker.id,
             )
         )
     else:

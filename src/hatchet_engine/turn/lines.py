@@ -8,9 +8,11 @@ a bounded number of items.
 
 from __future__ import annotations
 
+import heapq
 from uuid import UUID
 
 from hatchet_engine.turn.queues import Key, Queued, Window
+from hatchet_engine.turn.shapes import Entry
 
 LINE_WINDOW_MAX = 200  # items kept of one line
 LINE_ITEMS_MAX = 100_000  # items kept of all lines
@@ -28,11 +30,12 @@ class Shelf:
 class Line(Window):
     """Those who wait for one thing, in the order in which they will get it."""
 
-    __slots__ = ("_shelf", "id", "size", "wanted")
+    __slots__ = ("_shelf", "heap", "id", "size", "wanted")
 
     def __init__(self, id: str, shelf: Shelf, depth: int = 0, size: int = 0) -> None:
         super().__init__(depth)
         self.id = id
+        self.heap: list[Entry] = []
         self.size = size  # bytes of all who stand in it, for batches
         self.wanted = 1  # how many are to be in memory at least
         self._shelf = shelf
@@ -52,11 +55,36 @@ class Line(Window):
             self.edge = max((entry[:3] for entry in self._entries()), default=None)
         super().add(item)
 
+    def first(self) -> Queued | None:
+        """The next item of the window."""
+        heap = self.heap
+        while heap:
+            item = heap[0][3]
+            if self.items.get(item.task_id) is item:
+                return item
+            heapq.heappop(heap)
+        return None
+
+    def pop(self) -> Queued | None:
+        """The next item of the window; it stays counted until :meth:`remove`."""
+        item = self.first()
+        if item is not None:
+            heapq.heappop(self.heap)
+        return item
+
+    def put_back(self, item: Queued) -> None:
+        """Return an item that was popped but can't be let go."""
+        heapq.heappush(self.heap, (item.rank, item.round, item.task_id, item))
+
     def remove(self, item: Queued) -> None:
+        """The item has left; works for items outside the window too."""
+        self.depth -= 1
         self.size -= item.size
-        before = len(self.items)
-        super().remove(item)
-        self._shelf.kept -= before - len(self.items)
+        if self.items.pop(item.task_id, None) is not None:
+            self._shelf.kept -= 1
+        if len(self.heap) > 2 * len(self.items) + self.most:
+            self.heap = list(self._entries())
+            heapq.heapify(self.heap)
 
     def take_in(self, items: list[Queued]) -> None:
         """Items of this very turn that the window should hold since more of it was read."""
@@ -66,13 +94,14 @@ class Line(Window):
                 self._push(item)
 
     def _push(self, item: Queued) -> None:
-        super()._push(item)
+        heapq.heappush(self.heap, (item.rank, item.round, item.task_id, item))
+        self.items[item.task_id] = item
         self._shelf.kept += 1
 
-    def _shrink(self) -> None:
-        before = len(self.items)
-        super()._shrink()
-        self._shelf.kept -= before - len(self.items)
+    def _keep(self, entries: list[Entry]) -> None:
+        self._shelf.kept -= len(self.items) - len(entries)
+        self.heap = entries  # sorted, hence a heap
+        self.items = {entry[2]: entry[3] for entry in entries}
 
 
 class Lines:
@@ -89,9 +118,10 @@ class Lines:
             line = self.by_id[id] = Line(id, self._shelf)
         return line
 
-    def restore(self, id: str, depth: int, size: int) -> None:
+    def restore(self, id: str, depth: int, size: int) -> Line:
         """A line as the table has it, nothing of it read yet."""
-        self.by_id[id] = Line(id, self._shelf, depth, size)
+        line = self.by_id[id] = Line(id, self._shelf, depth, size)
+        return line
 
     def forget(self, line: Line) -> None:
         """An empty line costs nothing."""
@@ -142,3 +172,20 @@ def workflow_pause_line(workflow_id: UUID) -> str:
 
 def tenant_pause_line(tenant_id: UUID) -> str:
     return f"t{tenant_id.hex}"
+
+
+def is_units_line(id: str) -> bool:
+    return id.startswith(("r", "o"))
+
+
+def no_worker_line(queue_id: int, worker_id: UUID | None, digest: str) -> str:
+    """Of those for whom no worker of the queue qualifies. ``worker_id``: no other will do."""
+    return f"w{queue_id}:{worker_id.hex if worker_id else ''}:{digest}"
+
+
+def read_no_worker_line(id: str) -> tuple[int, UUID | None] | None:
+    """The queue and the worker in the name; None: it is another kind of line."""
+    if not id.startswith("w"):
+        return None
+    queue_id, worker_id, _ = id[1:].split(":")
+    return int(queue_id), UUID(worker_id) if worker_id else None

@@ -126,9 +126,11 @@ class Loader:
 
     async def windows(self) -> None:
         """Read on where a window has run dry and workers are there to take more."""
-        for one in self.turn.hot.queues.values():
+        ongoing, self.turn.hot.ongoing = self.turn.hot.ongoing, {}
+        for one in ongoing.values():
             if one.wants_reading and one.workers:
                 await self._read_window(one)
+            self.turn.wake(one)
 
     async def _read_window(self, one: Queue) -> None:
         rows = await queue.window(
@@ -144,7 +146,6 @@ class Loader:
         if one.edge is None and items:
             one.round = max(one.round, items[0].round - 1)
         one.extend(items, read_all=len(rows) < WINDOW_READ)
-        self.turn.wake(one)
 
     async def keys(self, triggers: Sequence[TriggerRuns], pushes: Sequence[PushEvents]) -> None:
         """Who holds the idempotency keys that new runs need; in one read for the whole turn."""

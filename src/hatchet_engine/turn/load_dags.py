@@ -70,6 +70,9 @@ def _dag(hot: Hot, row: Any, members: list[Any]) -> Dag:
         if member["begun_at"] is not None:
             begun_ms = to_ms(member["begun_at"])
             dag.begun_ms = begun_ms if dag.begun_ms is None else min(dag.begun_ms, begun_ms)
+    ended = [(row["finished_at"], at) for at, row in enumerate(members) if row["worker_id"]]
+    for _, at in sorted(ended):
+        dag.ended_on(at, members[at]["worker_id"])
     dag.recount()
     if len(hot.groups.held.get(dag.run_id, ())) == len(dag.places):  # else it waits to begin
         _mark_begun(dag)

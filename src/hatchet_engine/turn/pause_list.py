@@ -34,6 +34,10 @@ class Pauses:
     def find(self, tenant_id: UUID, kind: PauseKind, target: str) -> PausedThing | None:
         return self._by_key.get((tenant_id, kind, target))
 
+    def dropping_scheduled(self) -> list[UUID]:
+        """Workflows whose scheduled runs wait for the end of a pause (REG-27)."""
+        return [id_ for id_, thing in self._workflows.items() if thing.drop_scheduled]
+
     def of_workflow(self, workflow_id: UUID) -> PausedThing | None:
         return self._workflows.get(workflow_id)
 

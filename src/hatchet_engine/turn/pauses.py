@@ -20,6 +20,7 @@ from hatchet_engine.turn.entering import (
 from hatchet_engine.turn.lines import Line
 from hatchet_engine.turn.pause_list import line_of
 from hatchet_engine.turn.queues import Queue, Queued
+from hatchet_engine.turn.schedule_runs import look_at
 from hatchet_engine.turn.state import Turn
 
 RELEASED_MAX = 1_000  # tasks that leave the lines of ended pauses in one turn
@@ -98,6 +99,7 @@ def _end(turn: Turn, thing: PausedThing) -> None:
         if group is not None:
             turn.freed[group] = None
     else:
+        look_at(turn, turn.now_ms if thing.drop_scheduled else None)
         line = hot.lines.get(line_of(thing))
         if line.depth:
             hot.pauses.released[line] = None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from hatchet_engine.domain.labels import DesiredLabel, score
+import heapq
+
 from hatchet_engine.turn.attempts import begin_attempt
-from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.entering import leave_queue
 from hatchet_engine.turn.gather import place_batches
 from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import KEPT_INPUT_MAX, Queue, Queued
+from hatchet_engine.turn.rankings import Ranking
 from hatchet_engine.turn.rates import hold_back, lacking, take
+from hatchet_engine.turn.shapes import Shape
 from hatchet_engine.turn.state import Turn
+from hatchet_engine.turn.stranded import ranking_of, strand, wanted_worker
 from hatchet_engine.turn.workers import Worker
 
 
 def place(turn: Turn) -> None:
     """Give every dirty queue what its workers have free. Queues take turns in being first, so
     one with a long backlog does not keep a shared worker to itself."""
+    for worker in turn.roomy:
+        turn.wake_queues(worker)
     queues = list(turn.dirty.values())
     turn.dirty.clear()
     if not queues:
@@ -25,87 +30,99 @@ def place(turn: Turn) -> None:
     hot.rotation += 1
     first = hot.rotation % len(queues)
     for queue in queues[first:] + queues[:first]:
-        if queue.workers and queue.ripe:
-            place_batches(turn, queue, _for_batch)
-        if queue.workers and queue.items:
-            _place_queue(turn, queue)
+        if queue.workers:
+            if queue.ripe:
+                place_batches(turn, queue, _for_batch)
+            if queue.items:
+                _place_queue(turn, queue)
+            if queue.wants_reading:
+                hot.ongoing[queue.id] = queue
 
 
 def _place_queue(turn: Turn, queue: Queue) -> None:
-    workers = queue.workers
-    count = len(workers)
-    position = turn.hot.rotation % count
-    skipped: list[Queued] = []
-    full: set[Step] = set()  # steps that no worker has room for; a plain item of one is skipped
-    while True:
-        item = queue.pop()
-        if item is None:
-            break
-        step = item.step
-        demand = item.demand
-        if turn.hot.pauses and hold(turn, item):
+    """The first of all items goes first, whatever its shape; a shape without room waits."""
+    choices = _choices(turn, queue)
+    heads = [head for shape in choices if (head := shape.head()) is not None]
+    heapq.heapify(heads)
+    while heads:
+        item = heads[0][3]
+        shape = item.shape
+        assert shape is not None
+        if not _serve(turn, queue, item, choices[shape]):
+            heapq.heappop(heads)
             continue
-        if demand is not None and demand.units:
-            line = lacking(turn, item)
-            if line is not None:
-                leave_queue(turn, item)
-                hold_back(turn, item, line)
-                continue
-        labels = step.labels if demand is None else demand.labels or step.labels
-        if labels:
-            worker = _best(workers, step, labels)
-        elif step in full:
-            worker = None
+        head = shape.head()
+        if head is None:
+            heapq.heappop(heads)
         else:
-            worker, position = _next(workers, position, step)
-            if worker is None:
-                full.add(step)
-        if worker is None:
-            skipped.append(item)
-            if not any(_has_room(one, queue) for one in workers):
-                break
-        else:
-            _assign(turn, queue, item, worker)
+            heapq.heapreplace(heads, head)
     # All of the window was looked at, none of it fits and there is room: what is behind it may.
-    queue.starved = bool(skipped) and item is None
-    queue.put_back(skipped)
+    queue.starved = bool(queue.items) and not queue.complete and _has_room(queue)
 
 
-def _for_batch(turn: Turn, queue: Queue, item: Queued) -> Worker | None:
-    """A worker for a batch: only labels of the definition count (RO-9)."""
-    step, workers = item.step, queue.workers
-    if step.labels:
-        return _best(workers, step, step.labels)
-    return _next(workers, turn.hot.batches.made % len(workers), step)[0]
+class _Choice:
+    """The workers that one shape can choose from."""
+
+    __slots__ = ("hard", "ranking", "units", "wanted")
+
+    def __init__(self, shape: Shape, ranking: Ranking, wanted: Worker | None) -> None:
+        self.units = shape.units
+        self.hard = shape.hard
+        self.ranking = ranking
+        self.wanted = wanted
+
+    def worker(self) -> Worker | None:
+        """The one that is wanted, else the best; None: there is no room."""
+        wanted = self.wanted
+        if wanted is not None and wanted.fits(self.units):
+            return wanted
+        return None if self.hard else self.ranking.pick()
 
 
-def _next(workers: list[Worker], position: int, step: Step) -> tuple[Worker | None, int]:
-    """The next worker in rotation with room for this step (SL-7)."""
-    count = len(workers)
-    units = step.units
-    for offset in range(count):
-        worker = workers[(position + offset) % count]
-        if worker.fits(units):
-            return worker, (position + offset + 1) % count
-    return None, position
+def _for_batch(turn: Turn, queue: Queue, first: Queued) -> Worker | None:
+    """A worker for a batch: the one for its first task (BA-9)."""
+    shape = queue.shapes.of(first)
+    ranking = ranking_of(queue, shape)
+    return _Choice(shape, ranking, wanted_worker(turn.hot, shape, ranking)).worker()
 
 
-def _best(workers: list[Worker], step: Step, labels: dict[str, DesiredLabel]) -> Worker | None:
-    """The worker with the highest label score that has room; more free slots break ties."""
-    best: Worker | None = None
-    best_rank = (-1, -1)
-    for worker in workers:
-        if worker.fits(step.units):
-            points = score(labels, worker.labels)
-            if points is not None:
-                rank = (points, sum(worker.free.values()))
-                if rank > best_rank:
-                    best, best_rank = worker, rank
-    return best
+def _choices(turn: Turn, queue: Queue) -> dict[Shape, _Choice]:
+    """The shapes that somebody could take; all others leave the queue."""
+    choices = {}
+    for shape in list(queue.shapes.waiting):
+        ranking = ranking_of(queue, shape)
+        wanted = wanted_worker(turn.hot, shape, ranking)
+        if wanted is None and (shape.hard or not ranking.scores):
+            strand(turn, queue, shape)
+        else:
+            choices[shape] = _Choice(shape, ranking, wanted)
+    return choices
 
 
-def _has_room(worker: Worker, queue: Queue) -> bool:
-    return any(map(worker.fits, queue.requests))
+def _serve(turn: Turn, queue: Queue, item: Queued, choice: _Choice) -> bool:
+    """Whether the task has left the queue; else there is no room for it and its like."""
+    if turn.hot.pauses and hold(turn, item):
+        return True
+    demand = item.demand
+    if demand is not None and demand.units:
+        line = lacking(turn, item)
+        if line is not None:
+            leave_queue(turn, item)
+            hold_back(turn, item, line)
+            return True
+    worker = choice.worker()
+    if worker is None:
+        return False
+    _assign(turn, queue, item, worker)
+    return True
+
+
+def _has_room(queue: Queue) -> bool:
+    """Whether some worker has room for something that may stand in the queue."""
+    return any(
+        queue.rankings.get(wish, units, {}).best() is not None
+        for wish, units in queue.requests.items()
+    )
 
 
 def _assign(turn: Turn, queue: Queue, item: Queued, worker: Worker) -> None:
@@ -131,10 +148,3 @@ def forget_large_inputs(turn: Turn) -> None:
             continue
         if len(payload.input) + len(payload.context) > KEPT_INPUT_MAX:
             item.payload = None
-
-
-def wake_worker(turn: Turn, worker: Worker) -> None:
-    """The worker has become able to take work: look at all its queues."""
-    for queue in worker.queues:
-        if queue.waits:
-            turn.wake(queue)

@@ -70,6 +70,9 @@ class Plan:
         self.new_events: list[Row] = []
         self.expression_failures: list[Row] = []
         self.bulk: Row | None = None  # progress of the operation that took a step
+        self.crons: dict[UUID, Row] = {}  # those that were looked at, as they are now
+        self.crons_released: list[UUID] = []  # what their ticks waited for has ended
+        self.scheduled: list[Row] = []  # scheduled runs that have fired
         self.workers: list[Row] = []
         self.streams_opened: list[UUID] = []
         self.workers_left: list[UUID] = []
@@ -189,6 +192,9 @@ class Plan:
             or self.waits_removed
             or self.new_events
             or self.bulk
+            or self.crons
+            or self.crons_released
+            or self.scheduled
             or self.expression_failures
             or self.workers
             or self.streams_opened

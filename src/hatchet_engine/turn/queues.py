@@ -8,18 +8,21 @@ window is ``complete`` (the table has nothing behind it) new items join it direc
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from hatchet_engine.domain.demand import Demand
+from hatchet_engine.turn.rankings import Rankings
+from hatchet_engine.turn.shapes import Entry, Shapes, plain_ranked
 
 if TYPE_CHECKING:
     from hatchet_engine.turn.asks import Rule
     from hatchet_engine.turn.batches import BatchGroup
     from hatchet_engine.turn.definitions import Step
     from hatchet_engine.turn.lines import Line
+    from hatchet_engine.turn.shapes import Shape
     from hatchet_engine.turn.workers import Worker
 
 WINDOW_READ = 1_000  # rows per read
@@ -61,12 +64,14 @@ class Queued:
         "round",
         "run_id",
         "schedule_timeout_ms",
+        "shape",
         "shelved",
         "stage",
         "step",
         "stored",
         "task_id",
         "tenant_id",
+        "told",
         "whole",
     )
 
@@ -102,6 +107,8 @@ class Queued:
         self.stored = stored  # has a row in queue_item
         self.shelved = False  # has a row in parked_item
         self.line: Line | None = None  # where it is parked
+        self.shape: Shape | None = None  # in the window of its queue: who would take it
+        self.told = False  # its activity says that no worker qualifies
         self.stage = 0  # how many of its concurrency rules it has passed
         self.whole = False  # stands for a whole run of several tasks
         self.gone = False  # cancelled, placed or timed out: skip it
@@ -117,18 +124,17 @@ class Queued:
         return self.step.version.rules if self.whole else self.step.rules
 
     def __lt__(self, other: Queued) -> bool:
-        # The heap holds (rank, round, task id, item); ids are unique, so this is never decisive.
+        # Heaps hold (rank, round, task id, item); ids are unique, so this is never decisive.
         return self.task_id < other.task_id
 
 
 class Window:
     """The first waiting items, in order; what is behind ``edge`` is in the table only."""
 
-    __slots__ = ("complete", "depth", "edge", "heap", "items")
+    __slots__ = ("complete", "depth", "edge", "items")
 
     def __init__(self, depth: int) -> None:
         self.depth = depth  # all that wait, in memory or not
-        self.heap: list[tuple[int, int, UUID, Queued]] = []
         self.items: dict[UUID, Queued] = {}  # by task id
         self.complete = depth == 0
         self.edge: Key | None = None  # None: nothing read yet
@@ -150,35 +156,6 @@ class Window:
             if len(self.items) > self.most:
                 self._shrink()
 
-    def put_back(self, items: list[Queued]) -> None:
-        """Return items that were popped but could not be placed."""
-        for item in items:
-            heapq.heappush(self.heap, (item.rank, item.round, item.task_id, item))
-
-    def pop(self) -> Queued | None:
-        """The next item of the window; it stays counted until :meth:`remove`."""
-        heap = self.heap
-        while heap:
-            item = heapq.heappop(heap)[3]
-            if self.items.get(item.task_id) is item:
-                return item
-        return None
-
-    def peek(self) -> Queued | None:
-        """The next item of the window, which stays there."""
-        item = self.pop()
-        if item is not None:
-            self.put_back([item])
-        return item
-
-    def remove(self, item: Queued) -> None:
-        """The item has left; works for items outside the window too."""
-        self.depth -= 1
-        self.items.pop(item.task_id, None)
-        if len(self.heap) > 2 * len(self.items) + self.most:
-            self.heap = list(self._entries())
-            heapq.heapify(self.heap)
-
     def extend(self, items: list[Queued], read_all: bool) -> None:
         """Take in rows just read from behind the edge."""
         for item in items:
@@ -190,19 +167,23 @@ class Window:
         self.complete = read_all
 
     def _push(self, item: Queued) -> None:
-        heapq.heappush(self.heap, (item.rank, item.round, item.task_id, item))
-        self.items[item.task_id] = item
+        """Take it into the window."""
+        raise NotImplementedError
+
+    def _entries(self) -> Iterator[Entry]:
+        """All items of the window with their keys, in any order."""
+        return ((one.rank, one.round, one.task_id, one) for one in self.items.values())
+
+    def _keep(self, entries: list[Entry]) -> None:
+        """Let go of all others; ``entries`` are in order."""
+        raise NotImplementedError
 
     def _shrink(self) -> None:
         """Keep the first half; the rest is in the table, or will be with this turn's commit."""
         kept = heapq.nsmallest(self.most // 2, self._entries())
-        self.heap = kept  # sorted, hence a heap
-        self.items = {entry[2]: entry[3] for entry in kept}
+        self._keep(kept)
         self.edge = kept[-1][:3]
         self.complete = False
-
-    def _entries(self) -> Iterator[tuple[int, int, UUID, Queued]]:
-        return (entry for entry in self.heap if self.items.get(entry[2]) is entry[3])
 
 
 class Queue(Window):
@@ -212,9 +193,11 @@ class Queue(Window):
         "action",
         "fair_depth",
         "id",
+        "rankings",
         "requests",
         "ripe",
         "round",
+        "shapes",
         "starved",
         "tenant_id",
         "workers",
@@ -231,10 +214,16 @@ class Queue(Window):
         self.starved = False  # nothing in the window fits anywhere: read on behind it
         self.round = 0  # the latest round that a task was placed from
         # The different slot requests of its steps: what a worker must have room for to be of use.
-        self.requests: list[dict[str, int]] = []
+        self.requests: dict[tuple[str, str], Mapping[str, int]] = {}
         # Groups of batches that want a worker, in the order in which they get one.
         self.ripe: dict[BatchGroup, None] = {}
         self.workers: list[Worker] = []  # those with this action, a stream and no pause
+        self.shapes = Shapes()  # the items of the window, by what they ask for
+        self.rankings = Rankings(self.workers, start=id)
+
+    @property
+    def most(self) -> int:
+        return STARVED_WINDOW_MAX if self.starved else WINDOW_MAX
 
     @property
     def waits(self) -> bool:
@@ -248,20 +237,34 @@ class Queue(Window):
             return False
         return not self.items or (self.starved and len(self.items) < STARVED_WINDOW_MAX)
 
+    def expect(self, units: Mapping[str, int]) -> None:
+        """A step of this action asks for so many slots."""
+        self.requests.setdefault(plain_ranked(units), units)
+
     def add(self, item: Queued) -> None:
         if item.round:
             self.fair_depth += 1
         super().add(item)
 
     def remove(self, item: Queued) -> None:
+        """The item has left; works for items outside the window too."""
         if item.round:
             self.fair_depth -= 1
-        super().remove(item)
+        self.depth -= 1
+        found = self.items.pop(item.task_id, None)
+        if found is not None:
+            self.shapes.remove(found)
 
     def extend(self, items: list[Queued], read_all: bool) -> None:
         super().extend(items, read_all)
         self.starved = False
 
-    def _shrink(self) -> None:
-        if not self.starved:
-            super()._shrink()
+    def _push(self, item: Queued) -> None:
+        self.items[item.task_id] = item
+        self.shapes.add(item)
+
+    def _keep(self, entries: list[Entry]) -> None:
+        self.items = {}
+        self.shapes.clear()
+        for entry in entries:
+            self._push(entry[3])

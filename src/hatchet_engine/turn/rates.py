@@ -163,7 +163,7 @@ def call_waiting(turn: Turn, bucket: Bucket) -> None:
             park(turn, item, bucket.over)
             continue
         if units > budget:
-            bucket.line.put_back([item])
+            bucket.line.put_back(item)
             break
         leave_line(turn, item)
         budget -= units

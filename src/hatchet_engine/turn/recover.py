@@ -19,6 +19,7 @@ from hatchet_engine.store import (
     pauses,
     queue,
     rates,
+    schedules,
     waits,
     workers,
     workflows,
@@ -65,6 +66,8 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     await _load_running(connection, hot, now_ms)
     hot.next_delayed_ms = await queue.delayed_next_due_ms(connection)
     hot.next_wait_ms = await waits.next_due_after_ms(connection, 0)
+    hot.next_schedule_ms = await schedules.next_due_after_ms(connection, 0)
+    hot.cron_waits = await schedules.cron_waiting(connection)
     hot.next_schedule_timeout_ms = now_ms  # looked up by the first turn
     hot.next_deadline_ms = min(
         (running.deadline_ms for running in hot.running.values()), default=None
@@ -75,6 +78,7 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
         hot.next_worker_check_ms = now_ms
     if previous is not None:
         _keep_streams(hot, previous)
+    hot.ongoing = {one.id: one for one in hot.queues.values() if one.depth and one.workers}
     return hot
 
 
@@ -147,9 +151,10 @@ async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: i
     """Lines, places and rate limits."""
     await load_versions(connection, hot, await lines.parked_versions(connection))
     for row in await lines.parked_depths(connection):
-        hot.lines.restore(row["line"], row["depth"], row["size"])
-        if is_batch_line(row["line"]):
-            hot.batches.begin_interval(_batch_group(hot, row["line"]), row["first_ms"])
+        line = hot.lines.restore(row["line"], row["depth"], row["size"])
+        hot.stranded.add(line, None)
+        if is_batch_line(line.id):
+            hot.batches.begin_interval(_batch_group(hot, line.id), row["first_ms"])
     for row in await lines.places(connection):
         hot.groups.restore(row["holder_id"], row["line"], row["rank"], row["max_runs"])
     for row in await pauses.list_all(connection):
@@ -190,3 +195,5 @@ def _keep_streams(hot: Hot, previous: Hot) -> None:
             worker.lost_check_ms = old.lost_check_ms
             worker.maybe_lost = old.maybe_lost
             hot.refresh_assignable(worker)
+            if worker.assignable:
+                hot.stranded.look_at(worker)

@@ -10,9 +10,9 @@ import asyncpg
 
 from hatchet_engine.domain.definition import ConcurrencyRule, digest, from_json, to_json
 from hatchet_engine.domain.scopes import scope_of
-from hatchet_engine.store import lines, workflows
+from hatchet_engine.store import lines, schedules, workflows
 from hatchet_engine.store import queue as queue_store
-from hatchet_engine.turn import filters
+from hatchet_engine.turn import crons, filters
 from hatchet_engine.turn.asks import Asks, Rule
 from hatchet_engine.turn.commands import DeleteWorkflow, PutWorkflow, RegisteredWorkflow
 from hatchet_engine.turn.definitions import Step, Version
@@ -65,6 +65,7 @@ async def put(
         now,
     )
     await filters.declare(connection, turn, command.tenant_id, workflow_id, definition)
+    await crons.declare(connection, turn, version)
     await attach_steps(connection, turn.hot, version)
     turn.hot.definitions.add(version, latest=True)
     return _answer(version, changed=True)
@@ -76,6 +77,8 @@ async def delete(connection: asyncpg.Connection, turn: Turn, command: DeleteWork
     found = await workflows.delete(
         connection, command.tenant_id, command.workflow_id, from_ms(turn.now_ms), suffix
     )
+    if found:
+        await schedules.delete_workflow(connection, command.workflow_id)
     turn.hot.definitions.remove_workflow(command.tenant_id, command.workflow_id)
     return found
 
@@ -93,8 +96,7 @@ async def attach_steps(connection: asyncpg.Connection, hot: Hot, version: Versio
         if rules or task.rate_limits or task.batch is not None:
             step.ask(Asks(rules, task.rate_limits, task.batch))
         version.steps.append(step)
-        if step.units not in queue.requests:
-            queue.requests.append(step.units)
+        queue.expect(step.units)
     rules = await _rules(connection, version, version.definition.concurrency, None)
     if rules:
         version.limit(Asks(rules))

@@ -99,7 +99,7 @@ def _replay_members(
         _take_back(turn, dag.tenant_id, task_id, ended[task_id])
         dag.states[at] = Member.PENDING
         dag.attempts[at] = ended[task_id]["attempt"] + 1
-        for known in (dag.outputs, dag.errors, dag.triggers):
+        for known in (dag.outputs, dag.errors, dag.triggers, dag.workers):
             known.pop(at, None)
     dag.recount()
     turn.hot.dags.add(dag)

@@ -9,7 +9,6 @@ from hatchet_engine.domain.durations import MAX_MS
 from hatchet_engine.domain.errors import invalid, not_found
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.commands import RefreshTimeout, ReleaseSlot
-from hatchet_engine.turn.place import wake_worker
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.workers import Running
 
@@ -51,7 +50,7 @@ def release_slot(turn: Turn, command: ReleaseSlot) -> None:
         running.attempt,
         running.worker.id,
     )
-    wake_worker(turn, running.worker)
+    turn.gain(running.worker)
 
 
 def _running(turn: Turn, tenant_id: UUID, task_id: UUID) -> Running:

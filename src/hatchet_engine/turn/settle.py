@@ -161,6 +161,8 @@ def _apply_end(turn: Turn, end: MemberEnd, work: dict[Dag, deque[int]]) -> None:
     elif state is Member.FAILED:
         dag.errors[position] = end.error or ""
     dag.attempts[position] = end.attempt
+    if end.worker_id is not None:
+        dag.ended_on(position, end.worker_id)
     tell(turn, dag, position, end.status, end.output, end.error)
     work.setdefault(dag, deque()).append(position)
 

@@ -25,7 +25,9 @@ from hatchet_engine.turn.operations import Operation
 from hatchet_engine.turn.pause_list import Pauses
 from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.queues import Payload, Queue, Queued
+from hatchet_engine.turn.rankings import Gains
 from hatchet_engine.turn.repeats import Repeats
+from hatchet_engine.turn.stranded_list import Stranded
 from hatchet_engine.turn.workers import Running, Worker
 
 
@@ -67,6 +69,9 @@ class Hot:
         self.buckets = Buckets(self.lines)
         self.batches = Batches(self.lines)
         self.pauses = Pauses()
+        self.stranded = Stranded()
+        self.gains = Gains()
+        self.ongoing: dict[int, Queue] = {}  # queues to go on with in the next turn
         self.bulk: list[Operation] = []  # those that are not done, oldest first
         self.filters: dict[UUID, dict[UUID, Filter]] = {}  # by workflow
         self.next_deadline_ms: int | None = None  # at or before the earliest execution timeout
@@ -74,11 +79,14 @@ class Hot:
         self.next_schedule_timeout_ms: int | None = None
         self.next_wait_ms: int | None = None  # at or before the earliest end of a sleep
         self.next_ageing_ms: int | None = None
+        self.next_schedule_ms: int | None = None  # at or before the next cron or scheduled run
+        self.cron_waits: dict[UUID, UUID] = {}  # run -> the cron whose tick waits for its end
         self.next_worker_check_ms: int | None = None
         self.rotation = 0  # where the next placement starts, so that no queue is always last
 
     def add_queue(self, queue: Queue) -> None:
         self.queues[queue.id] = queue
+        queue.rankings.gains = self.gains
         self.queues_by_action[queue.tenant_id, queue.action] = queue
         for worker in self.workers.values():
             if worker.tenant_id == queue.tenant_id and queue.action in worker.actions:
@@ -102,8 +110,16 @@ class Hot:
             present = worker in queue.workers
             if worker.assignable and not present:
                 queue.workers.append(worker)
+                queue.rankings.change(worker)
             elif not worker.assignable and present:
                 queue.workers.remove(worker)
+                queue.rankings.change(worker, gone=True)
+
+    def relabel(self, worker: Worker) -> None:
+        """The worker has got other labels."""
+        if worker.assignable:
+            for queue in worker.queues:
+                queue.rankings.change(worker)
 
     def remove_worker(self, worker: Worker) -> None:
         worker.session = None
@@ -146,6 +162,7 @@ class MemberEnd:
     error: str | None
     attempt: int
     begun_ms: int | None  # when the attempt was given out
+    worker_id: UUID | None = None  # that had the last attempt
 
 
 @dataclass(slots=True)
@@ -180,6 +197,8 @@ class Turn:
         self.now_ms = now_ms
         self.plan = Plan(ids, now_ms)
         self.dirty: dict[int, Queue] = {}  # queues that may have something to place
+        self.roomy: dict[Worker, None] = {}  # workers that have got room
+        self.stranded = 0  # tasks for which nobody was found to qualify
         self.deliveries: list[tuple[Running, Payload | None]] = []
         self.cancels: dict[Worker, list[CancelNotice]] = {}
         self.finished: list[Finished] = []
@@ -227,6 +246,17 @@ class Turn:
             or self.postponed
             or self.admitted_runs
         )
+
+    def gain(self, worker: Worker) -> None:
+        """The worker has got room."""
+        self.hot.gains.note(worker)
+        self.roomy[worker] = None
+
+    def wake_queues(self, worker: Worker) -> None:
+        """The worker can take more, or something else than before: look at all its queues."""
+        for queue in worker.queues:
+            if queue.waits:
+                self.dirty[queue.id] = queue
 
     def wake(self, queue: Queue) -> None:
         self.dirty[queue.id] = queue

@@ -10,8 +10,9 @@ from hatchet_engine.domain.durations import format_ms
 from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind
 from hatchet_engine.turn.begin import ready
 from hatchet_engine.turn.buckets import Bucket
-from hatchet_engine.turn.entering import leave_line, release
+from hatchet_engine.turn.entering import leave_line, park_paused, release
 from hatchet_engine.turn.lifecycle import enqueue, fail, reassign, tell_worker
+from hatchet_engine.turn.lines import read_no_worker_line
 from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.rates import call_waiting
@@ -29,6 +30,7 @@ def next_due_ms(hot: Hot) -> int | None:
         hot.next_delayed_ms,
         hot.next_schedule_timeout_ms,
         hot.next_wait_ms,
+        hot.next_schedule_ms,
         hot.next_worker_check_ms,
         hot.next_ageing_ms,
         hot.buckets.next_ms,
@@ -79,6 +81,13 @@ def end_parked(turn: Turn, rows: list[asyncpg.Record]) -> None:
         item = parked_item(turn.hot, row)
         turn.moved.add(item.task_id)
         reason = f"Was not let go within {format_ms(item.step.schedule_timeout_ms)}"
+        if read_no_worker_line(row["line"]) is not None:
+            thing = turn.hot.pauses.of(item)
+            if thing is not None:
+                leave_line(turn, item)
+                park_paused(turn, item, thing)
+                continue
+            reason = f"No worker qualified within {format_ms(item.step.schedule_timeout_ms)}"
         if item.whole:
             _end_waiting_run(turn, item, reason)
         else:
@@ -168,6 +177,7 @@ def schedule_worker_check(turn: Turn) -> None:
 def _bury(turn: Turn, worker: Worker) -> None:
     session = worker.session
     turn.hot.remove_worker(worker)
+    turn.wake_queues(worker)
     turn.plan.workers_left.append(worker.id)
     for running in list(worker.running.values()):
         reassign(turn, running, f"Worker {worker.name} sent no heartbeat in time")

@@ -12,7 +12,7 @@ from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.definitions import Step, Version
 from hatchet_engine.turn.entering import leave_line, leave_queue
 from hatchet_engine.turn.lifecycle import end_waiting
-from hatchet_engine.turn.lines import place_line
+from hatchet_engine.turn.lines import place_line, read_no_worker_line
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.state import Hot, Turn
 
@@ -51,6 +51,7 @@ def parked_from_row(hot: Hot, row: asyncpg.Record) -> Queued:
     item.whole = whole
     item.shelved = True
     item.line = hot.lines.get(row["line"])
+    item.told = read_no_worker_line(row["line"]) is not None
     places = item.demand.places if item.demand is not None else ()
     for stage, (rule, place) in enumerate(zip(item.rules, places, strict=False)):
         if place_line(rule.limit_id, place.key) == row["line"]:

@@ -17,7 +17,6 @@ from hatchet_engine.turn.commands import (
 )
 from hatchet_engine.turn.deliveries import CancelNotice
 from hatchet_engine.turn.lifecycle import reassign
-from hatchet_engine.turn.place import wake_worker
 from hatchet_engine.turn.state import Limits, Turn
 from hatchet_engine.turn.timers import schedule_worker_check
 from hatchet_engine.turn.workers import Worker
@@ -94,7 +93,14 @@ def open_stream(turn: Turn, command: OpenStream) -> None:
     _recover_lost(turn, worker, command)
     turn.hot.refresh_assignable(worker)
     schedule_worker_check(turn)
-    wake_worker(turn, worker)
+    _offer(turn, worker)
+
+
+def _offer(turn: Turn, worker: Worker) -> None:
+    """Another worker is there, or offers something else: look at all that it could take."""
+    if worker.assignable:
+        turn.hot.stranded.look_at(worker)
+    turn.wake_queues(worker)
 
 
 def _recover_lost(turn: Turn, worker: Worker, command: OpenStream) -> None:
@@ -137,6 +143,7 @@ def close_stream(turn: Turn, command: CloseStream) -> None:
         return  # a newer stream has taken its place
     worker.session = None
     turn.hot.refresh_assignable(worker)
+    turn.wake_queues(worker)  # those that only this worker could take go elsewhere
     if worker.protocol == "grpc":
         _suspect_loss(turn, worker)
     schedule_worker_check(turn)
@@ -164,6 +171,7 @@ def leave(turn: Turn, command: LeaveWorker) -> None:
         _only_stream_leaves(turn, worker)
         return
     turn.hot.remove_worker(worker)
+    turn.wake_queues(worker)
     turn.plan.workers_left.append(worker.id)
     if worker.id in turn.plan.streams_opened:
         turn.plan.streams_opened.remove(worker.id)
@@ -181,6 +189,7 @@ def _only_stream_leaves(turn: Turn, worker: Worker) -> None:
         worker.session = None
         turn.sessions_to_close.append((session, "the worker has left"))
         turn.hot.refresh_assignable(worker)
+        turn.wake_queues(worker)
         _suspect_loss(turn, worker)
     schedule_worker_check(turn)
 
@@ -190,13 +199,14 @@ def change(turn: Turn, command: ChangeWorker) -> None:
     worker = _worker(turn, command.tenant_id, command.worker_id)
     if command.labels:
         worker.labels.update(command.labels)
+        turn.hot.relabel(worker)
         turn.plan.worker_labels[worker.id] = orjson.dumps(worker.labels).decode()
     if command.paused is not None and command.paused != worker.paused:
         worker.paused = command.paused
         turn.plan.worker_pauses[worker.id] = command.paused
         turn.hot.refresh_assignable(worker)
     schedule_worker_check(turn)  # it may have been given up before and just been read again
-    wake_worker(turn, worker)
+    _offer(turn, worker)
 
 
 def heartbeat(worker: Worker | None, tenant_id: UUID, now_ms: int) -> None:

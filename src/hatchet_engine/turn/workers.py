@@ -135,8 +135,17 @@ class Worker:
         return self.session is not None and not self.paused
 
     def fits(self, units: Mapping[str, int]) -> bool:
+        """Whether so many slots are free."""
+        return _holds(self.free, units)
+
+    def could_fit(self, units: Mapping[str, int]) -> bool:
+        """Whether it has so many slots in all."""
+        return _holds(self.slots, units)
+
+    def room(self, units: Mapping[str, int]) -> int:
+        """How many slots of these types are free."""
         free = self.free
-        return all(free.get(slot_type, 0) >= count for slot_type, count in units.items())
+        return sum([free.get(slot_type, 0) for slot_type in units])
 
     def take(self, units: Mapping[str, int]) -> None:
         for slot_type, count in units.items():
@@ -145,3 +154,10 @@ class Worker:
     def give(self, units: Mapping[str, int]) -> None:
         for slot_type, count in units.items():
             self.free[slot_type] += count
+
+
+def _holds(slots: Mapping[str, int], units: Mapping[str, int]) -> bool:
+    for slot_type, count in units.items():  # a loop: this is asked for every task  # noqa: SIM110
+        if slots.get(slot_type, 0) < count:
+            return False
+    return True

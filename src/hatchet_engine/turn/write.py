@@ -22,6 +22,7 @@ from hatchet_engine.store import (
     idempotency,
     lines,
     queue,
+    schedules,
     waits,
     workers,
 )
@@ -124,6 +125,7 @@ def _add(batch: Batch, plan: Plan) -> None:
     _write_waits(batch, plan)
     if plan.bulk is not None:
         bulk.advance(batch, *plan.bulk)
+    _write_schedules(batch, plan)
     if plan.new_events:
         history.new_event_insert_many(batch, plan.new_events)
     if plan.expression_failures:
@@ -137,6 +139,15 @@ def _write_runs(batch: Batch, plan: Plan, now: datetime) -> None:
         _write_members(batch, version_dags, now)
     if plan.claims:
         idempotency.claim(batch, list(plan.claims.values()))
+
+
+def _write_schedules(batch: Batch, plan: Plan) -> None:
+    if plan.crons:
+        schedules.cron_move_many(batch, list(plan.crons.values()))
+    if plan.crons_released:
+        schedules.cron_release_many(batch, plan.crons_released, plan.now_ms)
+    if plan.scheduled:
+        schedules.scheduled_fired_many(batch, plan.scheduled, plan.now_ms)
 
 
 def _write_waits(batch: Batch, plan: Plan) -> None:

@@ -2,7 +2,8 @@
 
 Every few seconds: the lease is renewed, together with the heartbeats of workers now and then, and
 idempotency keys that have expired are removed.
-Once an hour: partitions that are older than the retention are dropped.
+Once an hour: partitions that are older than the retention are dropped, and scheduled runs that
+fired before it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncpg
 import structlog
 
 from hatchet_engine.shards import lease as leases
-from hatchet_engine.store import idempotency, partitions, workers
+from hatchet_engine.store import idempotency, partitions, schedules, workers
 from hatchet_engine.turn.engine import ConnectionLost, Engine
 
 log = structlog.get_logger("hatchet.upkeep")
@@ -77,6 +78,8 @@ class Upkeep:
         dropped = await partitions.drop_before(connection, before_ms)
         if dropped:
             log.info("partitions_dropped", names=dropped)
+        while await schedules.scheduled_drop_fired(connection, before_ms):
+            await asyncio.sleep(0)
 
 
 async def sweep_keys(connection: asyncpg.Connection, now_ms: int) -> None:

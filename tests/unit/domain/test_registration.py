@@ -28,7 +28,7 @@ from hatchet_engine.domain.definition import (
 from hatchet_engine.domain.durations import MAX_MS
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
-from hatchet_engine.domain.registration import check, refuse_what_is_not_built
+from hatchet_engine.domain.registration import check
 
 
 def task(name: str = "step", **fields: Any) -> TaskDefinition:
@@ -412,12 +412,3 @@ def test_beyond_the_limits_is_refused_by_name(name: str) -> None:
 
 def test_backslash_before_u0000_is_plain_text() -> None:
     assert check(workflow(description="\\u0000")).description == "\\u0000"
-
-
-def test_what_is_not_built_is_named() -> None:
-    with pytest.raises(Refused) as caught:
-        refuse_what_is_not_built(check(full()))
-    assert caught.value.code is Code.UNIMPLEMENTED
-    for word in ("cron", "sticky"):
-        assert word in caught.value.message
-    refuse_what_is_not_built(check(workflow()))

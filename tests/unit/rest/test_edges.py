@@ -24,6 +24,16 @@ from hatchet_engine.turn.commands import (
     StartBulk,
     TriggerRuns,
 )
+from hatchet_engine.turn.schedule_commands import (
+    Changed,
+    CreateCron,
+    DeleteScheduled,
+    RescheduleRuns,
+    Scheduled,
+    ScheduleRuns,
+    TriggerCron,
+    TriggerScheduled,
+)
 from tests.support.rest import BODY_BYTES_MAX, Api
 from tests.support.rows import NOW_MS, Rows
 
@@ -75,12 +85,6 @@ async def test_things_of_other_tenants_are_not_found(api: Api, database: str) ->
 @pytest.mark.parametrize(
     "path",
     [
-        f"{TENANT}/workflows/crons",
-        f"{TENANT}/workflows/crons/{uuid4()}",
-        f"{TENANT}/workflows/name/crons",
-        f"{TENANT}/workflows/scheduled",
-        f"{TENANT}/workflows/scheduled/bulk-delete",
-        f"{TENANT}/workflows/name/scheduled",
         f"{STABLE}/webhooks/some-name",
         f"{STABLE}/traces",
         f"{STABLE}/durable-tasks/branch",
@@ -188,6 +192,12 @@ async def test_no_input_makes_the_server_fail(api: Api) -> None:
         CreateFilter: found,
         ChangeFilter: found,
         DeleteFilter: found,
+        CreateCron: run,
+        TriggerCron: run,
+        ScheduleRuns: Scheduled(run, run, 1, NOW_MS, [run]),
+        RescheduleRuns: Changed([run], []),
+        DeleteScheduled: Changed([], [(run, "no")]),
+        TriggerScheduled: run,
     }
     dice = random.Random(7)
     nasty = [
@@ -205,6 +215,10 @@ async def test_no_input_makes_the_server_fail(api: Api) -> None:
         {"filter": {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}},
         {"key": "k", "data": {"a": 1}, "priority": -1}, {"eventIds": [str(run)]}, {"events": [{}]},
         {"workflowId": str(run), "scope": "", "expression": "", "payload": {"a": 1e308}},
+        {"cronName": "c", "cronExpression": "x", "jitterMs": 10**30, "startAt": "0001-01-01"},
+        {"triggerAt": "9999-12-31T23:59:59-23:59", "input": {"a": 1e308}, "enabled": True},
+        {"updates": [{"id": str(run), "triggerAt": "0001-01-01T00:00:00Z"}]},
+        {"scheduledWorkflowRunIds": [str(run)]}, {"filter": {"additionalMetadata": [":"]}},
         {"kind": "REPLAY", "filter": {"since": "2025-06-15T15:06:40Z"}, "reason": ""},
     ]  # fmt: skip
     description = (await api.client.get("/api/openapi.json")).json()

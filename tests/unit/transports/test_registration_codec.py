@@ -6,7 +6,6 @@ import pytest
 
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
-from hatchet_engine.transports.grpc.codecs import registration
 from hatchet_engine.transports.grpc.codecs.conditions import task_conditions
 from hatchet_engine.transports.grpc.codecs.legacy import legacy_definition, legacy_version
 from hatchet_engine.transports.grpc.codecs.registration import workflow_definition
@@ -141,19 +140,6 @@ def test_b12_bad_workflow_names_field_and_remedy(changes: dict[str, object], tex
     assert text in caught.value.message
 
 
-def test_b12_what_is_not_built_is_refused_by_name() -> None:
-    with pytest.raises(Refused) as caught:
-        workflow_definition(request(cron_triggers=["0 * * * *"], event_triggers=["a"]))
-    assert caught.value.code is Code.UNIMPLEMENTED
-    assert "cron triggers" in caught.value.message
-
-
-@pytest.fixture
-def everything_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registration, "refuse_what_is_not_built", lambda definition: None)
-
-
-@pytest.mark.usefixtures("everything_built")
 def test_b12_dag_with_everything() -> None:
     task = w.CreateTaskOpts
     definition = workflow_definition(
@@ -287,7 +273,6 @@ def test_reg_20_legacy_single_step() -> None:
     assert (task.execution_timeout_ms, task.schedule_timeout_ms) == (30_000, 900_000)
 
 
-@pytest.mark.usefixtures("everything_built")
 def test_reg_20_legacy_jobs_are_flattened() -> None:
     definition = legacy_definition(
         v0.CreateWorkflowVersionOpts(

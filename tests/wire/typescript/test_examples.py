@@ -67,6 +67,13 @@ IDEMPOTENCY = [
     "index rebuilt again",
 ]
 
+CRON = [
+    r"declared: CRON_TZ=Europe/Berlin OVERLAP=SKIP \*/2 \* \* \* \* \*",
+    r"made: often \* \* \* \* \*",
+    "result: report by the clock",
+]
+SCHEDULED = ["scheduled: 2", "Ada, it is time", "Bob, it is time"]
+
 RunExample = Callable[[str], tuple[Program, Program]]
 
 
@@ -144,3 +151,14 @@ def test_idempotency(run_example: RunExample) -> None:
 def test_batch(run_example: RunExample) -> None:
     _, run = run_example("batch")
     assert_lines(run, BATCH)
+
+
+def test_cron(run_example: RunExample) -> None:
+    worker, run = run_example("cron")
+    assert_lines(run, CRON)
+    worker.wait_for_line(r"^report by the clock, planned for 20\d\d-.*[02468]Z$")
+
+
+def test_scheduled(run_example: RunExample) -> None:
+    _, run = run_example("scheduled")
+    assert_lines(run, SCHEDULED)

@@ -47,6 +47,9 @@ create table parked_item (
     primary key (line, rank, task_id)
 ) with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index parked_item_task on parked_item (task_id);
+-- For lists, newest first. A row stands in one of them.
+create index parked_item_single on parked_item (tenant_id, task_id) where run_id is null;
+create index parked_item_member on parked_item (tenant_id, task_id) where run_id is not null;
 create index parked_item_schedule_timeout on parked_item (schedule_timeout_ms);
 
 create table rate_limit (

@@ -23,22 +23,22 @@ alive as (
     where q.tenant_id = $1 and i.run_id is null and i.task_id >= $3 and i.task_id < $4
       {versions of i}
     union all
+    select i.task_id, 0
+    from parked_item i
+    where i.tenant_id = $1 and i.run_id is null and i.task_id >= $3 and i.task_id < $4
+      {versions of i}
+    union all
     select d.task_id, 0
     from delayed_item d
     where d.tenant_id = $1 and d.run_id is null and d.task_id >= $3 and d.task_id < $4
       {versions of d}
     union all
-    -- Step -1 stands for a whole run: nothing of it was given out yet.
-    select p.task_id, 0
-    from parked_item p
-    where p.tenant_id = $1 and (p.run_id is null or p.step < 0)
-      and p.task_id >= $3 and p.task_id < $4 {versions of p}
-    union all
     select a.task_id, 1 from assigned a where a.kind = 0 and a.task_id < $4
     union all
     select t.id, case when coalesce(t.begun, {begun}) then 1 else 0 end
     from (
-        -- DAG runs are found through their members. begun null: it has to be looked up.
+        -- DAG runs are found through their members, or wait as a whole: step -1. begun null: it
+        -- has to be looked up.
         select m.run_id as id, bool_or(m.begun) as begun
         from (
             select a.run_id, true as begun from assigned a where a.kind = 2
@@ -53,10 +53,11 @@ alive as (
             join queue_item i on i.queue_id = q.id
             where q.tenant_id = $1 and i.run_id is not null and i.task_id >= $3 {versions of i}
             union all
-            select p.run_id, p.app_retries + p.internal_retries > 0 or {begun by step of p}
-            from parked_item p
-            where p.tenant_id = $1 and p.run_id is not null and p.step >= 0 and p.task_id >= $3
-              {versions of p}
+            select i.run_id, case when i.step = -1 then case when i.attempt = 0 then false end
+                                  when i.app_retries + i.internal_retries > 0 then true
+                                  else {begun by step of i} end
+            from parked_item i
+            where i.tenant_id = $1 and i.run_id is not null and i.task_id >= $3 {versions of i}
             union all
             select x.run_id, {begun by step of x}
             from task_wait x
@@ -132,9 +133,9 @@ begun as (
     union
     select d.run_id from delayed_item d where d.tenant_id = $1 and d.run_id is not null
     union
-    select p.run_id
-    from parked_item p
-    where p.tenant_id = $1 and p.run_id is not null and p.app_retries + p.internal_retries > 0
+    select i.run_id
+    from parked_item i
+    where i.tenant_id = $1 and i.run_id is not null and i.app_retries + i.internal_retries > 0
     union
     select i.run_id
     from queue q
@@ -163,7 +164,7 @@ where p.tenant_id = $1 and p.step >= 0
 group by 1, 2;
 
 -- name: queued_stats
--- Waiting and delayed tasks per task definition.
+-- Waiting, parked and delayed tasks per task definition; runs that wait as a whole are none.
 select x.version_id, x.step, sum(x.total)::bigint as total, min(x.oldest_ms) as oldest_ms,
        min(x.oldest_first_ms) as oldest_first_ms
 from (
@@ -174,16 +175,16 @@ from (
     where q.tenant_id = $1
     group by 1, 2
     union all
+    select i.version_id, i.step, count(*), min(i.queued_ms),
+           min(i.queued_ms) filter (where i.attempt = 0)
+    from parked_item i
+    where i.tenant_id = $1 and i.step <> -1
+    group by 1, 2
+    union all
     -- The time since which a task is in backoff isn't kept; it is later than its queueing.
     select d.version_id, d.step, count(*), null, null
     from delayed_item d
     where d.tenant_id = $1
-    group by 1, 2
-    union all
-    select p.version_id, p.step, count(*), min(p.queued_ms),
-           min(p.queued_ms) filter (where p.attempt = 0)
-    from parked_item p
-    where p.tenant_id = $1 and p.step >= 0
     group by 1, 2
 ) x
 group by 1, 2;
@@ -204,5 +205,5 @@ group by 1
 union all
 select 1, count(*) from assignment
 union all
-select 0, (select count(*) from queue_item) + (select count(*) from delayed_item)
-          + (select count(*) from parked_item);
+select 0, (select count(*) from queue_item) + (select count(*) from parked_item)
+          + (select count(*) from delayed_item);

@@ -2,9 +2,9 @@
 -- so that every list keeps one short plan whatever its filters.
 --
 -- Pages: each status has its own way in (a "branch"), because each lives in another table: ended
--- ones in outcome, running ones in assignment, queued ones in queue_item, delayed_item, parked_item
--- and task_wait. A DAG run has no row there, its members have; so it is found through them. A list
--- joins the branches of the statuses asked for. In a branch {filters} stands for more conditions on
+-- ones in outcome, running ones in assignment, queued ones in queue_item, parked_item, delayed_item
+-- and task_wait. A DAG run has no row there, its members have; so it is found through them, unless
+-- it waits as a whole: then it stands in parked_item, with step -1. A list joins the branches of the statuses asked for. In a branch {filters} stands for more conditions on
 -- the run or task t (and {status} for a number, as a literal so that a partial index can be used).
 -- $1 tenant, $2 and $3 lowest and next id (they choose partitions), $4 and $5 created from and to
 -- (both inclusive), {most} most rows. {begun} stands for run_begun_member. The ids of members are
@@ -117,17 +117,19 @@ union all
  where q.tenant_id = $1 and (r.rank = -4 or {later}) {queues})
 union all
 (select t.id
+ from parked_item i
+ cross join lateral {run of i.run_id} t
+ where i.tenant_id = $1 and i.task_id >= $2 and i.run_id is not null {parked}
+   and case when i.step = -1 then i.attempt > 0 and {begun}
+            else i.app_retries + i.internal_retries > 0 or {item of a running run} end
+ order by i.task_id desc
+ limit {most})
+union all
+(select t.id
  from delayed_item d
  cross join lateral {task of d.run_id} t
  where d.tenant_id = $1 and d.task_id >= $2 and d.run_id is not null
  order by d.task_id desc
- limit {most})
-union all
-(select t.id
- from parked_item p
- cross join lateral {task of p.run_id} t
- where p.tenant_id = $1 and p.task_id >= $2 and p.run_id is not null and t.kind = 1 and {begun}
- order by p.task_id desc
  limit {most})
 union all
 (select t.id
@@ -157,17 +159,27 @@ union all
  where q.tenant_id = $1 and {first} {queues})
 union all
 (select t.id
+ from parked_item i
+ cross join lateral {run of i.task_id} t
+ where i.tenant_id = $1 and i.run_id is null and i.task_id >= $2 and i.task_id < $3 {parked}
+ order by i.task_id desc
+ limit {most})
+union all
+(select t.id
+ from parked_item i
+ cross join lateral {run of i.run_id} t
+ where i.tenant_id = $1 and i.run_id is not null and i.task_id >= $2 {parked}
+   -- A run that waits as a whole may have begun only if it was replayed.
+   and case when i.step = -1 then i.attempt = 0 or not {begun}
+            else i.app_retries + i.internal_retries = 0 and {item of a queued run} end
+ order by i.task_id desc
+ limit {most})
+union all
+(select t.id
  from delayed_item d
  cross join lateral {task of d.task_id} t
  where d.tenant_id = $1 and d.run_id is null and d.task_id >= $2 and d.task_id < $3
  order by d.task_id desc
- limit {most})
-union all
-(select t.id
- from parked_item p
- cross join lateral {task of coalesce(p.run_id, p.task_id)} t
- where p.tenant_id = $1 and p.task_id >= $2 and (t.kind = 0 or not {begun})
- order by p.task_id desc
  limit {most})
 union all
 (select t.id
@@ -178,7 +190,7 @@ union all
  limit {most});
 
 -- name: run_page_queued_tasks
--- Tasks that wait: for a worker, for the end of a backoff, for conditions, and (in no table of
+-- Tasks that wait: for a worker, in lines, for the end of a backoff, for conditions, and (in no table of
 -- their own) for their parents; the latter are found through what is alive of their run.
 (select newest.id
  from queue q
@@ -207,6 +219,28 @@ union all
  where q.tenant_id = $1 {queues})
 union all
 (select t.id
+ from parked_item i
+ cross join lateral {run of i.task_id} t
+ where i.tenant_id = $1 and i.run_id is null and i.task_id >= $2 and i.task_id < $3 {parked}
+ order by i.task_id desc
+ limit {most})
+union all
+(select t.id
+ from parked_item i
+ cross join lateral {run of i.task_id} t
+ where i.tenant_id = $1 and i.run_id is not null and i.step <> -1
+   and i.task_id >= $2 and i.task_id < $3 {parked}
+ order by i.task_id desc
+ limit {most})
+union all
+(select t.id
+ from parked_item i
+ cross join lateral {waiting of i.run_id} t
+ where i.tenant_id = $1 and i.task_id >= $2 and i.run_id is not null {parked}
+ order by i.task_id desc
+ limit {most})
+union all
+(select t.id
  from delayed_item d
  cross join lateral {run of d.task_id} t
  where d.tenant_id = $1 and d.task_id >= $2 and d.task_id < $3
@@ -218,13 +252,6 @@ union all
  cross join lateral {waiting of d.run_id} t
  where d.tenant_id = $1 and d.task_id >= $2 and d.run_id is not null
  order by d.task_id desc
- limit {most})
-union all
-(select t.id
- from parked_item p
- cross join lateral {waiting of coalesce(p.run_id, p.task_id)} t
- where p.tenant_id = $1 and p.task_id >= $2
- order by p.task_id desc
  limit {most})
 union all
 (select t.id
@@ -309,8 +336,9 @@ not exists (select from task_wait y
       and (exists (select from outcome co where co.tenant_id = $1 and co.id = c.id offset 0)
            or exists (select from assignment ca where ca.task_id = c.id offset 0)
            or exists (select from delayed_item cd where cd.task_id = c.id offset 0)
-           or exists (select from parked_item cp where cp.task_id = c.id
-                        and cp.app_retries + cp.internal_retries > 0 offset 0)
+           or exists (select from parked_item cp
+                      where cp.task_id = c.id and cp.app_retries + cp.internal_retries > 0
+                      offset 0)
            or exists (
                select from workflow_version cv
                join queue cq on cq.tenant_id = $1
@@ -383,6 +411,9 @@ and q.action = any (array(
     from workflow_version v
     cross join jsonb_array_elements(v.definition -> 'tasks') as task
     where v.tenant_id = $1 and v.workflow_id = any ({value}::uuid[])))
+-- name: run_filter_parked
+and i.version_id = any (array(
+    select v.id from workflow_version v where v.workflow_id = any ({value}::uuid[])))
 -- name: run_filter_action
 q.action = any ({value}::text[])
 -- name: run_filter_worker_ended
@@ -425,11 +456,11 @@ left join lateral (
     join queue_item i on i.queue_id = q.id and i.rank = r.rank and i.task_id = t.id
     where v.id = t.version_id and t.kind <> 1 and o.id is null and a.task_id is null
     union all
+    select p.attempt, true from parked_item p
+    where p.task_id = t.id and t.kind <> 1 and o.id is null and a.task_id is null
+    union all
     select d.attempt, true from delayed_item d
     where d.task_id = t.id and o.id is null and a.task_id is null
-    union all
-    select p.attempt, true from parked_item p
-    where p.task_id = t.id and o.id is null and a.task_id is null
     union all
     select null, true from task_wait x
     where x.task_id = t.id and o.id is null and a.task_id is null

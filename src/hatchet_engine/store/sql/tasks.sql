@@ -64,8 +64,8 @@ limit $10;
 
 -- name: task_members
 -- Tasks of runs that are loaded into memory, with how they ended. $4: longest output to take along.
-select c.run_id, c.id, c.step, o.status, o.skipped, o.attempt, o.error,
-       coalesce(o.started_at, o.assigned_at) as begun_at,
+select c.run_id, c.id, c.step, o.status, o.skipped, o.attempt, o.error, o.worker_id,
+       o.finished_at, coalesce(o.started_at, o.assigned_at) as begun_at,
        coalesce(length(o.output) <= $4, true) as output_known,
        case when length(o.output) <= $4 then o.output end as output
 from task c

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.domain.why import Answer
 from hatchet_engine.transports.engine_api import StreamLane, Watchers
 from hatchet_engine.turn.commands import Command
 
@@ -140,6 +141,10 @@ class EngineApi(Protocol):
 
     async def submit(self, command: Command[R]) -> R:
         """Carry out a command; returns after its commit, raises ``domain.errors.Refused``."""
+        ...
+
+    async def why(self, tenant_id: UUID, id: UUID) -> Answer | None:
+        """Why a task or run does not run; None for an unknown id. No turn, nothing is written."""
         ...
 
     def worker_live(self, worker_id: UUID) -> WorkerLive | None:

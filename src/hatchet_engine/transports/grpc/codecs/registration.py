@@ -18,7 +18,7 @@ from hatchet_engine.domain.definition import (
 from hatchet_engine.domain.durations import parse_ms
 from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.payloads import has_nul_escape
-from hatchet_engine.domain.registration import check, refuse_what_is_not_built
+from hatchet_engine.domain.registration import check
 from hatchet_engine.transports.grpc.codecs.conditions import task_conditions
 from hatchet_engine.transports.grpc.codecs.labels import desired_labels
 from hatchet_protocol.v1_workflows import (
@@ -76,9 +76,7 @@ def checked(definition: WorkflowDefinition) -> WorkflowDefinition:
             f"workflow {definition.name!r}: holds the null character, which can't be stored; "
             "remove it"
         )
-    definition = check(definition)
-    refuse_what_is_not_built(definition)
-    return definition
+    return check(definition)
 
 
 def _task(task: CreateTaskOpts) -> TaskDefinition:

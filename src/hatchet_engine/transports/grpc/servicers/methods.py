@@ -37,6 +37,7 @@ UNARY: Mapping[str, UnaryHandler] = {
     "/EventsService/PutLog": events.put_log,
     "/EventsService/PutStreamEvent": events.put_stream_event,
     "/WorkflowService/PutWorkflow": workflows.put_workflow,
+    "/WorkflowService/ScheduleWorkflow": workflows.schedule_workflow,
     "/WorkflowService/TriggerWorkflow": workflows.trigger_workflow,
     "/WorkflowService/BulkTriggerWorkflow": workflows.bulk_trigger_workflow,
     "/WorkflowService/PutRateLimit": rate_limits.put_rate_limit,

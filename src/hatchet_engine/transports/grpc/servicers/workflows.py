@@ -1,4 +1,4 @@
-"""Service WorkflowService: triggers, and the registration of old SDKs."""
+"""Service WorkflowService: triggers, schedules, and the registration of old SDKs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from hatchet_engine.domain.errors import KeyCollision, Refused
 from hatchet_engine.transports.grpc.caller import Caller
 from hatchet_engine.transports.grpc.codecs.collisions import bulk_collision, collision
 from hatchet_engine.transports.grpc.codecs.legacy import legacy_definition, legacy_version
+from hatchet_engine.transports.grpc.codecs.schedules import schedule_runs, scheduled_version
 from hatchet_engine.transports.grpc.codecs.trigger import of_item, trigger_item
 from hatchet_engine.turn.commands import PutWorkflow, TriggerItem, TriggerRuns
 from hatchet_protocol.v1_trigger import TriggerWorkflowRequest
@@ -13,6 +14,7 @@ from hatchet_protocol.workflows import (
     BulkTriggerWorkflowRequest,
     BulkTriggerWorkflowResponse,
     PutWorkflowRequest,
+    ScheduleWorkflowRequest,
     TriggerWorkflowResponse,
     WorkflowVersion,
 )
@@ -22,6 +24,12 @@ async def put_workflow(caller: Caller, request: PutWorkflowRequest) -> WorkflowV
     definition = legacy_definition(request.opts)
     made = await caller.engine.submit(PutWorkflow(caller.tenant_id, definition))
     return legacy_version(request.opts, made)
+
+
+async def schedule_workflow(caller: Caller, request: ScheduleWorkflowRequest) -> WorkflowVersion:
+    """One run for each time. They are no children of the parent that is named (SC-10)."""
+    made = await caller.engine.submit(schedule_runs(caller, request))
+    return scheduled_version(request, made)
 
 
 async def trigger_workflow(

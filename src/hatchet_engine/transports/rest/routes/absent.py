@@ -18,16 +18,6 @@ _S = "/api/v1/stable/tenants/{tenant}"
 
 # Paths by what they are about; {rest:path} takes everything below.
 _ABSENT = {
-    "crons": [
-        f"{_T}/workflows/crons",
-        f"{_T}/workflows/crons/{{rest:path}}",
-        f"{_T}/workflows/{{workflow}}/crons",
-    ],
-    "scheduled runs": [
-        f"{_T}/workflows/scheduled",
-        f"{_T}/workflows/scheduled/{{rest:path}}",
-        f"{_T}/workflows/{{workflow}}/scheduled",
-    ],
     "webhooks": [f"{_S}/webhooks", f"{_S}/webhooks/{{rest:path}}"],
     "traces": [f"{_S}/traces"],
     "durable tasks": [f"{_S}/durable-tasks/{{rest:path}}"],

@@ -1,4 +1,4 @@
-"""Tasks: get, events, cancel, replay, restore."""
+"""Tasks: get, why they wait, events, cancel, replay, restore."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hatchet_engine.observe.dags import ready_times
 from hatchet_engine.observe.rows import task_rows
 from hatchet_engine.transports.rest import bulk, pagination
 from hatchet_engine.transports.rest.codecs import runs as codec
+from hatchet_engine.transports.rest.codecs.why import answer_of
 from hatchet_engine.transports.rest.errors import not_found
 from hatchet_engine.transports.rest.parameters import Attempt
 from hatchet_engine.transports.rest.responses import answer
@@ -29,6 +30,7 @@ from hatchet_engine.transports.rest.schemas.runs import (
     V1TaskFilter,
     V1TaskSummary,
 )
+from hatchet_engine.transports.rest.schemas.why import Why
 from hatchet_engine.transports.rest.scope import Caller, InTenant
 from hatchet_engine.turn.commands import CancelTasks, ReplayTasks, RunFilter
 
@@ -47,6 +49,19 @@ async def task_get(scope: Caller, task: UUID, attempt: Attempt = None) -> Respon
         of = "" if attempt is None else f", attempt {attempt}"
         raise not_found(f"task {task}{of}")
     return answer(codec.task_alone(scope.tenant_id, view))
+
+
+@router.get(f"{_TASK}/why", operation_id="v1-task:why", response_model=Why)
+async def task_why(scope: Caller, task: UUID) -> Response:
+    """Why a task or run does not run: what blocks it, where it stands, what would let it go.
+
+    Ours. The id is that of a task or of a run. A node that does not own the shard tells what the
+    tables say, and in `partial` what it can't know.
+    """
+    found = await scope.engine.why(scope.tenant_id, task)
+    if found is None:
+        raise not_found(f"task or run {task}")
+    return answer(answer_of(found))
 
 
 @router.get(

@@ -1,0 +1,9 @@
+"""The worker: runs the task until Ctrl-C.
+
+Start a server with `hatchet server`, then: `python worker.py`.
+"""
+
+from tasks import hatchet, remind
+
+if __name__ == "__main__":
+    hatchet.worker("scheduled-worker", slots=10, workflows=[remind]).start()

@@ -1,0 +1,3 @@
+from hatchet.features.schedule_models import CronWorkflowsList
+
+__all__ = ["CronWorkflowsList"]

@@ -1,0 +1,3 @@
+from hatchet.features.schedule_models import ScheduledWorkflows
+
+__all__ = ["ScheduledWorkflows"]

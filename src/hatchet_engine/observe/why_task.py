@@ -1,0 +1,243 @@
+"""What blocks one task that has not ended; from rows that were read and the hot state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from hatchet_engine.domain.conditions import QUEUE
+from hatchet_engine.domain.definition import TaskDefinition
+from hatchet_engine.domain.rates import Meter
+from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.domain.why import Awaited, Blocker, Kind, Parent, moment
+from hatchet_engine.observe.dags import parents_of
+from hatchet_engine.observe.rows import TaskRow
+from hatchet_engine.observe.standing import BACKOFF, LINE, WORKER, Standing
+from hatchet_engine.turn.asks import Rule
+from hatchet_engine.turn.commands import PausedThing, PauseKind
+from hatchet_engine.turn.lines import is_batch_line, is_place_line, is_units_line
+from hatchet_engine.turn.state import Hot
+from hatchet_engine.turn.why_limits import concurrency_blockers, key_of, rate_blockers
+from hatchet_engine.turn.why_workers import Asked, use, worker_blocker
+
+HARD = "HARD"
+
+
+@dataclass(slots=True, frozen=True)
+class Facts:
+    """``hot`` None: this node does not own the shard. ``run``: all tasks of the run."""
+
+    tenant_id: UUID
+    now_ms: int
+    hot: Hot | None
+    run: Sequence[TaskRow]
+    standings: Mapping[UUID, Standing]  # of tasks, and of a run that waits to begin
+    awaited: Mapping[UUID, Sequence[Awaited]]
+    pauses: Sequence[PausedThing]
+    meter_of: Callable[[str], Meter | None]
+
+
+def blockers_of(facts: Facts, task: TaskRow) -> list[Blocker]:
+    """What has to change before the task goes on; the first is what it waits for now."""
+    standing = facts.standings.get(task.id)
+    if standing is None:
+        return _without_row(facts, task)
+    if standing.kind == WORKER:
+        return [_running(facts, task, standing)]
+    blockers = _pauses(facts, standing.line)
+    if standing.kind == LINE:
+        blockers += _line(facts, task, standing)
+    else:
+        if standing.kind == BACKOFF:
+            blockers.append(_backoff(task, standing))
+        blockers += rate_blockers(facts.meter_of, standing.demand, facts.now_ms)
+    worker = _worker(facts, task, standing, lasting=bool(blockers))
+    if worker is not None:
+        blockers.append(worker)
+    return blockers or [_soon("It is being given to a worker.")]
+
+
+def run_blockers(facts: Facts, run: TaskRow, standing: Standing) -> list[Blocker]:
+    """The same of a run none of whose tasks may begin yet."""
+    return [*_pauses(facts, standing.line), *_line(facts, run, standing)]
+
+
+def definition_of(task: TaskRow) -> TaskDefinition | None:
+    return task.version.task(task.step) if task.version is not None else None
+
+
+# ---------------------------------------------------------------- by the row it has
+
+
+def _running(facts: Facts, task: TaskRow, standing: Standing) -> Blocker:
+    worker = facts.hot.workers.get(task.worker_id) if facts.hot and task.worker_id else None
+    name = worker.name if worker is not None else str(task.worker_id)
+    if worker is not None and worker.session is None:
+        name += ", which has lost its connection,"
+    assert standing.since_ms is not None
+    return Blocker(
+        Kind.RUNNING,
+        f"It runs on worker {name} since {moment(standing.since_ms)}; "
+        f"its time is over at {moment(standing.until_ms)}.",
+        workers=(use(worker),) if worker is not None else (),
+        since_ms=standing.since_ms,
+        until_ms=standing.until_ms,
+        attempt=standing.attempt + 1,
+        attempts=_attempts(task),
+    )
+
+
+def _line(facts: Facts, task: TaskRow, standing: Standing) -> list[Blocker]:
+    line = standing.line
+    if is_place_line(line):
+        blockers = concurrency_blockers(facts.hot, line, _rules(facts, task), standing.demand)
+        return blockers + rate_blockers(facts.meter_of, standing.demand, facts.now_ms)
+    if is_units_line(line):
+        return rate_blockers(facts.meter_of, standing.demand, facts.now_ms, key_of(line))
+    if is_batch_line(line):
+        text = "It waits until its batch is full, or old enough."
+        return [Blocker(Kind.BATCH, text)]
+    return []  # of a pause, which is told as such
+
+
+def _backoff(task: TaskRow, standing: Standing) -> Blocker:
+    attempt, attempts = standing.attempt + 1, _attempts(task)
+    of = f" of {attempts}" if attempts else ""
+    return Blocker(
+        Kind.BACKOFF,
+        f"Attempt {attempt}{of} begins at {moment(standing.until_ms)}, after a failure.",
+        "Wait until then.",
+        until_ms=standing.until_ms,
+        attempt=attempt,
+        attempts=attempts,
+    )
+
+
+def _worker(facts: Facts, task: TaskRow, standing: Standing, *, lasting: bool) -> Blocker | None:
+    definition = definition_of(task)
+    if definition is None or task.version is None:
+        return None
+    if facts.hot is None:
+        if lasting:
+            return None
+        text = f"It waits for a worker that offers {definition.action}."
+        return Blocker(Kind.STANDBY, text, action=definition.action)
+    demand = standing.demand
+    sticky = task.version.definition.sticky
+    asked = Asked(
+        facts.tenant_id,
+        definition.action,
+        definition.slots or {"default": 1},
+        (demand.labels if demand is not None else None) or definition.labels,
+        demand.worker_id if demand is not None and sticky == HARD else None,
+    )
+    return worker_blocker(facts.hot, asked, lasting=lasting)
+
+
+# ---------------------------------------------------------------- without a row of its own
+
+
+def _without_row(facts: Facts, task: TaskRow) -> list[Blocker]:
+    whole = facts.standings.get(task.run_id)
+    if task.kind is TaskKind.MEMBER and whole is not None:
+        return run_blockers(facts, task, whole)
+    definition = definition_of(task)
+    awaited = facts.awaited.get(task.id)
+    if awaited and definition is not None:
+        return [_conditions(definition, awaited), *_pauses(facts, "")]
+    if definition is not None and definition.on_failure:
+        return [Blocker(Kind.PARENTS, "It runs when another task of its run has failed.")]
+    open_parents = [one for one in parents_of(task, facts.run) if not one.status.final]
+    if open_parents:
+        return [_parents(open_parents)]
+    return [_soon("It has just begun, ended or moved: ask again.")]
+
+
+def _parents(parents: Sequence[TaskRow]) -> Blocker:
+    names = ", ".join(f"{one.task_name} ({one.status.name.lower()})" for one in parents)
+    running = all(one.status is Status.RUNNING for one in parents)
+    return Blocker(
+        Kind.PARENTS,
+        f"It comes after tasks that have not ended: {names}.",
+        "Wait until they end." if running else "See what they wait for.",
+        parents=tuple(Parent(one.id, one.task_name, one.status) for one in parents),
+    )
+
+
+def _conditions(definition: TaskDefinition, awaited: Sequence[Awaited]) -> Blocker:
+    """What is watched to skip or cancel the task is left out: it holds nothing back."""
+    groups: dict[str, list[Awaited]] = {}
+    for one in awaited:
+        condition = definition.conditions[one.position]
+        if condition.action == QUEUE:
+            group = condition.or_group
+            groups.setdefault(group, []).append(replace(one, group=group))
+    unmet = [group for group in groups.values() if not any(one.met for one in group)]
+    told = ", and ".join(" or ".join(one.text for one in group) for group in unmet)
+    helps = ", and ".join(" or ".join(_help(one) for one in group) for group in unmet)
+    dues = [one.due_ms for group in unmet for one in group if one.due_ms is not None]
+    return Blocker(
+        Kind.CONDITIONS,
+        f"It waits for {told}.",
+        f"{helps[:1].upper()}{helps[1:]}.",
+        until_ms=min(dues, default=None),
+        conditions=tuple(one for group in groups.values() for one in group),
+    )
+
+
+def _help(one: Awaited) -> str:
+    return f"wait until {one.text}" if one.due_ms is not None else f"push {one.text}"
+
+
+def _soon(text: str) -> Blocker:
+    return Blocker(Kind.SOON, text)
+
+
+# ---------------------------------------------------------------- what all may have
+
+
+def _pauses(facts: Facts, line: str) -> list[Blocker]:
+    return [
+        _pause(thing)
+        for thing in facts.pauses
+        if thing.kind is not PauseKind.CONCURRENCY_KEY or thing.target == line
+    ]
+
+
+def _pause(thing: PausedThing) -> Blocker:
+    key = key_of(thing.target) if thing.kind is PauseKind.CONCURRENCY_KEY else None
+    what = {
+        PauseKind.TENANT: "Its tenant",
+        PauseKind.WORKFLOW: "Its workflow",
+        PauseKind.CONCURRENCY_KEY: f"Its concurrency key {key!r}",
+    }[thing.kind]
+    by = f" by {thing.by}" if thing.by else ""
+    until = "until somebody resumes it"
+    if thing.until_ms is not None:
+        until = f"until {moment(thing.until_ms)}"
+    reason = f": {thing.reason}" if thing.reason else ""
+    return Blocker(
+        Kind.PAUSED,
+        f"{what} is paused{by} since {moment(thing.since_ms)}, {until}{reason}.",
+        "Resume it." if thing.until_ms is None else "Resume it, or wait until then.",
+        key=key,
+        line=thing.target if key is not None else None,
+        since_ms=thing.since_ms,
+        until_ms=thing.until_ms,
+        by=thing.by or None,
+        reason=thing.reason or None,
+    )
+
+
+def _attempts(task: TaskRow) -> int | None:
+    definition = definition_of(task)
+    return None if definition is None else definition.retries + 1
+
+
+def _rules(facts: Facts, task: TaskRow) -> Sequence[Rule]:
+    """The concurrency rules that a task, or a run as a whole, has to pass."""
+    version = facts.hot.definitions.versions.get(task.version_id) if facts.hot else None
+    if version is None:
+        return ()
+    return version.rules if task.kind is TaskKind.DAG else version.steps[task.step].rules
