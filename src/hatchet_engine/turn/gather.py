@@ -142,6 +142,8 @@ def _start(turn: Turn, group: BatchGroup, worker: Worker, reason: str) -> None:
         )
     if group.line.depth:
         batches.begin_interval(group, turn.now_ms)
+    else:
+        batches.changed.pop(group, None)  # it lives while the batch does
 
 
 def _take(group: BatchGroup) -> list[Queued]:
