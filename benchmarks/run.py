@@ -42,10 +42,10 @@ SCENARIOS = (
     "concurrency_keys",
     "one_key",
     "rate_limits",
-    "batches",
     "schedules_due",
     "schedules_exact",
     "schedules_idle",
+    "batches",
     "celery",
     "procrastinate",
 )

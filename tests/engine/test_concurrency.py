@@ -459,3 +459,43 @@ async def test_everything_is_known_after_a_restart(h: Harness) -> None:
     assert await h.count("outcome") == 9
     assert not h.engine.hot.lines.by_id
     assert not len(h.engine.hot.groups)
+
+
+async def test_two_rules_of_one_shared_limit_ask_for_one_place(h: Harness) -> None:
+    shared = {"name": "shared", "tenant_scoped": True}
+    await h.put(concurrency=[rule("'all'", 2, **shared), rule("'all'", 2, **shared)])
+    worker = await h.worker()
+    runs = await h.trigger(count=3)
+    assert [task.task_id for task in worker.started] == runs[:2]
+    assert await h.count("concurrency_place") == 2
+    assert await run_all(h, worker) == runs
+
+
+async def test_a_free_place_is_given_out_after_a_restart(h: Harness) -> None:
+    """The hot state was dropped between a place that became free and who waits for it."""
+    await h.put(concurrency=[rule()])
+    worker = await h.worker()
+    runs = await h.trigger(input=key("a"), count=2)
+    await h.pool.execute("delete from concurrency_place")
+    await h.pool.execute("delete from assignment")
+    await h.pool.execute(
+        "insert into outcome (tenant_id, id, status, kind, attempt, finished_at) "
+        "values ($1, $2, 2, 0, 0, now())",
+        TENANT,
+        runs[0],
+    )
+    await h.restart()
+    await worker.open(held=[])
+    await h.settle()
+    assert [task.task_id for task in worker.started][-1] == runs[1]
+
+
+async def test_a_run_that_has_waited_through_a_restart_begins(h: Harness) -> None:
+    await h.put_dag("d", *two_steps(), concurrency=[rule()])
+    worker = await dag_worker(h)
+    runs = await h.trigger("d", input=key("a"), count=2)
+    await h.restart()
+    await worker.open(held=[(task.task_id, task.attempt) for task in worker.started])
+    await run_all(h, worker)
+    for run in runs:
+        assert (await outcome(h, run))["status"] == Status.COMPLETED

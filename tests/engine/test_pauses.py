@@ -169,3 +169,22 @@ async def test_bad_pauses_are_refused(h: Harness) -> None:
     with refused(Code.INVALID_ARGUMENT, "target"):
         await pause(h, UUID(int=1), PauseKind.TENANT)
     assert await h.count("pause") == 0
+
+
+async def test_a_pause_that_begins_again_before_all_are_let_go(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pauses, "RELEASED_MAX", 1)
+    workflow = (await h.put()).workflow_id
+    await pause(h, workflow)
+    runs = await h.trigger(count=3)
+    worker = await h.worker()
+    first = h.engine.enter(Resume(TENANT, PauseKind.WORKFLOW, str(workflow)))
+    again = h.engine.enter(Pause(TENANT, PauseKind.WORKFLOW, str(workflow)))
+    await first
+    await again
+    await h.settle()
+    assert worker.started == []
+    await resume(h, workflow)
+    await h.settle()
+    assert [task.task_id for task in worker.started] == runs

@@ -16,7 +16,7 @@ from hatchet_engine.turn.commands import (
     TriggerRuns,
 )
 from tests.support.engine import START_MS, TENANT, Harness
-from tests.support.rules import events, outcome, pass_time, refused, replay, status
+from tests.support.rules import cancel, events, outcome, pass_time, refused, replay, status
 
 
 def static(key: str = "api", units: int = 1) -> RateLimitUse:
@@ -286,3 +286,40 @@ async def test_many_are_called_in_bounded_steps(
     await h.advance(1_000)
     await h.settle()
     assert [task.task_id for task in worker.started] == runs
+
+
+async def test_two_uses_of_one_key_take_the_sum(h: Harness) -> None:
+    await put(h, limit=5)
+    await h.put(rate_limits=[static(units=2), static(units=1)])
+    worker = await h.worker()
+    await h.trigger(count=2)
+    assert len(worker.started) == 1
+    bucket = h.engine.hot.buckets.find(TENANT, "api")
+    assert bucket is not None
+    assert bucket.meter.remaining == 2
+    await h.advance(1_000)
+    assert len(worker.started) == 2
+
+
+async def test_the_next_in_line_goes_when_the_first_one_leaves_it(h: Harness) -> None:
+    await put(h, limit=3, window="HOUR")
+    await h.put(rate_limits=[RateLimitUse("api", None, None, "input.n", None)])
+    worker = await h.worker()
+    (first,) = await h.trigger(input='{"n":1}')
+    (large,) = await h.trigger(input='{"n":3}')
+    (small,) = await h.trigger(input='{"n":1}')
+    assert [task.task_id for task in worker.started] == [first]
+    await cancel(h, large)
+    await h.settle()
+    assert [task.task_id for task in worker.started] == [first, small]
+
+
+async def test_who_comes_before_all_that_wait_does_not_wait_for_them(h: Harness) -> None:
+    await put(h, limit=3, window="HOUR")
+    await h.put(rate_limits=[RateLimitUse("api", None, None, "input.n", None)])
+    worker = await h.worker()
+    await h.trigger(input='{"n":1}')
+    await h.trigger(input='{"n":3}')
+    (urgent,) = await h.trigger(input='{"n":1}', priority=3)
+    await h.settle()
+    assert worker.started[-1].task_id == urgent

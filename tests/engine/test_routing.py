@@ -743,3 +743,19 @@ async def test_order_of_priorities_holds_across_shapes(h: Harness) -> None:
         await worker.complete(worker.started[-1])
     began = [(next(k for k in keys if k[1] == run)) for run in ids(worker)[1:]]
     assert all(one < two for one, two in pairwise(began))
+
+
+async def test_ro_6_those_called_back_keep_their_timeouts(h: Harness) -> None:
+    await put(h, labels={"gpu": must("a100")}, schedule_timeout_ms=10_000)
+    cpu = await h.worker(slots=1)
+    runs = []
+    for _ in range(3):
+        runs += await h.trigger()
+        await h.advance(1_000)
+    await change(h, cpu, labels={"gpu": "a100"})
+    assert await h.count("queue_item") == 2
+    rows = await h.fetch("select queued_ms, schedule_timeout_ms from queue_item order by task_id")
+    assert [row["schedule_timeout_ms"] - row["queued_ms"] for row in rows] == [10_000] * 2
+    assert rows[1]["queued_ms"] - rows[0]["queued_ms"] == 1_000
+    await pass_time(h, 8_000, cpu)
+    assert [await status(h, run) for run in runs[1:]] == [Status.CANCELLED, Status.QUEUED]

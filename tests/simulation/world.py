@@ -14,6 +14,7 @@ import asyncpg
 
 from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition
 from hatchet_engine.domain.errors import Refused
+from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.registration import check
 from hatchet_engine.domain.states import Status
 from hatchet_engine.sessions.subscriptions import Subscriptions
@@ -45,6 +46,7 @@ from tests.support.flaky import Commit, FlakyConnection
 from tests.support.invariants import Tables, check_all, check_recovery
 
 NAMES = ("a", "b", "c", "d")
+ZONES = ("eu", "us")
 HEARTBEAT_MS = 10_000
 _ATTEMPT = re.compile(r'"attempt":(\d+)')  # what reports say of themselves
 END_ROUNDS_MAX = 60
@@ -226,16 +228,18 @@ class World:
             earlier = self.before.assigned.get(row["task_id"])
             if earlier is not None and earlier["attempt"] == row["attempt"]:
                 continue
-            units = self._units(row)
+            asked = self._asked(row)
             rank = -4 if row["attempt"] else -tables.task[row["task_id"]]["attempt"]
             for other in waited:
-                if other["queue_id"] == row["queue_id"] and self._units(other) == units:
+                if other["queue_id"] == row["queue_id"] and self._asked(other) == asked:
                     first, second = (rank, row["task_id"]), (other["rank"], other["task_id"])
                     assert first < second, f"6: {first} overtook {second}"
 
-    def _units(self, row: asyncpg.Record) -> dict[str, int]:
+    def _asked(self, row: asyncpg.Record) -> object:
+        """What tells whether a worker would take it."""
         versions = self.engine.hot.definitions.versions
-        return versions[row["version_id"]].steps[row["step"]].units
+        step = versions[row["version_id"]].steps[row["step"]]
+        return step.units, step.labels, step.sticky, row["demand"]
 
     async def finish(self) -> None:
         """All workers get well, time moves on: everything must end."""
@@ -298,8 +302,28 @@ class World:
             execution_timeout_ms=draw.choice((2_000, 30_000, 300_000)),
             schedule_timeout_ms=draw.choice((1_000, 20_000, 120_000)),
             slots=draw.choice(({}, {}, {"default": 2}, {"gpu": 1}, {"default": 1, "gpu": 1})),
+            labels=self._wish(),
         )
-        return PutWorkflow(TENANT, check(WorkflowDefinition(name=name, tasks=[task])))
+        sticky = draw.choice((None, None, "SOFT", "HARD"))
+        return PutWorkflow(
+            TENANT, check(WorkflowDefinition(name=name, tasks=[task], sticky=sticky))
+        )
+
+    def _wish(self) -> dict[str, DesiredLabel]:
+        draw = self.random
+        if draw.random() < 0.7:
+            return {}
+        required, weight = draw.random() < 0.5, draw.choice((-5, 10, 100))
+        return {"zone": DesiredLabel(draw.choice(ZONES), required, weight=weight)}
+
+    def _some_worker(self) -> UUID | None:
+        """A worker to be wanted, which may be dead or never have been."""
+        if self.random.random() < 0.7:
+            return None
+        return self.random.choice([UUID(int=1), *[worker.id for worker in self.workers]])
+
+    def _labels(self) -> dict[str, str | int]:
+        return {"zone": self.random.choice(ZONES)} if self.random.random() < 0.5 else {}
 
     def _trigger(self) -> TriggerRuns:
         names = [key[1] for key in self.engine.hot.definitions.latest]
@@ -309,6 +333,8 @@ class World:
                 self.random.choice(names),
                 metadata=self.random.choice(("", '{"team":"x"}')),
                 priority=self.random.choice((None, 1, 2, 3)),
+                desired_worker_id=self._some_worker(),
+                desired_labels=self._wish() or None,
             )
             for _ in range(count)
         ]
@@ -325,6 +351,7 @@ class World:
             "w",
             [f"{name}:{name}" for name in names],
             chosen,
+            labels=self._labels(),
             protocol=draw.choice(("grpc", "session")),
         )
 
@@ -417,6 +444,8 @@ class World:
         worker = self._any_worker()
         if worker is None:
             return None
+        if self.random.random() < 0.4:
+            return ChangeWorker(TENANT, worker.id, labels={"zone": self.random.choice(ZONES)})
         return ChangeWorker(TENANT, worker.id, paused=self.random.random() < 0.5)
 
     def _any_worker(self) -> SimWorker | None:

@@ -232,6 +232,16 @@ async def no_context(input: Name) -> None: ...
 async def misspelt(input: Name, ctx: Context) -> None: ...
 
 
+def crons_and_schedules() -> None:
+    cron = Cron("0 3 * * *", zone="Europe/Berlin", overlap=Overlap.SKIP)
+    hatchet.task(on_crons=[cron, "* * * * *"])
+    assert_type(hatchet.cron.create("a", "b", cron), CronWorkflows)
+    assert_type(hatchet.cron.preview(cron), list[datetime])
+    assert_type(hatchet.scheduled.create("a", datetime.now(UTC)), ScheduledWorkflows)
+    hatchet.cron.create("a", "b", 5)  # type: ignore[arg-type]
+    hatchet.scheduled.list(statuses=["SCHEDULED"])  # type: ignore[list-item]
+
+
 # --- batch tasks: many inputs in, a result for each out -----------------------------------------
 
 
@@ -273,13 +283,3 @@ assert_type(greet_members, Task[Name, Greeting])
 @hatchet.batch_task(batch_max_size=3)  # type: ignore[arg-type]
 async def no_results(inputs: dict[BatchMemberId, Name], ctx: Context) -> int:
     return 1
-
-
-def crons_and_schedules() -> None:
-    cron = Cron("0 3 * * *", zone="Europe/Berlin", overlap=Overlap.SKIP)
-    hatchet.task(on_crons=[cron, "* * * * *"])
-    assert_type(hatchet.cron.create("a", "b", cron), CronWorkflows)
-    assert_type(hatchet.cron.preview(cron), list[datetime])
-    assert_type(hatchet.scheduled.create("a", datetime.now(UTC)), ScheduledWorkflows)
-    hatchet.cron.create("a", "b", 5)  # type: ignore[arg-type]
-    hatchet.scheduled.list(statuses=["SCHEDULED"])  # type: ignore[list-item]

@@ -29,7 +29,7 @@ from hatchet_engine.observe.standing import (
 from hatchet_engine.observe.times import to_ms
 from hatchet_engine.observe.why_task import Facts, blockers_of, definition_of, run_blockers
 from hatchet_engine.turn.entering import NEVER_MS
-from hatchet_engine.turn.lines import is_batch_line, is_place_line, is_units_line
+from hatchet_engine.turn.lines import is_batch_line, is_pause_line, is_place_line, is_units_line
 from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.why_limits import key_of, meters_of
 
@@ -144,7 +144,12 @@ async def _place(pool: asyncpg.Pool, task: TaskRow, standing: Standing | None) -
     elif is_units_line(line):
         of = f"the line of rate limit {key_of(line)!r}"
     else:
-        of = "its batch" if is_batch_line(line) else "the line of its pause"
+        of = (
+            "the line of its pause"
+            if is_pause_line(line)
+            else "the line of those no worker can take"
+        )
+        of = "its batch" if is_batch_line(line) else of
     return await place_of(pool, standing, of)
 
 

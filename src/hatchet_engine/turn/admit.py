@@ -86,9 +86,12 @@ def _let_in(turn: Turn, group: Group) -> None:
     """Free places go to those who wait, in their order."""
     line = group.line
     while group.free > 0 and (item := line.pop()) is not None:
-        leave_line(turn, item)
         if group.guessed and item.demand is not None:
             group.guessed, group.limit = False, item.demand.places[item.stage].max_runs
+            if group.free <= 0:
+                line.put_back(item)
+                break
+        leave_line(turn, item)
         _pass(turn, group, item)
     if group.free > 0 and line.wants_reading:
         turn.freed[group] = None
@@ -105,7 +108,9 @@ def _cancel_some(turn: Turn, group: Group, newcomers: list[Queued]) -> None:
         group.claims(),
         [Claim(item.rank, item.task_id) for item in waiting.values()],
     )
+    groups = turn.hot.groups
     for claim in verdict.evicted:
+        groups.evicted[claim.id] = groups.count(claim.id)
         release(turn, claim.id)
         turn.freed.pop(group, None)  # this very place is given out here
         turn.evicted.append((_tenant(waiting.values()), claim.id))
@@ -130,6 +135,7 @@ def _cancel(turn: Turn, item: Queued) -> None:
     if item.line is not None:
         leave_line(turn, item)
     item.gone = True
+    turn.moved.add(item.task_id)
     if item.whole:
         turn.evicted.append((item.tenant_id, item.task_id))
         return
@@ -151,6 +157,8 @@ def _pass(turn: Turn, group: Group, item: Queued) -> None:
     turn.plan.take_place(item.tenant_id, (item.task_id, group.id, item.rank, group.limit))
     item.stage += 1
     renew(turn, item)
+    while item.stage < len(item.rules) and _holds(turn, item):
+        item.stage += 1
     if item.stage < len(item.rules):
         turn.arrivals.append(item)
     elif item.whole:
@@ -158,3 +166,11 @@ def _pass(turn: Turn, group: Group, item: Queued) -> None:
         turn.admitted_runs.append((item.tenant_id, item.task_id))
     else:
         enter_queue(turn, item)
+
+
+def _holds(turn: Turn, item: Queued) -> bool:
+    """Whether it has the place of its next rule by an earlier one: two rules of one shared limit
+    with one key ask for one place."""
+    assert item.demand is not None
+    line_id = place_line(item.rules[item.stage].limit_id, item.demand.places[item.stage].key)
+    return any(group.id == line_id for group in turn.hot.groups.held[item.task_id])

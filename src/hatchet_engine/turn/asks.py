@@ -166,10 +166,10 @@ class Asks:
         payload of a task of a batch, in bytes. Raises ``AskError``."""
         known = {name: variables[name]() for name in self._names if name in variables}
         places = tuple(rule.place(known) for rule in self.rules)
-        units = []
+        units: dict[str, int] = {}  # two uses of one key ask for the sum
         for use in self._uses:
-            taken, changed = use.ask(known)
-            units.append(taken)
+            (key, taken), changed = use.ask(known)
+            units[key] = units.get(key, 0) + taken
             if changed is not None:
                 limits.append(changed)
         group = None
@@ -179,7 +179,7 @@ class Asks:
                 raise AskError(
                     f"{BATCH_FAILED_TEXT}: the key is longer than {GROUP_BYTES_MAX} bytes"
                 )
-        asked = (places, tuple(units), group, size)
+        asked = (places, tuple(Units(*one) for one in units.items()), group, size)
         if base is None:
             return self._shared(asked)
         return _made(asked, base)

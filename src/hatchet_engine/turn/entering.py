@@ -43,6 +43,8 @@ def enter_queue(turn: Turn, item: Queued, *, called: bool = False) -> None:
             line = who_waits(turn, item)
             if line is not None:
                 park(turn, item, line)
+                if line.first() is item:  # nobody is before it: there may be units enough for it
+                    stand_aside(turn, item)
                 return
         if demand.places:
             group = _fair_group(turn, item)
@@ -81,6 +83,17 @@ def who_waits(turn: Turn, item: Queued) -> Line | None:
         if bucket is not None and units and bucket.line.depth:
             return bucket.line
     return None
+
+
+def stand_aside(turn: Turn, item: Queued) -> None:
+    """Somebody else may be first in the lines of these rate limits now: look at them again."""
+    if item.demand is None:
+        return
+    buckets = turn.hot.buckets
+    for key, _ in item.demand.units:
+        bucket = buckets.find(item.tenant_id, key)
+        if bucket is not None and bucket.line.depth:
+            buckets.look_at(bucket, turn.now_ms)
 
 
 def _fair_group(turn: Turn, item: Queued) -> Group | None:

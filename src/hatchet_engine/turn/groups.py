@@ -58,7 +58,10 @@ class Groups:
         self._lines = lines
         self._by_id: dict[str, Group] = {}
         self.held: dict[UUID, list[Group]] = {}  # by holder
+        # How many places evicted holders had: whether a run had begun is known by that.
+        self.evicted: dict[UUID, int] = {}
         self.paused: set[str] = set()  # ids of groups that are paused
+        self.unsure: dict[Group, None] = {}  # read from the tables, with somebody in line
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -83,6 +86,11 @@ class Groups:
         group.recovered += 1
         self.held.setdefault(holder_id, []).append(group)
 
+    def take_unsure(self) -> dict[Group, None]:
+        """Those whose limit only the ones who wait can tell: it may let somebody in."""
+        found, self.unsure = self.unsure, {}
+        return found
+
     def pause(self, id: str) -> None:
         """Nobody gets a place under this key."""
         self.paused.add(id)
@@ -102,6 +110,10 @@ class Groups:
         group.holders[holder_id] = rank
         self.held.setdefault(holder_id, []).append(group)
 
+    def count(self, holder_id: UUID) -> int:
+        """How many places it holds, or held until it was evicted in this turn."""
+        return len(self.held.get(holder_id, ())) or self.evicted.get(holder_id, 0)
+
     def leave(self, holder_id: UUID) -> list[Group]:
         """Give back all places of a holder; returns their groups."""
         groups = self.held.pop(holder_id, [])
@@ -111,6 +123,7 @@ class Groups:
 
     def forget(self, group: Group) -> None:
         """A group that nobody is in is none."""
-        if not group.holders and group.line.depth == 0:
-            self._by_id.pop(group.id, None)
+        known = self._by_id.get(group.id) is group  # else it was forgotten, and came anew
+        if known and not group.holders and group.line.depth == 0:
+            del self._by_id[group.id]
             self._lines.forget(group.line)

@@ -128,8 +128,8 @@ class Lines:
 
     def forget(self, line: Line) -> None:
         """An empty line costs nothing."""
-        if line.depth == 0:
-            self.by_id.pop(line.id, None)
+        if line.depth == 0 and self.by_id.get(line.id) is line:
+            del self.by_id[line.id]
 
 
 def place_line(limit_id: int, key: str) -> str:

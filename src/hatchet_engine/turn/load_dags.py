@@ -74,7 +74,7 @@ def _dag(hot: Hot, row: Any, members: list[Any]) -> Dag:
     for _, at in sorted(ended):
         dag.ended_on(at, members[at]["worker_id"])
     dag.recount()
-    if len(hot.groups.held.get(dag.run_id, ())) == len(dag.places):  # else it waits to begin
+    if hot.groups.count(dag.run_id) == len(dag.places):  # else it waits to begin
         _mark_begun(dag)
     return dag
 
@@ -155,8 +155,7 @@ async def load_noted(connection: asyncpg.Connection, turn: Turn) -> Waits:
         runs.setdefault(noted.tenant_id, []).append(noted.run_id)
     for tenant_id, run_ids in runs.items():
         await load_dags(connection, turn.hot, tenant_id, run_ids)
-    for tenant_id, run_id in turn.admitted_runs:
-        await load_dags(connection, turn.hot, tenant_id, [run_id])
+    await _load_admitted(connection, turn)
     for dag, positions in turn.postponed:
         for position in positions:
             turn.touched.add(dag)
@@ -168,6 +167,17 @@ async def load_noted(connection: asyncpg.Connection, turn: Turn) -> Waits:
     if not turn.hits:
         return Waits()
     return await _waits(connection, turn)
+
+
+async def _load_admitted(connection: asyncpg.Connection, turn: Turn) -> None:
+    """Runs that have waited to begin. One that is read now looks as if it had begun, because it has
+    got its places in this very turn; nothing of it has."""
+    for tenant_id, run_id in turn.admitted_runs:
+        if turn.hot.dags.get(run_id) is None:
+            for dag in await load_dags(connection, turn.hot, tenant_id, [run_id]):
+                dag.states = [
+                    Member.PENDING if state is Member.BEGUN else state for state in dag.states
+                ]
 
 
 async def find_waiting(

@@ -16,6 +16,7 @@ from hatchet_engine.turn.entering import (
     leave_queue,
     park_paused,
     renew,
+    stand_aside,
 )
 from hatchet_engine.turn.lines import Line
 from hatchet_engine.turn.pause_list import line_of
@@ -38,6 +39,8 @@ def pause(turn: Turn, command: Pause) -> PausedThing:
     if thing.kind is PauseKind.CONCURRENCY_KEY:
         turn.hot.groups.pause(thing.target)
     else:
+        # An earlier pause may have ended just now: what it still holds is held on.
+        turn.hot.pauses.released.pop(turn.hot.lines.get(line_of(thing)), None)
         for queue in turn.hot.queues.values():
             if queue.tenant_id == thing.tenant_id and queue.depth:
                 _hold_queue(turn, queue)
@@ -111,6 +114,7 @@ def hold(turn: Turn, item: Queued) -> bool:
     if thing is None:
         return False
     leave_queue(turn, item)
+    stand_aside(turn, item)
     park_paused(turn, item, thing)
     return True
 

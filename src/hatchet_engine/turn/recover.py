@@ -180,8 +180,11 @@ def _batch_group(hot: Hot, line: str) -> BatchGroup:
 def _let_go_on(hot: Hot, line: Line) -> None:
     """A line whose pause has ended while some still stood in it, or a key that nobody holds."""
     if is_place_line(line.id):
-        if hot.groups.find(line.id) is None:
-            hot.groups.get(line.id, Strategy.GROUP_ROUND_ROBIN, 1).guessed = True
+        group = hot.groups.find(line.id)
+        if group is None:
+            group = hot.groups.get(line.id, Strategy.GROUP_ROUND_ROBIN, 1)
+            group.guessed = True
+        hot.groups.unsure[group] = None
     elif is_pause_line(line.id) and not hot.pauses.holds(line.id):
         hot.pauses.released[line] = None
 

@@ -114,7 +114,8 @@ async def _rules(
     seen: Counter[str] = Counter()
     for rule in rules:
         scope = scope_of(rule, version.workflow_id, task, seen[rule.expression])
-        seen[rule.expression] += 1
+        if not rule.tenant_scoped:
+            seen[rule.expression] += 1
         limit_id = await lines.limit_insert(
             connection, version.tenant_id, scope, rule.name, rule.expression
         )

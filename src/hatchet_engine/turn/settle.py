@@ -27,7 +27,8 @@ from hatchet_engine.turn.begin import begin, enqueue_member, joined_data, ready
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.deliveries import TaskResult
 from hatchet_engine.turn.ends import end_member, tell
-from hatchet_engine.turn.entering import release
+from hatchet_engine.turn.entering import leave_line, release
+from hatchet_engine.turn.lines import place_line
 from hatchet_engine.turn.state import FinishedRun, Hit, MemberCancel, MemberEnd, Turn
 from hatchet_engine.turn.waiting import Found, end_waiting_anywhere
 
@@ -278,7 +279,27 @@ def end_run(turn: Turn, dag: Dag) -> None:
     tasks = [_result(dag, at) for at in positions] if dag.knows_outputs(positions) else None
     turn.finished_runs.append(FinishedRun(dag.run_id, dag.tenant_id, status, tasks, dag.version))
     turn.hot.dags.remove(dag.run_id)
+    _stop_waiting(turn, dag)
     release(turn, dag.run_id)
+
+
+def _stop_waiting(turn: Turn, dag: Dag) -> None:
+    """A run that ends task by task may still wait for its next place."""
+    stage = turn.hot.groups.count(dag.run_id)
+    if stage == len(dag.places) or dag.run_id in turn.moved:
+        return
+    rule = dag.version.rules[stage]
+    line = turn.hot.lines.get(place_line(rule.limit_id, dag.places[stage].key))
+    item = turn.plan.parked.get(dag.run_id) or line.items.get(dag.run_id)
+    if item is not None:
+        leave_line(turn, item)
+        item.gone = True
+    elif not line.complete and dag.run_id not in turn.plan.parked_removed:
+        line.depth -= 1  # it is in the table only
+        turn.plan.parked_removed.add(dag.run_id)
+    for arrival in turn.arrivals:
+        if arrival.task_id == dag.run_id:
+            arrival.gone = True
 
 
 def _result(dag: Dag, position: int) -> TaskResult:

@@ -216,7 +216,9 @@ class Turn:
         self.joining: dict[UUID, tuple[Queued, bool]] = {}
         self.arrivals: list[Queued] = []  # tasks and runs that want a place of their next rule
         self.brought: dict[Bucket, tuple[int, str]] = {}  # limits that tasks have brought along
-        self.freed: dict[Group, None] = {}  # groups with a free place, or to be read on
+        hot.groups.evicted.clear()
+        # Groups with a free place, or to be read on.
+        self.freed: dict[Group, None] = hot.groups.take_unsure()
         self.evicted: list[tuple[UUID, UUID]] = []  # (tenant, task or run) a strategy cancels
         self.task_results: list[tuple[UUID, TaskResult]] = []  # (tenant, result) of members
         self.keys = Keys()

@@ -10,7 +10,7 @@ import asyncpg
 from hatchet_engine.domain.demand import read_demand
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.definitions import Step, Version
-from hatchet_engine.turn.entering import leave_line, leave_queue
+from hatchet_engine.turn.entering import leave_line, leave_queue, stand_aside
 from hatchet_engine.turn.lifecycle import end_waiting
 from hatchet_engine.turn.lines import place_line, read_no_worker_line
 from hatchet_engine.turn.queues import Queued
@@ -82,6 +82,7 @@ def end_queued(turn: Turn, item: Queued, kind: EventKind, reason: str) -> None:
     elif item.stored or item.task_id in turn.plan.queued:
         leave_queue(turn, item)
     item.gone = True
+    stand_aside(turn, item)
     end_waiting(
         turn,
         tenant_id=item.tenant_id,
@@ -139,6 +140,7 @@ def forget_parked_run(turn: Turn, run_id: UUID, found: Found) -> None:
     for arrival in turn.arrivals:
         if arrival.task_id == run_id:
             arrival.gone = True
+    turn.moved.add(run_id)
 
 
 def _end_new(turn: Turn, tenant_id: UUID, task_id: UUID, reason: str) -> bool:

@@ -79,6 +79,9 @@ CRON = [
 ]
 SCHEDULED = ["scheduled: 1", "of the red team: 0", "Ada, it is time", "Bob, it is time"]
 
+LABELS = ["transcribed on large", "stored on (small|large)", "stored on large"]
+STICKY = ["6 of 6 films were cut where they were fetched"]  # DAG-20
+
 RunExample = Callable[[str], tuple[Program, Program]]
 
 
@@ -164,11 +167,6 @@ def test_idempotency(run_example: RunExample) -> None:
     assert_lines(run, IDEMPOTENCY)
 
 
-def test_batch(run_example: RunExample) -> None:
-    _, run = run_example("batch")
-    assert_lines(run, BATCH)
-
-
 def test_cron(run_example: RunExample) -> None:
     worker, run = run_example("cron")
     assert_lines(run, CRON)
@@ -178,3 +176,19 @@ def test_cron(run_example: RunExample) -> None:
 def test_scheduled(run_example: RunExample) -> None:
     _, run = run_example("scheduled")
     assert_lines(run, SCHEDULED)
+
+
+def test_labels(run_example: RunExample) -> None:
+    """The second worker may join later: then what it would take first goes to the other one."""
+    _, run = run_example("labels")
+    assert_lines(run, LABELS)
+
+
+def test_sticky(run_example: RunExample) -> None:
+    _, run = run_example("sticky")
+    assert_lines(run, STICKY)
+
+
+def test_batch(run_example: RunExample) -> None:
+    _, run = run_example("batch")
+    assert_lines(run, BATCH)
