@@ -116,6 +116,12 @@ class Batches:
         self._count += 1
         heapq.heappush(self._dues, (group.due_ms, self._count, group))
 
+    def emptied(self, line: Line) -> None:
+        """Nobody waits in it any more; its group may be no more either, if it is one."""
+        group = self._by_line.get(line.id)
+        if group is not None:
+            self.changed[group] = None
+
     def ended(self, batch: Batch) -> None:
         """The last member has ended: another batch of the group may run."""
         batch.group.running.discard(batch)

@@ -123,6 +123,8 @@ def leave_line(turn: Turn, item: Queued) -> None:
     line = item.line
     assert line is not None
     line.remove(item)
+    if line.depth == 0:
+        turn.hot.batches.emptied(line)
     item.line = None
     if item.shelved:
         item.shelved = False

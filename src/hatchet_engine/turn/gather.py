@@ -4,7 +4,6 @@ together when the group is ripe and a slot is free."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 
 import asyncpg
 import orjson
@@ -22,7 +21,7 @@ from hatchet_engine.turn.read_lines import LINE_READ_MAX, read_lines
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.workers import Worker
 
-READ_GROUPS_MAX = 100  # ripe groups of one queue whose lines are read in one turn
+READ_GROUPS_MAX = 100  # ripe groups whose lines are read in one turn
 
 Choose = Callable[[Turn, Queue, Queued], Worker | None]
 
@@ -53,10 +52,9 @@ def join(turn: Turn) -> None:
 
 async def ripen(connection: asyncpg.Connection, turn: Turn) -> None:
     """Offer ripe groups to the workers, and read what memory does not hold of them."""
-    for worker in turn.roomy:
-        turn.wake_queues(worker)
     batches = turn.hot.batches
     held: list[tuple[BatchGroup, PausedThing]] = []
+    unread: list[Line] = []
     for group in batches.take_changed(turn.now_ms):
         queue = group.step.queue
         if turn.hot.pauses and (thing := _pause_of(turn, group)) is not None:
@@ -68,11 +66,10 @@ async def ripen(connection: asyncpg.Connection, turn: Turn) -> None:
         else:
             queue.ripe.setdefault(group)
             turn.wake(queue)
-    wanted: dict[Line, int] = {group.line: LINE_READ_MAX for group, _ in held}
-    for queue in turn.dirty.values():
-        if queue.ripe and queue.workers:
-            for group in islice(queue.ripe, READ_GROUPS_MAX):
-                wanted[group.line] = group.line.wanted
+            if queue.workers and group.line.wants_reading:
+                unread.append(group.line)
+    wanted = {group.line: LINE_READ_MAX for group, _ in held}
+    wanted |= {line: line.wanted for line in unread[:READ_GROUPS_MAX]}
     if wanted:
         await read_lines(connection, turn, wanted)
     for group, thing in held:
@@ -98,15 +95,20 @@ def _place_one(
         del queue.ripe[group]
         turn.hot.batches.forget(group)
         return False
+    if step in no_room:
+        return False
     if line.wants_reading:
-        turn.hot.batches.changed[group] = None  # the next turn reads on
+        if any(worker.fits(step.units) for worker in queue.workers):
+            turn.hot.batches.changed[group] = None  # the next turn reads on
+        else:
+            no_room.add(step)
         return False
     first = line.first()
-    if first is None or step in no_room:
-        return False
+    assert first is not None
     worker = choose(turn, queue, first)
     if worker is None:
-        no_room.add(step)
+        if step.sticky is None:  # else another group may want another worker
+            no_room.add(step)
         return False
     _start(turn, group, worker, reason)
     # To the end of those who want a worker.
@@ -140,6 +142,8 @@ def _start(turn: Turn, group: BatchGroup, worker: Worker, reason: str) -> None:
         )
     if group.line.depth:
         batches.begin_interval(group, turn.now_ms)
+    else:
+        batches.changed.pop(group, None)  # it lives while the batch does
 
 
 def _take(group: BatchGroup) -> list[Queued]:

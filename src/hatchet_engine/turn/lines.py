@@ -30,13 +30,14 @@ class Shelf:
 class Line(Window):
     """Those who wait for one thing, in the order in which they will get it."""
 
-    __slots__ = ("_shelf", "heap", "id", "size", "wanted")
+    __slots__ = ("_batched", "_shelf", "heap", "id", "size", "wanted")
 
     def __init__(self, id: str, shelf: Shelf, depth: int = 0, size: int = 0) -> None:
         super().__init__(depth)
         self.id = id
         self.heap: list[Entry] = []
-        self.size = size  # bytes of all who stand in it, for batches
+        self.size = size  # bytes of all who stand in it; counted for batches only
+        self._batched = is_batch_line(id)
         self.wanted = 1  # how many are to be in memory at least
         self._shelf = shelf
 
@@ -49,7 +50,8 @@ class Line(Window):
         return not self.complete and len(self.items) < self.wanted
 
     def add(self, item: Queued) -> None:
-        self.size += item.size
+        if self._batched:
+            self.size += item.size
         if self.complete and self._shelf.kept >= LINE_ITEMS_MAX:
             self.complete = False
             self.edge = max((entry[:3] for entry in self._entries()), default=None)
@@ -79,7 +81,8 @@ class Line(Window):
     def remove(self, item: Queued) -> None:
         """The item has left; works for items outside the window too."""
         self.depth -= 1
-        self.size -= item.size
+        if self._batched:
+            self.size -= item.size
         if self.items.pop(item.task_id, None) is not None:
             self._shelf.kept -= 1
         if len(self.heap) > 2 * len(self.items) + self.most:
