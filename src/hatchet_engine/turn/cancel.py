@@ -35,6 +35,9 @@ def _cancel_run(turn: Turn, command: CancelTasks, dag: Dag, found: Found) -> boo
         if state.final or (position == dag.version.on_failure and state is Member.PENDING):
             continue
         done |= _cancel_member(turn, command, dag, position, found)
+    if not done and dag.unended:  # it waited for a place, to replay its on-failure task alone
+        turn.starts.append((dag, [], False))
+        return True
     return done
 
 

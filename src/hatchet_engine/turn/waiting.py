@@ -174,7 +174,7 @@ def _on_its_way(turn: Turn, task_id: UUID) -> Queued | None:
     """A task that comes to its batch or wants a place, and stands nowhere yet."""
     joining = turn.joining.get(task_id)
     if joining is not None:
-        return joining[0]
+        return joining
     return next((one for one in turn.arrivals if one.task_id == task_id), None)
 
 
