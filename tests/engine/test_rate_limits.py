@@ -366,3 +366,21 @@ async def test_a_line_is_held_by_its_first_in_the_queue_too(h: Harness) -> None:
     assert [task.task_id for task in worker.started] == runs[:1]
     await h.advance(1_000)
     assert [task.task_id for task in worker.started] == runs[:2]
+
+
+async def test_who_finds_no_worker_lets_those_behind_it_have_the_units(h: Harness) -> None:
+    await put(h, limit=2, window="MINUTE")
+    await h.put("large", slots={"default": 9_999}, rate_limits=[static("api", 2)])
+    await h.put("small", rate_limits=[static("api", 2)])
+    worker = await h.worker("small")
+    await h.trigger("small", count=2)
+    (large,) = await h.trigger("large")
+    (small,) = await h.trigger("small")
+    await pass_time(h, 60_000, worker)
+    await pass_time(h, 60_000, worker)
+    assert len(worker.started) == 2
+    await h.worker("large")
+    await h.settle()
+    assert worker.started[-1].task_id == small
+    (parked,) = await h.fetch("select * from parked_item")
+    assert (parked["task_id"], parked["line"][0]) == (large, "w")
