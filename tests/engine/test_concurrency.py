@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -15,6 +16,9 @@ from hatchet_engine.turn import lines, read_lines
 from hatchet_engine.turn.commands import (
     ChangeWorker,
     RefreshTimeout,
+    Report,
+    ReportKind,
+    ReportTasks,
     TriggerItem,
     TriggerRuns,
 )
@@ -566,6 +570,25 @@ async def test_who_loses_two_places_in_one_turn_ends_once(h: Harness) -> None:
     ended = await h.fetch("select id from outcome where kind <> $1", TaskKind.MEMBER.value)
     assert {row["id"] for row in ended} == {loser, again}
     assert await h.count("parked_item") == 1  # the newest
+
+
+async def test_con_5_a_run_is_evicted_though_its_task_has_just_gone_into_backoff(
+    h: Harness,
+) -> None:
+    first, second = two_steps()
+    first.retries, first.backoff_factor = 3, 2.0
+    await h.put_dag("d", first, second, concurrency=[rule(strategy="CANCEL_IN_PROGRESS")])
+    worker = await dag_worker(h)
+    (loser,) = await h.trigger("d", input=key("a"))
+    task = worker.started[0]
+    report = Report(task.task_id, task.attempt, ReportKind.FAILED, "no")
+    await asyncio.gather(
+        h.engine.submit(ReportTasks(TENANT, [report])),
+        h.engine.submit(TriggerRuns(TENANT, [TriggerItem("d", key("a"))])),
+    )
+    await h.settle()
+    assert (await h.result(loser)).status is Status.CANCELLED
+    assert await h.count("delayed_item") == 0
 
 
 async def test_con_6_all_who_wait_are_judged_though_memory_holds_few(

@@ -9,6 +9,7 @@ import random
 from typing import Any
 
 from hatchet_engine.domain.definition import (
+    BatchConfig,
     ConcurrencyRule,
     RateLimitUse,
     TaskDefinition,
@@ -19,6 +20,7 @@ SINGLE = ("a", "b", "c")
 SEVERAL = ("d",)
 NAMES = SINGLE + SEVERAL
 MEMBERS_MAX = 3
+BATCHED_SHARE = 0.2  # of workflows of one task
 STATIC_KEYS = ("r1", "r2")
 WINDOWS_MS = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000}
 STRATEGIES = (
@@ -54,6 +56,8 @@ def draw_workflow(
 ) -> WorkflowDefinition:
     if name in SINGLE:
         task = _task(draw, name, name)
+        if draw.random() < BATCHED_SHARE:
+            task.batch, task.rate_limits = _batch(draw), []
         task.concurrency = _rules(draw, strategies, draw.choice((0, 1, 1, 2, 3)))
         return WorkflowDefinition(name, tasks=[task])
     tasks = [_task(draw, name, f"{name}{at}") for at in range(draw.randint(2, MEMBERS_MAX))]
@@ -77,6 +81,15 @@ def _task(draw: random.Random, workflow: str, name: str) -> TaskDefinition:
         schedule_timeout_ms=draw.choice((1_000, 20_000, 120_000, 120_000)),
         slots=draw.choice(({}, {}, {"default": 2}, {"gpu": 1}, {"default": 1, "gpu": 1})),
         rate_limits=_uses(draw),
+    )
+
+
+def _batch(draw: random.Random) -> BatchConfig:
+    return BatchConfig(
+        draw.choice((2, 3)),
+        draw.choice((200, 5_000)),
+        draw.choice((None, "input.a")),
+        draw.choice((1, 2)),
     )
 
 

@@ -40,7 +40,7 @@ from hatchet_engine.turn.commands import (
     TriggerItem,
     TriggerRuns,
 )
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice
 from hatchet_engine.turn.engine import ConnectionLost, Engine
 from tests.support.engine import START_MS, TENANT, Results
 from tests.support.flaky import Commit, FlakyConnection
@@ -65,9 +65,12 @@ class Stream:
         self.broken = False
         self.closed = False
 
-    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
-        for task in assigned:
-            self.worker.receive(task, lost=self.broken)
+    def deliver(
+        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
+    ) -> None:
+        for given in assigned:
+            for task in given.members if isinstance(given, AssignedBatch) else [given]:
+                self.worker.receive(task, lost=self.broken)
         if not self.broken:
             for notice in cancels:
                 self.worker.cancelled.append((notice.task_id, notice.attempt))
