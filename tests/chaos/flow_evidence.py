@@ -52,7 +52,10 @@ class Row:
     tasks: list[Row] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.workflow} {self.id} ({self.status.name}, {self.job})"
+        return (
+            f"{self.workflow} {self.id} ({self.created_ms:.0f} to {self.finished_ms:.0f}, "
+            f"{self.status.name}, assigned {self.assigned}, {self.job})"
+        )
 
     @property
     def called(self) -> list[Row]:
@@ -111,16 +114,16 @@ class Evidence:
     def seen(self, run: Row) -> Interval | None:
         """From its first start to its last end, on any worker; None if no worker has seen it.
 
-        A run that a strategy cancels has given its place back when it is cancelled; its worker
-        hears of it a moment later.
+        A run that a strategy cancels gives its place back when it is cancelled; its worker hears
+        of it a moment later, perhaps even of its start.
         """
         spans = self._spans_of(run)
         if not spans:
             return None
         begin_ms, end_ms = self.hull(spans)
         if run.status is Status.CANCELLED:
-            end_ms = max(begin_ms, min(end_ms, run.finished_ms))
-        return Interval(begin_ms, end_ms, run.id)
+            end_ms = min(end_ms, run.finished_ms)
+        return Interval(begin_ms, end_ms, str(run)) if begin_ms < end_ms else None
 
     def hull(self, spans: Iterable[Span]) -> tuple[float, float]:
         """From the first start to the last end."""

@@ -18,18 +18,18 @@ from tests.chaos.flow_evidence import Evidence, Interval, Row
 WINDOW_MS = 1_000
 
 
-def most_at_once(intervals: Iterable[Interval]) -> list[str]:
+def most_at_once(intervals: Iterable[Interval]) -> list[Interval]:
     """Who was under way at the moment when most were. What ends makes room for what begins."""
     edges = []
     for one in intervals:
-        edges += [(one.begin_ms, 1, one.who), (one.end_ms, 0, one.who)]
-    at_once: list[str] = []
-    most: list[str] = []
-    for _, begins, who in sorted(edges):
+        edges += [(one.begin_ms, 1, one), (one.end_ms, 0, one)]
+    at_once: list[Interval] = []
+    most: list[Interval] = []
+    for _, begins, one in sorted(edges):
         if begins:
-            at_once.append(who)
-        elif who in at_once:
-            at_once.remove(who)
+            at_once.append(one)
+        elif one in at_once:
+            at_once.remove(one)
         if len(at_once) > len(most):
             most = list(at_once)
     return most

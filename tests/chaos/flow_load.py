@@ -30,6 +30,7 @@ from tests.chaos.flow import API, API_UNITS, BY_CLOCK, CANCELLING, Done, Job, de
 T = TypeVar("T")
 
 AGAIN_PAUSE_S = 0.1
+LOST_PAUSE_S = 0.5
 RESULT_TIMEOUT_S = 60.0
 CALLERS_OF_ONE_KEY = 3
 AHEAD_S = 14.0  # what is scheduled before the first kill is due within this time
@@ -106,8 +107,8 @@ class FlowLoad:
             "shared-a": lambda: self._some("shared-a", 2, failing=True),
             "shared-b": lambda: self._some("shared-b", 2),
             "chain": lambda: self._some("chain", 3, failing=True),
-            "metered": lambda: self._some("metered", 2, failing=True),
-            "api-only": lambda: self._some("api-only", 1),
+            "metered": lambda: self._some("metered", 3, failing=True),
+            "api-only": lambda: self._some("api-only", 2),
             "routed": lambda: self._some("routed", 2, failing=True),
             "film": lambda: self._some("film", 2),
             "batch": lambda: self._some("batch", 6, failing=True),
@@ -189,6 +190,7 @@ class FlowLoad:
             if not lost(error):
                 raise
             self.doubt.update(job.number for job in jobs)
+            await asyncio.sleep(LOST_PAUSE_S)
             return
         for job, ref in zip(jobs, refs, strict=True):
             self._accept(job, ref)

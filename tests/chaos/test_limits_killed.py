@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.chaos.cluster import REASSIGNED, Cluster, chance, running_cluster, until
+from tests.chaos.cluster import REASSIGNED, Cluster, chance, running_cluster
 from tests.chaos.flow_checks import check_flow
 from tests.chaos.flow_evidence import gather_evidence
 from tests.chaos.flow_load import FlowLoad
@@ -31,19 +29,18 @@ async def _kill_engine_again(cluster: Cluster, random: Random) -> None:
     await cluster.restart()
 
 
-async def _kill_postgres(cluster: Cluster, random: Random) -> None:
-    pid: int = await until(lambda: cluster.postmaster_pid, "Postgres runs")
-    os.kill(pid, signal.SIGKILL)
+async def _kill_writer(cluster: Cluster, random: Random) -> None:
+    await cluster.kill_writer()
 
 
 async def _kill_both(cluster: Cluster, random: Random) -> None:
     """The engine a moment after Postgres, perhaps while it comes back."""
-    await _kill_postgres(cluster, random)
+    await cluster.kill_postgres()
     await asyncio.sleep(random.uniform(0, 1))
     await cluster.restart()
 
 
-FAULTS = [_kill_engine, _kill_engine_again, _kill_postgres, _kill_both]
+FAULTS = [_kill_engine, _kill_engine_again, _kill_engine, _kill_writer, _kill_both]
 
 # What nothing may be left of when everything has ended.
 LEFT = ("parked_item", "concurrency_place", "pause", "idempotency_key where until_end")
