@@ -134,6 +134,15 @@ def test_doubled_hour_counts_once_for_chosen_hours_and_twice_for_all() -> None:
     ]
 
 
+def test_an_hour_that_comes_twice_around_midnight_is_found_on_its_day() -> None:
+    # In Beirut midnight of 25 October 2026 becomes 23:00 of the 24th once more.
+    again = upcoming("15 * 24 10 *", "2026-10-24T22:30:00+03:00", 3, "Asia/Beirut")
+    assert again == ["26-10-24T23:15:00+03:00", "26-10-24T23:15:00+02:00", "27-10-24T00:15:00+03:00"]
+    ticks = Ticks(parse_fields("15 * 24 10 *"), "Asia/Beirut")
+    assert ticks.before(ms(f"20{again[2]}")) == ms(f"20{again[1]}")
+    assert ticks.before(ms(f"20{again[1]}")) == ms(f"20{again[0]}")
+
+
 def test_changes_of_half_an_hour_and_of_a_day() -> None:
     assert upcoming("15 2 * * *", "2026-10-04T00:00:00+10:30", 1, "Australia/Lord_Howe") == [
         "26-10-04T02:30:00+11:00"
