@@ -12,6 +12,8 @@ from hatchet_engine.domain.calendar import (
     CronText,
     Overlap,
     Policies,
+    Ticks,
+    check_zone,
     first_tick,
     jittered_ms,
     parse,
@@ -91,8 +93,11 @@ async def enable(connection: asyncpg.Connection, turn: Turn, command: EnableCron
         return
     tick_ms, fire_ms = None, None
     if command.enabled:
-        text = parse(row["expression"])
-        tick_ms, fire_ms = _first(turn, row["id"], text, policies_of(row))
+        try:
+            ticks = ticks_of_cron(row)
+        except ValueError as error:
+            raise invalid(f"cron: {error}; delete it and make it anew") from None
+        tick_ms, fire_ms = _first(turn, row["id"], ticks, policies_of(row))
         look_at(turn, fire_ms)
     now = from_ms(turn.now_ms)
     await store.cron_set_enabled(connection, row["id"], command.enabled, tick_ms, fire_ms, now)
@@ -122,6 +127,12 @@ def policies_of(row: Any) -> Policies:
     )
 
 
+def ticks_of_cron(row: Any) -> Ticks:
+    """When a stored cron is due. Raises ``ValueError`` when its text means nothing any more: zones
+    come and go with the database of the system (CR-10)."""
+    return ticks_of(parse(row["expression"]).fields, check_zone(row["zone"]))
+
+
 async def _insert(
     connection: asyncpg.Connection,
     turn: Turn,
@@ -134,7 +145,8 @@ async def _insert(
 ) -> UUID:
     policies = text.policies
     cron_id = turn.ids.new(turn.now_ms)
-    tick_ms, fire_ms = _first(turn, cron_id, text, policies)
+    ticks = ticks_of(text.fields, policies.zone)
+    tick_ms, fire_ms = _first(turn, cron_id, ticks, policies)
     await store.cron_insert(
         connection,
         cron_id,
@@ -160,10 +172,10 @@ async def _insert(
 
 
 def _first(
-    turn: Turn, cron_id: UUID, text: CronText, policies: Policies
+    turn: Turn, cron_id: UUID, ticks: Ticks, policies: Policies
 ) -> tuple[int | None, int | None]:
     """The first tick and when it is fired."""
-    tick_ms = first_tick(ticks_of(text.fields, policies.zone), policies, turn.now_ms)
+    tick_ms = first_tick(ticks, policies, turn.now_ms)
     if tick_ms is None:
         return None, None
     return tick_ms, jittered_ms(cron_id, tick_ms, policies.jitter_ms)

@@ -137,7 +137,11 @@ def test_doubled_hour_counts_once_for_chosen_hours_and_twice_for_all() -> None:
 def test_an_hour_that_comes_twice_around_midnight_is_found_on_its_day() -> None:
     # In Beirut midnight of 25 October 2026 becomes 23:00 of the 24th once more.
     again = upcoming("15 * 24 10 *", "2026-10-24T22:30:00+03:00", 3, "Asia/Beirut")
-    assert again == ["26-10-24T23:15:00+03:00", "26-10-24T23:15:00+02:00", "27-10-24T00:15:00+03:00"]
+    assert again == [
+        "26-10-24T23:15:00+03:00",
+        "26-10-24T23:15:00+02:00",
+        "27-10-24T00:15:00+03:00",
+    ]
     ticks = Ticks(parse_fields("15 * 24 10 *"), "Asia/Beirut")
     assert ticks.before(ms(f"20{again[2]}")) == ms(f"20{again[1]}")
     assert ticks.before(ms(f"20{again[1]}")) == ms(f"20{again[0]}")
