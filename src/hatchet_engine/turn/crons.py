@@ -13,6 +13,7 @@ from hatchet_engine.domain.calendar import (
     Overlap,
     Policies,
     Ticks,
+    check_policies,
     check_zone,
     first_tick,
     jittered_ms,
@@ -37,20 +38,21 @@ async def create(connection: asyncpg.Connection, turn: Turn, command: CreateCron
         raise invalid(f"workflow not found: {command.workflow!r}", field="workflow")
     name = command.name
     if not name:
-        raise invalid("cron name is required", field="cronName")
+        raise invalid("cron name is required", field="cronname")
     if len(name) > CRON_NAME_LENGTH_MAX or "\x00" in name:
         raise invalid(
             f"cronName: must have at most {CRON_NAME_LENGTH_MAX} characters and no null character",
-            field="cronName",
+            field="cronname",
         )
+    _check_options(command.policies)
     try:
         text = parse(command.expression, command.policies)
     except ValueError as error:
-        raise invalid(f"{REFUSED}: cronExpression: {error}", field="cronExpression") from None
+        raise invalid(f"{REFUSED}: cronExpression: {error}", field="cronexpression") from None
     input, metadata = check_run(turn.limits, command.input, command.metadata, command.priority)
     if await store.cron_exists(connection, version.workflow_id, name, command.expression):
         raise invalid(
-            "cron trigger with that name-expression pair already exists", field="cronName"
+            "cron trigger with that name-expression pair already exists", field="cronname"
         )
     return await _insert(
         connection,
@@ -61,6 +63,19 @@ async def create(connection: asyncpg.Connection, turn: Turn, command: CreateCron
         (input, metadata, command.priority),
         declarative=False,
     )
+
+
+def _check_options(policies: Policies) -> None:
+    """Those that do not stand in the expression."""
+    try:
+        check_zone(policies.zone)
+    except ValueError as error:
+        raise invalid(f"{REFUSED}: zone: {error}", field="zone") from None
+    try:
+        check_policies(policies)
+    except ValueError as error:
+        option = str(error).partition(":")[0]
+        raise invalid(f"{REFUSED}: {error}", field=option.replace("_", "")) from None
 
 
 async def declare(connection: asyncpg.Connection, turn: Turn, version: Version) -> None:

@@ -259,6 +259,7 @@ def test_options_stand_before_the_fields() -> None:
     assert policies.end_ms == ms("2026-12-31T00:00:00+01:00")
     assert text.fields == parse_fields("0 3 * * *")
     assert parse("TZ=Asia/Kolkata * * * * *").policies.zone == "Asia/Kolkata"
+    assert parse("CATCH_UP=ALL:0000000010 * * * * *").policies.catch_up_max == 10
 
 
 @pytest.mark.parametrize(
@@ -272,6 +273,8 @@ def test_options_stand_before_the_fields() -> None:
         ("CATCH_UP=ONE:3 * * * * *", "goes with ALL only"),
         ("CATCH_UP=ALL:0 * * * * *", "catch_up_max: must be between 1 and 1000"),
         ("CATCH_UP=ALL:1001 * * * * *", "catch_up_max"),
+        ("CATCH_UP=ALL:10000000000 * * * * *", "got 10000000000"),
+        ("TZ=localtime * * * * *", "'localtime' is no time zone"),
         ("JITTER=5 * * * * *", "JITTER: '5' is not a duration"),
         ("JITTER=61m * * * * *", "jitter: must be between 0 and 60 minutes"),
         ("START=2026-01-01T00:00:00 * * * * *", "with an offset"),
