@@ -13,7 +13,7 @@ from hatchet_engine.domain.calendar.policies import LATE_MAX_MS
 from hatchet_engine.domain.definition import IdempotencyConfig
 from hatchet_engine.domain.errors import Code
 from hatchet_engine.domain.states import Status
-from hatchet_engine.turn import firing
+from hatchet_engine.turn import firing, scheduled
 from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow, Pause, PauseKind, Resume
 from hatchet_engine.turn.schedule_commands import (
     CreateCron,
@@ -625,3 +625,17 @@ async def test_late_ticks_of_large_runs_are_cut_into_turns(
     await h.advance(MINUTE)
     assert await h.count("task") == 6 * 5
     assert h.engine.turns - turns == 3
+
+
+async def test_times_in_one_call_and_their_bytes_are_bounded(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await h.put()
+    with refused(Code.INVALID_ARGUMENT, "10001 times in one call"):
+        await schedule(h, *range(10_001))
+    later = START_MS + HOUR
+    monkeypatch.setattr(scheduled, "BYTES_MAX", 40)
+    await schedule(h, later, later, input='{"n":12345678901234}')
+    with refused(Code.INVALID_ARGUMENT, "3 times with 20 bytes of input and metadata each"):
+        await schedule(h, later, later, later, input='{"n":12345678901234}')
+    assert await h.count("scheduled_run") == 2
