@@ -106,3 +106,14 @@ def test_moments() -> None:
     assert timedelta(minutes=14) < at <= timedelta(minutes=15)
     with pytest.raises(CommandError, match="WHEN"):
         read_moment("+soon")
+
+
+def test_what_code_has_scheduled_is_not_a_matter_of_the_token(
+    api: FakeApi, hatchet: Hatchet
+) -> None:
+    text = "Cannot change a scheduled run that was created by code"
+    api.answers["DELETE", f"{WORKFLOWS}/scheduled/{ID}"] = (403, {"description": text})
+    result = hatchet("scheduled", "delete", ID)
+    assert result.code == 1
+    assert text in result.err
+    assert "token" not in result.err
