@@ -121,7 +121,7 @@ class RunsClient:
     def why(self, id: str) -> Why:
         """Why a run or task waits: what blocks it, its place in the line, what to change.
 
-        Raises `NotFoundException` for an unknown id.
+        `id` may also be that of a scheduled run. Raises `NotFoundException` for an unknown id.
 
             answer = hatchet.runs.why(ref.workflow_run_id)
             print(answer.message, answer.remedy)
