@@ -92,9 +92,7 @@ async def task_cancel(scope: InTenant, body: V1CancelTaskRequest) -> Response:
     ids, selection = _selected(body.external_ids, body.filter)
     cancelled: list[UUID] = []
     if selection is not None and await bulk.too_many(scope, _CANCEL, selection):
-        if body.include_children:
-            bulk.refuse_children(_CANCEL)
-        operation = await bulk.start(scope, _CANCEL, selection)
+        operation = await bulk.start(scope, _CANCEL, selection, children=body.include_children)
         return answer(V1CancelledTasks(ids=[], bulk_operation=operation))
     if ids or selection is not None:
         command = CancelTasks(
