@@ -10,7 +10,7 @@ from hatchet_cli import output
 
 
 def why(
-    run: Annotated[str, typer.Argument(help="Id of a run or of a task.")],
+    run: Annotated[str, typer.Argument(help="Id of a run, of a task or of a scheduled run.")],
     as_json: output.JsonOption = False,
 ) -> None:
     """Say why a run waits: what blocks it, its place in the line, what to change.

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 import structlog
 
+from hatchet_engine.observe import definitions
 from tests.support.clean import clear
 from tests.support.engine import Harness, running_engine
 from tests.support.invariants import check_all
@@ -50,3 +51,9 @@ async def h(clean_database: str) -> AsyncIterator[Harness]:
         yield harness
         await harness.settle()
         await check_all(harness.engine, harness.pool)
+
+
+@pytest.fixture
+def forget_definitions() -> None:
+    """Ids of versions are unique in the world, but not among these tests."""
+    definitions._cache.clear()

@@ -10,8 +10,8 @@ import pytest
 from hatchet_engine.domain.errors import Code
 from hatchet_engine.domain.states import Status
 from hatchet_engine.turn import bulk
-from hatchet_engine.turn.commands import RunFilter, StartBulk
-from hatchet_engine.turn.state import Limits
+from hatchet_engine.turn.commands import CancelTasks, RunFilter, StartBulk
+from hatchet_engine.turn.state import Limits, Turn
 from tests.support.dags import step, work
 from tests.support.engine import START_MS, TENANT, Harness, running_engine
 from tests.support.rules import refused
@@ -43,6 +43,77 @@ async def test_runs_are_cancelled_in_steps_with_progress(clean_database: str) ->
         ended = await h.fetch("select id from outcome where status = $1", Status.CANCELLED)
         assert {one["id"] for one in ended} >= set(runs)
         assert await h.fetch("select 1 from outcome where id = $1", other) == []
+
+
+async def _families(h: Harness, parents: int, children: int) -> tuple[RunFilter, list[UUID]]:
+    """Runs of a workflow, each with as many children, which have a child each: what selects those
+    of the workflow, and all ids."""
+    workflow = await h.put("parent")
+    await h.put()
+    ids = await h.trigger("parent", count=parents)
+    for parent in list(ids):
+        for index in range(children):
+            ids += (own := await h.trigger(parent_task_id=parent, child_index=index))
+            ids += await h.trigger(parent_task_id=own[0], child_index=0)
+    return RunFilter(START_MS, workflow_ids=[workflow.workflow_id]), ids
+
+
+async def _cancelled(h: Harness) -> set[UUID]:
+    rows = await h.fetch("select id from outcome where status = $1", Status.CANCELLED)
+    return {one["id"] for one in rows}
+
+
+@pytest.mark.parametrize("children", [False, True])
+async def test_children_are_cancelled_on_demand(clean_database: str, children: bool) -> None:
+    async with running_engine(clean_database, limits=SMALL) as h:
+        parents, family = await _families(h, parents=15, children=2)
+        (other,) = await h.trigger()
+        await h.engine.submit(StartBulk(TENANT, "CANCEL", parents, children=children))
+        await h.settle()
+        found = await row(h)
+        assert (found["total"], found["done"]) == (15, 15)
+        assert found["changed"] == (75 if children else 15)
+        assert await _cancelled(h) == set(family if children else family[:15])
+        assert other not in await _cancelled(h)
+
+
+async def test_children_are_cancelled_after_a_restart(clean_database: str) -> None:
+    tiny = Limits(bulk_step_runs=1)
+    async with running_engine(clean_database, limits=tiny) as h:
+        parents, family = await _families(h, parents=5, children=1)
+        await h.engine.submit(StartBulk(TENANT, "CANCEL", parents, children=True))
+    async with running_engine(clean_database, limits=tiny, seed=2) as h:
+        await h.settle()
+        assert await _cancelled(h) == set(family)
+        assert (await row(h))["changed"] == 15
+
+
+@pytest.mark.parametrize(("most", "steps"), [(30, 1), (29, 2), (1, 6)])
+async def test_steps_with_many_children_take_fewer_runs(
+    clean_database: str, monkeypatch: pytest.MonkeyPatch, most: int, steps: int
+) -> None:
+    """Six families of five."""
+    monkeypatch.setattr(bulk, "STEP_CHILDREN_MAX", most)
+    async with running_engine(clean_database, limits=SMALL) as h:
+        parents, family = await _families(h, parents=6, children=2)
+        taken: list[int] = []
+        cancel = bulk.cancel.cancel
+
+        def counted(turn: Turn, command: CancelTasks) -> list[UUID]:
+            taken.append(len(command.ids))
+            return cancel(turn, command)
+
+        monkeypatch.setattr(bulk.cancel, "cancel", counted)
+        await h.engine.submit(StartBulk(TENANT, "CANCEL", parents, children=True))
+        await h.settle()
+        assert await _cancelled(h) == set(family)
+        assert (len(taken), sum(taken)) == (steps, 6)
+        assert (await row(h))["done"] == 6
+
+
+async def test_replays_find_their_children_by_themselves(h: Harness) -> None:
+    with refused(Code.INVALID_ARGUMENT, "includeChildren"):
+        await h.engine.submit(StartBulk(TENANT, "REPLAY", RunFilter(START_MS), children=True))
 
 
 async def test_failed_runs_are_replayed_in_steps(clean_database: str) -> None:

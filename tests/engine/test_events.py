@@ -8,6 +8,7 @@ import pytest
 
 from hatchet_engine.domain.definition import EventFilter
 from hatchet_engine.domain.errors import Code
+from hatchet_engine.turn.children import DIFFERENCES_TOLD_MAX, INPUT_COMPARED_MAX
 from hatchet_engine.turn.commands import (
     CancelTasks,
     ChangeFilter,
@@ -15,6 +16,8 @@ from hatchet_engine.turn.commands import (
     DeleteFilter,
     NewEvent,
     PushEvents,
+    TriggerItem,
+    TriggerRuns,
 )
 from tests.support.dags import context, push, statuses, step
 from tests.support.engine import TENANT, Harness
@@ -137,6 +140,81 @@ async def test_ch_2_a_finished_child_gives_its_result_again(h: Harness) -> None:
     h.results.by_run.clear()
     assert await h.trigger(parent_task_id=parent, child_index=0) == [child]
     assert (await h.result(child)).tasks[0].output == '{"n":1}'
+
+
+async def _spawned_again(h: Harness, name: str, input: str, **child: object) -> list[str]:
+    """What a parent is told whose second attempt spawns this, while its first has spawned a child
+    of workflow hello with the input {"n":1}."""
+    await h.put()
+    await h.put("other")
+    await h.put("parent", retries=1)
+    worker = await h.worker("parent")
+    (parent,) = await h.trigger("parent")
+    again = {"parent_task_id": parent, **child}
+    (first,) = await h.trigger("hello", '{"n":1}', **again)
+    await worker.fail((await worker.next())[0])
+    assert await h.trigger(name, input, **again) == [first]
+    rows = await h.fetch("select * from task_log order by id")
+    assert {(row["task_id"], row["attempt"], row["level"]) for row in rows} <= {(parent, 1, "WARN")}
+    return [row["message"].replace(str(first), "RUN") for row in rows]
+
+
+REMEDY = " Where the order of calls may change, give each child a child_key of its own."
+
+
+async def test_ch_4_the_same_again_is_no_news(h: Harness) -> None:
+    assert await _spawned_again(h, "hello", '{"n":1}', child_index=0) == []
+
+
+async def test_ch_4_another_workflow_is_told(h: Harness) -> None:
+    assert await _spawned_again(h, "other", '{"n":1}', child_index=0) == [
+        "Child 0 exists already, as run RUN of workflow hello; workflow other was asked for."
+        + REMEDY
+    ]
+
+
+async def test_ch_4_another_input_is_told(h: Harness) -> None:
+    assert await _spawned_again(h, "hello", '{"n":2}', child_index=0) == [
+        f"Child 0 exists already, as run RUN; another input was asked for.{REMEDY}"
+    ]
+
+
+async def test_ch_4_a_key_stands_for_a_child_whatever_its_input(h: Harness) -> None:
+    assert await _spawned_again(h, "hello", '{"n":2}', child_key="a") == []
+
+
+async def test_ch_4_but_not_whatever_its_workflow(h: Harness) -> None:
+    (told,) = await _spawned_again(h, "other", '{"n":1}', child_key="a")
+    assert told.startswith("Child a exists already, as run RUN of workflow hello; workflow other")
+
+
+@pytest.mark.parametrize(("size", "told"), [(INPUT_COMPARED_MAX, 1), (INPUT_COMPARED_MAX + 1, 0)])
+async def test_ch_4_long_inputs_are_compared_by_their_sizes(
+    h: Harness, size: int, told: int
+) -> None:
+    await h.put()
+    (parent,) = await h.trigger()
+    for letter in "ab":
+        input = '{"a":"' + letter * (size - 8) + '"}'
+        assert len(input) == size
+        await h.trigger(input=input, parent_task_id=parent, child_index=0)
+    assert await h.count("task_log") == told
+
+
+async def test_ch_4_a_parent_is_told_of_a_few(h: Harness) -> None:
+    await h.put()
+    parents = await h.trigger(count=2)
+    for n in range(2):
+        items = [
+            TriggerItem("hello", f'{{"n":{n}}}', parent_task_id=parent, child_index=index)
+            for parent in parents
+            for index in range(DIFFERENCES_TOLD_MAX + 1)
+        ]
+        await h.engine.submit(TriggerRuns(TENANT, items, h.results))
+    rows = await h.fetch("select task_id, count(*) as told from task_log group by task_id")
+    assert {row["task_id"]: row["told"] for row in rows} == dict.fromkeys(
+        parents, DIFFERENCES_TOLD_MAX
+    )
 
 
 async def test_ch_1_unknown_parent_is_refused(h: Harness) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from hatchet_engine.domain import why as domain
@@ -18,8 +15,8 @@ from hatchet_engine.domain.definition import (
 )
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
 from hatchet_engine.domain.states import Status
-from hatchet_engine.domain.why import Answer, Blocker, Kind, moment
-from hatchet_engine.observe import definitions, standing, why
+from hatchet_engine.domain.why import Kind, moment
+from hatchet_engine.observe import standing, why
 from hatchet_engine.turn.commands import (
     ChangeWorker,
     CloseStream,
@@ -30,44 +27,12 @@ from hatchet_engine.turn.commands import (
     PushEvents,
     PutRateLimit,
 )
-from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.why_workers import Asked, worker_blocker
 from tests.support.engine import START_MS, TENANT, Harness
 from tests.support.rules import OTHER_TENANT
+from tests.support.why import ask, kinds, maybe, only
 
-ENGINE = object()
-
-
-@pytest.fixture(autouse=True)
-def forget_definitions() -> None:
-    """Ids of versions are unique in the world, but not among these tests."""
-    definitions._cache.clear()
-
-
-async def ask(
-    h: Harness, id: UUID, tenant_id: UUID = TENANT, hot: Hot | object | None = ENGINE
-) -> Answer:
-    await h.settle()
-    found = await maybe(h, id, tenant_id, hot)
-    assert found is not None
-    return found
-
-
-async def maybe(
-    h: Harness, id: UUID, tenant_id: UUID = TENANT, hot: Hot | object | None = ENGINE
-) -> Answer | None:
-    state = h.engine.hot if hot is ENGINE else hot
-    assert state is None or isinstance(state, Hot)
-    return await why.explain(h.pool, state, tenant_id, id, h.clock.now_ms())
-
-
-async def only(h: Harness, id: UUID) -> Blocker:
-    [blocker] = (await ask(h, id)).blockers
-    return blocker
-
-
-def kinds(answer: Answer) -> list[Kind]:
-    return [blocker.kind for blocker in answer.blockers]
+pytestmark = pytest.mark.usefixtures("forget_definitions")
 
 
 def key(value: str) -> str:
@@ -349,7 +314,7 @@ async def test_units_and_workers_both_lack(h: Harness) -> None:
     assert [one.key for one in answer.blockers[:2]] == ["api", "mail"]
 
 
-# ---------------------------------------------------------------- time, pauses, batches
+# ---------------------------------------------------------------- time, pauses
 
 
 async def test_backoff(h: Harness) -> None:
@@ -364,24 +329,6 @@ async def test_backoff(h: Harness) -> None:
     assert blocker.until_ms == row["due_ms"]
     assert blocker.message.startswith("Attempt 2 of 4 begins at 2026-01-01")
     assert (answer.since_ms, answer.place, answer.times_out_ms) == (None, None, None)
-
-
-@asynccontextmanager
-async def _parked_in(h: Harness, line: str) -> AsyncIterator[asyncpg.Connection]:
-    """All queued tasks stand in a line, until the end of the block: the engine knows nothing of
-    it."""
-    async with h.pool.acquire() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        await connection.execute(
-            "insert into parked_item select $1, rank, task_id, tenant_id, version_id, step,"
-            " attempt, app_retries, internal_retries, queued_ms, schedule_timeout_ms, demand,"
-            " run_id from queue_item",
-            line,
-        )
-        await connection.execute("delete from queue_item")
-        yield connection
-        await transaction.rollback()
 
 
 async def pause(
@@ -429,17 +376,6 @@ async def test_a_paused_concurrency_key(h: Harness) -> None:
     assert kinds(answer) == [Kind.PAUSED, Kind.CONCURRENCY]
     assert answer.blockers[0].key == "a"
     assert answer.blockers[0].line == answer.blockers[1].line == row["line"]
-
-
-async def test_a_batch(h: Harness) -> None:
-    await h.put()
-    await h.worker(slots=1)
-    _, run = await h.trigger(count=2)
-    await h.settle()
-    async with _parked_in(h, "b1:") as pool:
-        found = await why.explain(pool, h.engine.hot, TENANT, run, START_MS)  # type: ignore[arg-type]
-    assert found is not None
-    assert kinds(found) == [Kind.BATCH]
 
 
 async def test_a_paused_key_with_free_places(h: Harness) -> None:

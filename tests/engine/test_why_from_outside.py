@@ -18,6 +18,7 @@ from hatchet.clients.rest.exceptions import NotFoundException
 from hatchet_cli.main import app as command_line
 from hatchet_engine.app.http import HttpServer
 from hatchet_engine.domain.definition import (
+    BatchConfig,
     ConcurrencyRule,
     Condition,
     RateLimitUse,
@@ -25,14 +26,16 @@ from hatchet_engine.domain.definition import (
 )
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.why import Kind
-from hatchet_engine.observe import definitions
 from hatchet_engine.transports.rest.app import create_app
 from hatchet_engine.transports.rest.settings import RestSettings
 from hatchet_engine.turn.commands import Pause, PauseKind
+from hatchet_engine.turn.schedule_commands import ScheduleRuns
 from tests.cli.conftest import make_token
-from tests.support.engine import TENANT, Harness
+from tests.support.engine import START_MS, TENANT, Harness
 from tests.support.rest import FakeEngine
 from tests.support.rules import OTHER_TENANT
+
+pytestmark = pytest.mark.usefixtures("forget_definitions")
 
 RULE = ConcurrencyRule("'key'", 1, "GROUP_ROUND_ROBIN")
 
@@ -70,12 +73,6 @@ class Outside:
         )
         assert done.exit_code == 0, done.output
         return done.stdout
-
-
-@pytest.fixture(autouse=True)
-def forget_definitions() -> None:
-    """Ids of versions are unique in the world, but not among these tests."""
-    definitions._cache.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -173,14 +170,14 @@ async def backoff(h: Harness) -> UUID:
 
 
 async def batch(h: Harness) -> UUID:
-    run = await no_worker(h)
-    await h.settle()
-    await h.pool.execute(
-        "insert into parked_item select 'b1:', rank, task_id, tenant_id, version_id, step, attempt,"
-        " app_retries, internal_retries, queued_ms, schedule_timeout_ms from queue_item"
-    )
-    await h.pool.execute("delete from queue_item")
-    return run
+    await h.put(batch=BatchConfig(2, 60_000))
+    await h.worker()
+    return (await h.trigger())[0]
+
+
+async def scheduled(h: Harness) -> UUID:
+    await h.put()
+    return (await h.engine.submit(ScheduleRuns(TENANT, "hello", [START_MS + 60_000]))).ids[0]
 
 
 async def running(h: Harness) -> UUID:
@@ -200,6 +197,7 @@ WAYS: dict[Kind, Callable[[Harness], Awaitable[UUID]]] = {
     Kind.PARENTS: parents,
     Kind.CONDITIONS: conditions,
     Kind.BACKOFF: backoff,
+    Kind.SCHEDULED: scheduled,
     Kind.BATCH: batch,
     Kind.RUNNING: running,
 }
@@ -218,7 +216,8 @@ async def test_each_blocker_is_told_everywhere(outside: Outside, kind: Kind) -> 
     assert response.status_code == 200, response.text
     answer = response.json()
     first = answer["blockers"][0]
-    assert (answer["task"], first["kind"]) == (str(id), kind)
+    named = "run" if kind is Kind.SCHEDULED else "task"
+    assert (answer[named], first["kind"]) == (str(id), kind)
     assert answer["message"].startswith(first["message"])
     assert answer["state"] == ("RUNNING" if kind is Kind.RUNNING else "QUEUED")
     assert None not in first.values()
@@ -232,13 +231,6 @@ async def test_each_blocker_is_told_everywhere(outside: Outside, kind: Kind) -> 
     found = await outside.sdk.runs.aio_why(str(id))
     assert found == await asyncio.to_thread(outside.sdk.runs.why, str(id))
     assert found.model_dump(mode="json", by_alias=True, exclude_none=True) == answer
-    if kind is Kind.BATCH:
-        await outside.h.pool.execute(
-            "insert into queue_item select q.id, rank, task_id, p.tenant_id, version_id, step,"
-            " attempt, app_retries, internal_retries, queued_ms, schedule_timeout_ms"
-            " from parked_item p cross join queue q"
-        )
-        await outside.h.pool.execute("delete from parked_item")
 
 
 async def test_details_of_holders_and_of_full_workers(outside: Outside) -> None:

@@ -386,13 +386,14 @@ class Rows:
         id = self.ids.new(self.now_ms)
         await self.connection.execute(
             "insert into bulk_operation (id, tenant_id, kind, filter, reason, total, done, changed,"
-            " created_at, finished_at) values ($1,$2,$3,'{}',$4,5,2,1,$5,$6)",
+            " created_at, finished_at, error) values ($1,$2,$3,'{}',$4,5,2,1,$5,$6,$7)",
             id,
             self.tenant_id,
             kind,
             more.get("reason"),
             at(self.now_ms),
             more.get("finished_at"),
+            more.get("error"),
         )
         return id
 

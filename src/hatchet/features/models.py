@@ -209,6 +209,26 @@ class WorkflowList(Model):
     pagination: PaginationResponse | None = None
 
 
+class ConcurrencySetting(Model):
+    """A concurrency rule of a workflow, or of one task of it (`step_readable_id`).
+
+    `strategy` is a value of `ConcurrencyLimitStrategy`. `limit_strategy` is the nearest name of the
+    official API, which knows fewer of them, and all there is from an official engine. `max_runs` is
+    1 where `max_runs_expression` tells how many places a key has. `name`: of a rule that workflows
+    share (`tenant_scoped`).
+    """
+
+    max_runs: int
+    limit_strategy: str
+    expression: str
+    step_readable_id: str | None = None
+    scope: str
+    strategy: str | None = None
+    max_runs_expression: str | None = None
+    name: str | None = None
+    tenant_scoped: bool = False
+
+
 class WorkflowVersion(Model):
     metadata: APIResourceMeta
     version: str
@@ -219,7 +239,7 @@ class WorkflowVersion(Model):
     schedule_timeout: str | None = None
     sticky: str | None = None
     triggers: JSONMapping | None = None
-    v1_concurrency: list[JSONMapping] | None = Field(default=None, alias="v1Concurrency")
+    v1_concurrency: list[ConcurrencySetting] | None = Field(default=None, alias="v1Concurrency")
     workflow: Workflow | None = None
     workflow_config: JSONMapping | None = None
 

@@ -121,7 +121,7 @@ class RunsClient:
     def why(self, id: str) -> Why:
         """Why a run or task waits: what blocks it, its place in the line, what to change.
 
-        Raises `NotFoundException` for an unknown id.
+        `id` may also be that of a scheduled run. Raises `NotFoundException` for an unknown id.
 
             answer = hatchet.runs.why(ref.workflow_run_id)
             print(answer.message, answer.remedy)
@@ -334,19 +334,31 @@ class RunsClient:
         )
 
     def bulk_cancel_by_filters_with_pagination(
-        self, sleep_time: float = 3, chunk_size: int = 500, **which: "Unpack[BulkSelection]"
+        self,
+        sleep_time: float = 3,
+        chunk_size: int = 500,
+        *,
+        children: bool = False,
+        **which: "Unpack[BulkSelection]",
     ) -> None:
         """Cancel all runs that match, `chunk_size` at a time with `sleep_time` seconds between.
 
-        `which` as for `list`; default: queued and running ones of the last day.
+        `which` as for `list`; default: queued and running ones of the last day. `children`: also
+        what they have spawned.
         """
-        self._change_all("cancel", sleep_time, chunk_size, self._external_ids(UNFINISHED, **which))
+        found = self._external_ids(UNFINISHED, **which)
+        self._change_all("cancel", sleep_time, chunk_size, found, children)
 
     async def aio_bulk_cancel_by_filters_with_pagination(
-        self, sleep_time: float = 3, chunk_size: int = 500, **which: "Unpack[BulkSelection]"
+        self,
+        sleep_time: float = 3,
+        chunk_size: int = 500,
+        *,
+        children: bool = False,
+        **which: "Unpack[BulkSelection]",
     ) -> None:
         found = self._external_ids(UNFINISHED, **which)
-        await self._aio_change_all("cancel", sleep_time, chunk_size, found)
+        await self._aio_change_all("cancel", sleep_time, chunk_size, found, children)
 
     def bulk_replay_by_filters_with_pagination(
         self, sleep_time: float = 3, chunk_size: int = 500, **which: "Unpack[BulkSelection]"
@@ -362,20 +374,30 @@ class RunsClient:
         await self._aio_change_all("replay", sleep_time, chunk_size, found)
 
     def _change_all(
-        self, verb: str, pause_s: float, chunk_size: int, found: Call[builtins.list[str]]
+        self,
+        verb: str,
+        pause_s: float,
+        chunk_size: int,
+        found: Call[builtins.list[str]],
+        children: bool = False,
     ) -> None:
         for number, chunk in enumerate(_chunks(found.send(), chunk_size)):
             if number:
                 time.sleep(pause_s)
-            self._change(verb, BulkCancelReplayOpts(ids=chunk)).send()
+            self._change(verb, BulkCancelReplayOpts(ids=chunk), children).send()
 
     async def _aio_change_all(
-        self, verb: str, pause_s: float, chunk_size: int, found: Call[builtins.list[str]]
+        self,
+        verb: str,
+        pause_s: float,
+        chunk_size: int,
+        found: Call[builtins.list[str]],
+        children: bool = False,
     ) -> None:
         for number, chunk in enumerate(_chunks(await found.aio(), chunk_size)):
             if number:
                 await asyncio.sleep(pause_s)
-            await self._change(verb, BulkCancelReplayOpts(ids=chunk)).aio()
+            await self._change(verb, BulkCancelReplayOpts(ids=chunk), children).aio()
 
     # ------------------------------------------------------------------ details and results
 

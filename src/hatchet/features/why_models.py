@@ -64,8 +64,9 @@ class WhyBlocker(Model):
     """One thing that has to change before a task goes on.
 
     `kind` is one of NO_WORKER, LABELS, STICKY, SLOTS, WORKERS_FULL, CONCURRENCY, RATE_LIMIT,
-    PAUSED, PARENTS, CONDITIONS, BACKOFF, BATCH, RUNNING, SOON, STANDBY. `message` and `remedy` are
-    for people; fields that say nothing about the kind are None. `until`: when it changes by itself.
+    PAUSED, PARENTS, CONDITIONS, BACKOFF, SCHEDULED, BATCH, RUNNING, SOON, STANDBY. `message` and
+    `remedy` are for people; fields that say nothing about the kind are None. `until`: when it
+    changes by itself.
     """
 
     kind: str

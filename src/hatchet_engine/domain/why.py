@@ -36,7 +36,8 @@ class Kind(StrEnum):
     PARENTS = "PARENTS"  # tasks of its run that it comes after
     CONDITIONS = "CONDITIONS"  # times and events
     BACKOFF = "BACKOFF"  # its next attempt has a time
-    BATCH = "BATCH"  # others of its batch
+    SCHEDULED = "SCHEDULED"  # the time it was scheduled for
+    BATCH = "BATCH"  # others of its batch, or the end of another one of its group
     RUNNING = "RUNNING"  # nothing: a worker has it
     SOON = "SOON"  # nothing that is known: it is being placed
     STANDBY = "STANDBY"  # a worker; only the node that owns the shard knows more
@@ -158,7 +159,8 @@ class Place:
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """``task_id`` None: asked about a run of several tasks. ``remedy``: the smallest change that
+    """``task_id`` None: asked about a run of several tasks, or about a scheduled run that has made
+    no run, whose ``run_id`` is then its own. ``remedy``: the smallest change that
     would let it go; "" when there is nothing to do but wait. ``partial``: why something is
     missing, "" if nothing is. ``tasks_left_out``: unfinished tasks of the run beyond those shown.
     """

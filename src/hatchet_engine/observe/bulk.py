@@ -18,6 +18,7 @@ class BulkRow:
     id: UUID
     kind: str  # CANCEL, REPLAY
     filter: str  # JSON object text
+    children: bool
     reason: str | None
     total: int
     done: int

@@ -27,6 +27,7 @@ from hatchet_engine.observe.standing import (
     with_holders,
 )
 from hatchet_engine.observe.times import to_ms
+from hatchet_engine.observe.why_scheduled import answer_of_scheduled, scheduled_of
 from hatchet_engine.observe.why_task import Facts, blockers_of, definition_of, run_blockers
 from hatchet_engine.turn.entering import NEVER_MS
 from hatchet_engine.turn.lines import is_batch_line, is_pause_line, is_place_line, is_units_line
@@ -43,15 +44,17 @@ STANDBY_TEXT = (
 async def explain(
     pool: asyncpg.Pool, hot: Hot | None, tenant_id: UUID, id: UUID, now_ms: int
 ) -> Answer | None:
-    """The answer for a task or a run; None for an unknown id. ``hot`` None: this node does not own
-    the shard.
-
-    A run that is scheduled for later is no row of ``task``: its id is not known here before it has
-    begun.
+    """The answer for a task, a run or a scheduled run; None for an unknown id. ``hot`` None: this
+    node does not own the shard. A scheduled run that has fired is told as the run it has made.
     """
     rows = await task_rows(pool, tenant_id, [id], payloads=False)
     if not rows:
-        return None
+        row = await scheduled_of(pool, tenant_id, id)
+        if row is None:
+            return None
+        if row["run_id"] is None:
+            return await answer_of_scheduled(pool, tenant_id, id, row, now_ms)
+        return await explain(pool, hot, tenant_id, row["run_id"], now_ms)
     asked = rows[0]
     if asked.status.final:
         return _ended(asked)

@@ -18,6 +18,7 @@ from hatchet_engine.turn.asks import Rule
 from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.lines import is_batch_line, is_place_line, is_units_line
 from hatchet_engine.turn.state import Hot
+from hatchet_engine.turn.why_batches import batch_blocker, first_demand
 from hatchet_engine.turn.why_limits import concurrency_blockers, key_of, rate_blockers
 from hatchet_engine.turn.why_workers import Asked, use, worker_blocker
 
@@ -96,9 +97,9 @@ def _line(facts: Facts, task: TaskRow, standing: Standing) -> list[Blocker]:
     if is_units_line(line):
         return rate_blockers(facts.meter_of, standing.demand, facts.now_ms, key_of(line))
     if is_batch_line(line):
-        text = "It waits until its batch is full, or old enough."
-        return [Blocker(Kind.BATCH, text)]
-    return []  # of a pause, which is told as such
+        blocker = batch_blocker(facts.hot, line, facts.now_ms)
+        return [blocker] if blocker is not None else []
+    return []  # of a pause or of no worker, which are told as such
 
 
 def _backoff(task: TaskRow, standing: Standing) -> Blocker:
@@ -123,14 +124,19 @@ def _worker(facts: Facts, task: TaskRow, standing: Standing, *, lasting: bool) -
             return None
         text = f"It waits for a worker that offers {definition.action}."
         return Blocker(Kind.STANDBY, text, action=definition.action)
-    demand = standing.demand
-    sticky = task.version.definition.sticky
+    demand = first_demand(facts.hot, standing.line) or standing.demand
+    labels, bound_to = definition.labels, None
+    if demand is not None:
+        if demand.labels and demand.group is None:  # of batches the definition's count (RO-9)
+            labels = demand.labels
+        if task.version.definition.sticky == HARD:
+            bound_to = demand.worker_id
     asked = Asked(
         facts.tenant_id,
         definition.action,
         definition.slots or {"default": 1},
-        (demand.labels if demand is not None else None) or definition.labels,
-        demand.worker_id if demand is not None and sticky == HARD else None,
+        labels,
+        bound_to,
     )
     return worker_blocker(facts.hot, asked, lasting=lasting)
 
@@ -199,13 +205,13 @@ def _soon(text: str) -> Blocker:
 
 def _pauses(facts: Facts, line: str) -> list[Blocker]:
     return [
-        _pause(thing)
+        pause_blocker(thing)
         for thing in facts.pauses
         if thing.kind is not PauseKind.CONCURRENCY_KEY or thing.target == line
     ]
 
 
-def _pause(thing: PausedThing) -> Blocker:
+def pause_blocker(thing: PausedThing) -> Blocker:
     key = key_of(thing.target) if thing.kind is PauseKind.CONCURRENCY_KEY else None
     what = {
         PauseKind.TENANT: "Its tenant",

@@ -15,7 +15,8 @@ _SQL = load("bulk")
 
 
 async def insert(connection: asyncpg.Connection, *values: Any) -> None:
-    """``values``: id, tenant, kind, filter as JSON, reason, total, created at, finished at."""
+    """``values``: id, tenant, kind, filter as JSON, children, reason, total, created at,
+    finished at."""
     await connection.execute(_SQL["bulk_insert"], *values)
 
 

@@ -211,6 +211,16 @@ async def task_children(
     return rows
 
 
+def task_children_differ(batch: Batch, rows: Sequence[Row], told_max: int, at: datetime) -> None:
+    """Log to parents which of these children, made by older calls, are not what is asked for now.
+    ``rows``: tenant, log id, parent, its attempt, key, child, workflow, size and MD5 of the input.
+    """
+    children = [row[5] for row in rows]
+    batch.add(
+        _TASKS["task_children_differ"], *columns(rows), min(children), max(children), told_max, at
+    )
+
+
 async def task_descendants(
     connection: asyncpg.Connection, tenant_id: UUID, ids: Sequence[UUID], limit: int
 ) -> list[UUID]:

@@ -36,6 +36,7 @@ create table bulk_operation (
     tenant_id uuid not null,
     kind text not null,
     filter jsonb not null,
+    children boolean not null default false,
     reason text,
     cursor uuid,
     total integer not null,

@@ -95,6 +95,10 @@ class Batches:
             group = self._by_line[id] = BatchGroup(step, key, self._lines.get(id))
         return group
 
+    def find(self, line_id: str) -> BatchGroup | None:
+        """The group whose line it is, if anybody is in it."""
+        return self._by_line.get(line_id)
+
     def groups(self) -> list[BatchGroup]:
         return list(self._by_line.values())
 

@@ -28,12 +28,18 @@ from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.times import from_ms
 
 KINDS = {"CANCEL": LIVE, "REPLAY": FINAL}
+STEP_CHILDREN_MAX = 2_000  # cancelled in one turn, with their parents; of one parent more
 
 
 async def start(connection: asyncpg.Connection, turn: Turn, command: StartBulk) -> BulkProgress:
     """Store the operation; its steps follow, one in each turn."""
     if command.kind not in KINDS:
         raise invalid(f"kind: is CANCEL or REPLAY, not {command.kind!r}", field="kind")
+    if command.children and command.kind != "CANCEL":
+        raise invalid(
+            "includeChildren: is for CANCEL only; replayed parents find their children again",
+            field="includechildren",
+        )
     # What comes later is not part of it.
     until_ms = turn.now_ms
     if command.filter.until_ms is not None:
@@ -52,6 +58,7 @@ async def start(connection: asyncpg.Connection, turn: Turn, command: StartBulk) 
         command.tenant_id,
         command.kind,
         chosen,
+        command.children,
         command.reason,
         None,
         len(found),
@@ -64,7 +71,8 @@ async def start(connection: asyncpg.Connection, turn: Turn, command: StartBulk) 
         operation.id,
         operation.tenant_id,
         operation.kind,
-        orjson.dumps(chosen).decode(),
+        orjson.dumps(chosen, default=str).decode(),  # ids as asyncpg makes them
+        operation.children,
         operation.reason,
         operation.total,
         now,
@@ -87,11 +95,12 @@ async def step(connection: asyncpg.Connection, turn: Turn) -> None:
         KINDS[operation.kind],
         after=operation.cursor,
     )
-    if ids:
-        operation.changed += len(await _apply(turn, loader, operation, ids))
-        operation.done += len(ids)
-        operation.cursor = ids[-1]
     over = len(ids) < most
+    if ids:
+        taken = await _apply(turn, loader, operation, ids)
+        over = over and taken == len(ids)
+        operation.done += taken
+        operation.cursor = ids[taken - 1]
     finished_at = from_ms(turn.now_ms) if over else None
     turn.plan.bulk = (
         operation.id,
@@ -111,11 +120,33 @@ async def give_up(
     await store.give_up(connection, operation.id, now, f"{type(error).__name__}: {error}")
 
 
-async def _apply(turn: Turn, loader: Loader, operation: Operation, ids: list[UUID]) -> list[UUID]:
+async def _apply(turn: Turn, loader: Loader, operation: Operation, ids: list[UUID]) -> int:
+    """Do it to these runs, or to the first of them; to how many."""
     if operation.kind == "CANCEL":
-        cancelling = CancelTasks(operation.tenant_id, ids, reason=operation.reason)
-        await loader.command(cancelling)
-        return cancel.cancel(turn, cancelling)
+        taken, cancelling = await _cancel_command(turn, loader, operation, ids)
+        operation.changed += len(cancel.cancel(turn, cancelling))
+        return taken
     replaying = ReplayTasks(operation.tenant_id, ids, lenient=True)
     await loader.command(replaying)
-    return replay.replay(turn, replaying)
+    operation.changed += len(replay.replay(turn, replaying))
+    return len(ids)
+
+
+async def _cancel_command(
+    turn: Turn, loader: Loader, operation: Operation, ids: list[UUID]
+) -> tuple[int, CancelTasks]:
+    """The command for as many runs as have, with what they have spawned, enough for one turn; it
+    is loaded already."""
+    taken = len(ids)
+    while True:
+        command = CancelTasks(
+            operation.tenant_id,
+            ids[:taken],
+            reason=operation.reason,
+            children=operation.children,
+        )
+        await loader.command(command)
+        if taken == 1 or len(turn.loaded[id(command)][0]) <= max(taken, STEP_CHILDREN_MAX):
+            return taken, command
+        del turn.loaded[id(command)]
+        taken //= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -9,6 +10,8 @@ from uuid import UUID
 import orjson
 
 RESERVED = "hatchet__"
+INPUT_COMPARED_MAX = 8_192  # bytes; of longer inputs of children only the sizes are compared
+DIFFERENCES_TOLD_MAX = 10  # to one parent in one turn
 
 
 @dataclass(slots=True)
@@ -37,6 +40,17 @@ def child_key(item: Child) -> str | None:
     if item.child_key:
         return item.child_key
     return None if item.child_index is None else str(item.child_index)
+
+
+def input_mark(item: Child, input: str) -> tuple[int | None, str | None]:
+    """What tells whether a child that exists has this input: size and MD5, which may be None
+    (CH-4). A given key stands for the same child whatever its input."""
+    if item.child_key:
+        return None, None
+    data = input.encode()
+    if len(data) > INPUT_COMPARED_MAX:
+        return len(data), None
+    return len(data), hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def inherited(parent: Parent, parent_id: UUID, own: str | None) -> str:

@@ -148,12 +148,16 @@ class BulkProgress:
 class StartBulk(Command[BulkProgress]):
     """Cancel or replay all runs that a filter selects, at most ``Limits.bulk_runs_max``, in
     bounded steps over several turns. Durable: it goes on after a restart of the engine. Returns
-    once it is stored; its row in ``bulk_operation`` tells the progress."""
+    once it is stored; its row in ``bulk_operation`` tells the progress.
+
+    ``children``: cancel also the runs that they have spawned, and theirs in turn.
+    """
 
     tenant_id: UUID
     kind: str  # "CANCEL" or "REPLAY"
     filter: RunFilter
     reason: str = "Cancelled by user"
+    children: bool = False
 
 
 # ---------------------------------------------------------------- events

@@ -19,6 +19,7 @@ class Operation:
     tenant_id: UUID
     kind: str
     filter: RunFilter
+    children: bool
     reason: str
     cursor: UUID | None
     total: int
@@ -32,6 +33,7 @@ def operation_from_row(row: Any) -> Operation:
         row["tenant_id"],
         row["kind"],
         _filter(orjson.loads(row["filter"])),
+        row["children"],
         row["reason"] or "",
         row["cursor"],
         row["total"],

@@ -40,6 +40,7 @@ class Plan:
         self.ids = ids
         self.now_ms = now_ms
         self.tasks: list[NewTask] = []
+        self.reused: list[Row] = []  # children that were there before, as they are asked for now
         self.dags: list[Dag] = []  # new runs of several tasks: their members
         self.completed: list[tuple[Running, str | None]] = []  # with their outputs
         self.outcomes: list[Row] = []  # all other ends
@@ -169,6 +170,7 @@ class Plan:
     def empty(self) -> bool:
         return not (
             self.tasks
+            or self.reused
             or self.completed
             or self.outcomes
             or self.outcomes_removed

@@ -14,7 +14,7 @@ from hatchet_engine.domain.payloads import EMPTY_OBJECT, check_object
 from hatchet_engine.domain.states import PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, TaskKind
 from hatchet_engine.turn.asks import AskError
 from hatchet_engine.turn.begin import begin, ready
-from hatchet_engine.turn.children import Spawn, child_key, inherited
+from hatchet_engine.turn.children import Spawn, child_key, inherited, input_mark
 from hatchet_engine.turn.commands import TriggerItem, TriggerRuns
 from hatchet_engine.turn.dags import Dag, merge_triggers
 from hatchet_engine.turn.definitions import Step, Version
@@ -170,22 +170,50 @@ def _make_children(new_runs: list[NewRun], command: TriggerRuns, spawn: Spawn) -
 
 def _known_child(turn: Turn, new_run: NewRun, spawn: Spawn) -> UUID | None:
     """The child of the same parent and key, if there is one already (CH-2)."""
+    place = _place(new_run)
+    return spawn.existing.get(place) or turn.children.get(place) if place is not None else None
+
+
+def _place(new_run: NewRun) -> tuple[UUID, str] | None:
+    """What tells a child from all others: its parent and its key."""
     key = child_key(new_run)
     if new_run.parent_task_id is None or key is None:
         return None
-    place = (new_run.parent_task_id, key)
-    return spawn.existing.get(place) or turn.children.get(place)
+    return new_run.parent_task_id, key
 
 
 def _create_child(turn: Turn, tenant_id: UUID, new_run: NewRun, spawn: Spawn) -> UUID:
-    known = _known_child(turn, new_run, spawn)
-    if known is not None:
-        return known
-    run_id = create(turn, tenant_id, new_run)
-    key = child_key(new_run)
-    if key is not None and new_run.parent_task_id is not None:
-        turn.children[new_run.parent_task_id, key] = run_id
+    place = _place(new_run)
+    if place is None:
+        return create(turn, tenant_id, new_run)
+    older = spawn.existing.get(place)
+    if older is not None:
+        _compare(turn, tenant_id, place, older, new_run)
+        return older
+    run_id = turn.children.get(place)
+    if run_id is None:
+        run_id = turn.children[place] = create(turn, tenant_id, new_run)
     return run_id
+
+
+def _compare(
+    turn: Turn, tenant_id: UUID, place: tuple[UUID, str], child_id: UUID, new_run: NewRun
+) -> None:
+    """Have the parent told if that child was made for something else (CH-4)."""
+    parent_id, key = place
+    parent = turn.hot.running.get(parent_id)
+    turn.plan.reused.append(
+        (
+            tenant_id,
+            turn.ids.new(turn.now_ms),
+            parent_id,
+            0 if parent is None else parent.attempt,
+            key,
+            child_id,
+            new_run.version.workflow_id,
+            *input_mark(new_run, new_run.input),
+        )
+    )
 
 
 def check(turn: Turn, command: TriggerRuns) -> list[NewRun]:

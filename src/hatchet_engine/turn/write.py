@@ -27,6 +27,7 @@ from hatchet_engine.store import (
     workers,
 )
 from hatchet_engine.store.batch import Batch
+from hatchet_engine.turn.children import DIFFERENCES_TOLD_MAX
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.plan import NewTask, Plan, Row
@@ -137,6 +138,8 @@ def _write_runs(batch: Batch, plan: Plan, now: datetime) -> None:
         _write_tasks(batch, plan.tasks, now)
     for version_dags in _by_version(plan.dags).values():
         _write_members(batch, version_dags, now)
+    if plan.reused:
+        history.task_children_differ(batch, plan.reused, DIFFERENCES_TOLD_MAX, now)
     if plan.claims:
         idempotency.claim(batch, list(plan.claims.values()))
 

@@ -206,25 +206,25 @@ async def test_filters_that_select_too_much_become_bulk_operations(
     assert answer["bulkOperation"]["id"] == str(operation)
     [started] = [one for one in api.engine.commands if isinstance(one, StartBulk)]
     assert (started.kind, started.filter.statuses) == (kind.value, [Status.FAILED])
+    assert not started.children
     if verb == "cancel":
-        status, text, field = await api.refused(
-            "POST", path, json={**body, "includeChildren": True}
-        )
-        assert (status, field) == (400, "includechildren")
-        assert "more than 3 runs" in text
+        await api.post(path, {**body, "includeChildren": True}, model)
+        assert api.engine.commands[-1].children
 
 
 async def test_bulk_operations(api: Api) -> None:
     first = await api.rows.bulk("CANCEL", reason="wrong release")
-    second = await api.rows.bulk("REPLAY", finished_at=at(NOW_MS + 5))
+    second = await api.rows.bulk("REPLAY", finished_at=at(NOW_MS + 5), error="RuntimeError: no")
     path = f"{STABLE}/bulk-operations"
     page = await api.get(path)
     assert page["pagination"]["num_pages"] == 1
     assert [row["id"] for row in page["rows"]] == [str(second), str(first)]
+    assert page["rows"][0]["error"] == "RuntimeError: no"
     assert await api.get(f"{path}/{first}") == {
         "id": str(first),
         "kind": "CANCEL",
         "filter": {},
+        "includeChildren": False,
         "reason": "wrong release",
         "total": 5,
         "done": 2,
@@ -236,7 +236,8 @@ async def test_bulk_operations(api: Api) -> None:
     api.engine.answers[StartBulk] = BulkProgress(first, 5, 0, 0)
     body: dict[str, Any] = {"kind": "CANCEL", "filter": {"since": SINCE}, "reason": "stop"}
     assert (await api.post(path, body))["id"] == str(first)
-    await api.post(path, {"kind": "CANCEL", "filter": {"since": SINCE}})
+    await api.post(path, {"kind": "CANCEL", "filter": {"since": SINCE}, "includeChildren": True})
+    assert [command.children for command in api.engine.commands] == [False, True]
     assert [command.reason for command in api.engine.commands] == ["stop", "Cancelled by user"]
     assert api.engine.commands[0].filter.since_ms == NOW_MS - 3_600_000
     body = {"kind": "CANCEL", "filter": {"since": SINCE}, "reason": "x" * REASON_LENGTH_MAX}

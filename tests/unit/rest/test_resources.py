@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pytest
+
+from hatchet import ConcurrencyLimitStrategy
+from hatchet.clients.rest.models.workflow_version import WorkflowVersion
 from hatchet_engine.domain.definition import ConcurrencyRule, TaskDefinition
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
@@ -33,9 +37,7 @@ async def test_workflow_list(api: Api) -> None:
 
 
 async def test_workflow_and_its_versions(api: Api) -> None:
-    task = TaskDefinition(
-        name="step", action="w:step", concurrency=[ConcurrencyRule("input.k", 2, "CANCEL_NEWEST")]
-    )
+    task = TaskDefinition(name="step", action="w:step")
     workflow = await api.rows.workflow(
         "w", [task], input_json_schema='{"type": "object"}', event_triggers=["user:created"]
     )
@@ -51,7 +53,6 @@ async def test_workflow_and_its_versions(api: Api) -> None:
     assert newest["inputJsonSchema"] == {"type": "object"}
     assert newest["scheduleTimeout"] == "5m"
     assert newest["triggers"]["events"][0]["event_key"] == "user:created"
-    assert newest["v1Concurrency"][0]["limitStrategy"] == "DROP_NEWEST"
     older = await api.get(
         f"/api/v1/workflows/{workflow.id}/versions", "WorkflowVersion", version=str(first)
     )
@@ -62,6 +63,57 @@ async def test_workflow_and_its_versions(api: Api) -> None:
         f"/api/v1/workflows/{workflow.id}/versions?version={uuid4()}",
     ):
         assert (await api.refused("GET", path))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("strategy", "official"),
+    [
+        ("GROUP_ROUND_ROBIN", "GROUP_ROUND_ROBIN"),
+        ("CANCEL_IN_PROGRESS", "CANCEL_IN_PROGRESS"),
+        ("CANCEL_NEWEST", "DROP_NEWEST"),
+        ("CANCEL_QUEUED_EXCEPT_NEWEST", "QUEUE_NEWEST"),
+        ("CANCEL_QUEUED_EXCEPT_OLDEST", "QUEUE_NEWEST"),
+    ],
+)
+async def test_concurrency_rules_have_names_that_official_models_know_and_their_own(
+    api: Api, strategy: str, official: str
+) -> None:
+    assert strategy in set(ConcurrencyLimitStrategy)
+    of_task = ConcurrencyRule("input.k", 2, strategy)
+    of_run = ConcurrencyRule(
+        "'all'", 1, strategy, "gpu", tenant_scoped=True, max_runs_expression="input.n"
+    )
+    task = TaskDefinition(name="step", action="w:step", concurrency=[of_task])
+    workflow = await api.rows.workflow("w", [task], concurrency=[of_run])
+    path = f"/api/v1/workflows/{workflow.id}/versions"
+    version = await api.get(path, "WorkflowVersion")  # parsed by the official SDK's model, too
+    assert version["v1Concurrency"] == [
+        {
+            "maxRuns": 1,
+            "limitStrategy": official,
+            "expression": "'all'",
+            "scope": "WORKFLOW",
+            "strategy": strategy,
+            "maxRunsExpression": "input.n",
+            "name": "gpu",
+            "tenantScoped": True,
+        },
+        {
+            "maxRuns": 2,
+            "limitStrategy": official,
+            "expression": "input.k",
+            "stepReadableId": "step",
+            "scope": "TASK",
+            "strategy": strategy,
+            "tenantScoped": False,
+        },
+    ]
+    read = WorkflowVersion.model_validate(version).v1_concurrency
+    assert read is not None
+    assert [rule.strategy for rule in read] == [strategy, strategy]
+    assert [rule.max_runs_expression for rule in read] == ["input.n", None]
+    del version["v1Concurrency"][1]["strategy"], version["v1Concurrency"][1]["tenantScoped"]
+    assert WorkflowVersion.model_validate(version)  # as an official engine answers
 
 
 async def test_workflow_delete(api: Api) -> None:

@@ -241,17 +241,25 @@ def test_expressions(rest: FakeRest, reader: Hatchet) -> None:
 def test_cancelling_with_children(rest: FakeRest, reader: Hatchet) -> None:
     from hatchet import BulkCancelReplayOpts
 
-    rest.answers = [(200, {"ids": []})] * 4
+    rest.answers = [
+        *[(200, {"ids": []})] * 4,
+        *[(200, ["a"]), (200, {"ids": []})] * 2,
+    ]
     reader.runs.cancel("r1", children=True)
     reader.runs.cancel("r1")
     asyncio.run(reader.runs.aio_cancel("r1", children=True))
     reader.runs.bulk_cancel(BulkCancelReplayOpts(ids=["a"]), children=True)
+    reader.runs.bulk_cancel_by_filters_with_pagination(children=True)
+    asyncio.run(reader.runs.aio_bulk_cancel_by_filters_with_pagination(children=True))
     with_children = {"externalIds": ["r1"], "includeChildren": True}
-    assert [body for *_, body in rest.requests] == [
+    many = {"externalIds": ["a"], "includeChildren": True}
+    assert [body for verb, *_, body in rest.requests if verb == "POST"] == [
         with_children,
         {"externalIds": ["r1"]},
         with_children,
-        {"externalIds": ["a"], "includeChildren": True},
+        many,
+        many,
+        many,
     ]
 
 

@@ -90,6 +90,7 @@ create table bulk_operation (
     tenant_id    uuid not null,
     kind         text not null,                  -- CANCEL, REPLAY
     filter       jsonb not null,
+    children     boolean not null default false, -- what the runs have spawned is cancelled too
     reason       text,
     cursor       uuid,                           -- the last run looked at
     total        integer not null,               -- runs selected when it began

@@ -1,9 +1,10 @@
 -- name: bulk_insert
-insert into bulk_operation (id, tenant_id, kind, filter, reason, total, created_at, finished_at)
-values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8);
+insert into bulk_operation (id, tenant_id, kind, filter, children, reason, total, created_at,
+                            finished_at)
+values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9);
 
 -- name: bulk_open_list
-select id, tenant_id, kind, filter::text as filter, reason, cursor, total, done, changed
+select id, tenant_id, kind, filter::text as filter, children, reason, cursor, total, done, changed
 from bulk_operation where finished_at is null order by id;
 
 -- name: bulk_give_up

@@ -1,14 +1,14 @@
 -- Reads of bulk operations.
 
 -- name: bulk_get
-select b.id, b.kind, b.filter::text as filter, b.reason, b.total, b.done, b.changed,
-       b.created_at, b.finished_at, b.error
+select b.id, b.kind, b.filter::text as filter, b.children, b.reason, b.total, b.done,
+       b.changed, b.created_at, b.finished_at, b.error
 from bulk_operation b
 where b.tenant_id = $1 and b.id = $2;
 
 -- name: bulk_list
-select b.id, b.kind, b.filter::text as filter, b.reason, b.total, b.done, b.changed,
-       b.created_at, b.finished_at, b.error
+select b.id, b.kind, b.filter::text as filter, b.children, b.reason, b.total, b.done,
+       b.changed, b.created_at, b.finished_at, b.error
 from bulk_operation b
 where b.tenant_id = $1
 order by b.id desc

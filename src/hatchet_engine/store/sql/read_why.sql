@@ -89,3 +89,8 @@ from pause
 where tenant_id = $1
   and (kind = $2 or kind = $3 and target = $5 or kind = $4 and target = any ($6::text[]))
 order by kind, target;
+
+-- name: scheduled_of
+select workflow_id, due_ms, declarative, fired_ms, run_id, error, created_at
+from scheduled_run
+where tenant_id = $1 and id = $2;

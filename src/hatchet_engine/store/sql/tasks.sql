@@ -110,3 +110,32 @@ with recursive spawned as (
     ) t
 )
 select id from spawned where found and kind <> 2 limit $4;
+
+-- name: task_children_differ
+-- Tell parents whose calls get children that older calls have made for something else (CH-4); each
+-- at most $12 times. $8 null: the input is not looked at, $9 null: only its size is. $10 and $11:
+-- the smallest and the largest id of the children.
+insert into task_log (tenant_id, id, task_id, attempt, at, level, message)
+select d.tenant_id, d.log_id, d.parent_id, d.attempt, $13, 'WARN', d.message
+from (
+    select v.*, row_number() over (partition by v.parent_id order by v.log_id) as number,
+           format('Child %s exists already, as run %s', v.key, v.child_id)
+           || case when t.workflow_id <> v.workflow_id
+                   then format(' of workflow %s; workflow %s was asked for.',
+                               (select w.name from workflow w where w.id = t.workflow_id),
+                               (select w.name from workflow w where w.id = v.workflow_id))
+                   else '; another input was asked for.' end
+           || ' Where the order of calls may change, give each child a child_key of its own.'
+               as message
+    from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::uuid[],
+                $7::uuid[], $8::integer[], $9::text[])
+         as v (tenant_id, log_id, parent_id, attempt, key, child_id, workflow_id, size, md5)
+    cross join lateral (
+        select workflow_id, input from task
+        where tenant_id = v.tenant_id and id = v.child_id and id >= $10 and id <= $11
+        offset 0
+    ) as t
+    where t.workflow_id <> v.workflow_id or octet_length(t.input) <> v.size
+          or md5(t.input) <> v.md5
+) d
+where d.number <= $12;

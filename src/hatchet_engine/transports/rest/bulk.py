@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import runs
 from hatchet_engine.observe.bulk import BulkRow, bulk_get
@@ -56,12 +56,17 @@ async def too_many(scope: Scope, kind: BulkOperationKind, selection: RunFilter) 
 
 
 async def start(
-    scope: Scope, kind: BulkOperationKind, selection: RunFilter, reason: str | None = None
+    scope: Scope,
+    kind: BulkOperationKind,
+    selection: RunFilter,
+    reason: str | None = None,
+    *,
+    children: bool = False,
 ) -> BulkOperation:
     """Begin a bulk operation; answers how far it is."""
-    command = StartBulk(scope.tenant_id, kind.value, selection)
+    command = StartBulk(scope.tenant_id, kind.value, selection, children=children)
     if reason is not None:
-        command = StartBulk(scope.tenant_id, kind.value, selection, reason)
+        command = replace(command, reason=reason)
     progress = await scope.engine.submit(command)
     return await get(scope, progress.id)
 
@@ -79,20 +84,14 @@ def shown(row: BulkRow) -> BulkOperation:
         id=str(row.id),
         kind=BulkOperationKind(row.kind),
         filter=json_object(row.filter),
+        include_children=row.children,
         reason=row.reason,
         total=row.total,
         done=row.done,
         changed=row.changed,
         created_at=row.created_at,
         finished_at=row.finished_at,
-    )
-
-
-def refuse_children(kind: BulkOperationKind) -> None:
-    raise invalid(
-        f"includeChildren: the filter selects more than {AT_ONCE_MAX[kind]} runs, which are "
-        "handled in steps without their children; narrow the filter, or leave includeChildren out",
-        field="includechildren",
+        error=row.error,
     )
 
 

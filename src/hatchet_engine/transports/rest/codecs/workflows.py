@@ -21,7 +21,7 @@ from hatchet_engine.transports.rest.schemas.workflows import (
     WorkflowVersionMeta,
 )
 
-# Names of strategies that the API calls otherwise; clients refuse names they don't know.
+# The nearest name of the official API, whose clients refuse names they don't know.
 _STRATEGIES = {
     "CANCEL_NEWEST": ConcurrencyLimitStrategy.DROP_NEWEST,
     "CANCEL_QUEUED_EXCEPT_NEWEST": ConcurrencyLimitStrategy.QUEUE_NEWEST,
@@ -108,4 +108,8 @@ def _concurrency(rule: ConcurrencyRule, task_name: str | None) -> ConcurrencySet
         expression=rule.expression,
         step_readable_id=task_name,
         scope=ConcurrencyScope.TASK if task_name else ConcurrencyScope.WORKFLOW,
+        strategy=rule.strategy,
+        max_runs_expression=rule.max_runs_expression,
+        name=rule.name,
+        tenant_scoped=rule.tenant_scoped,
     )

@@ -29,7 +29,9 @@ _BULK = "/api/v1/stable/tenants/{tenant}/bulk-operations"
 async def bulk_start(scope: InTenant, body: BulkOperationRequest) -> Response:
     """Cancel or replay all runs that a filter selects, in steps that survive restarts."""
     selection = bulk.filter_of(body.filter)
-    return answer(await bulk.start(scope, body.kind, selection, body.reason))
+    return answer(
+        await bulk.start(scope, body.kind, selection, body.reason, children=body.include_children)
+    )
 
 
 @router.get(_BULK, operation_id="bulk-operation:list", response_model=BulkOperationList)

@@ -55,12 +55,12 @@ async def task_get(scope: Caller, task: UUID, attempt: Attempt = None) -> Respon
 async def task_why(scope: Caller, task: UUID) -> Response:
     """Why a task or run does not run: what blocks it, where it stands, what would let it go.
 
-    Ours. The id is that of a task or of a run. A node that does not own the shard tells what the
-    tables say, and in `partial` what it can't know.
+    Ours. The id is that of a task, a run or a scheduled run. A node that does not own the shard
+    tells what the tables say, and in `partial` what it can't know.
     """
     found = await scope.engine.why(scope.tenant_id, task)
     if found is None:
-        raise not_found(f"task or run {task}")
+        raise not_found(f"task, run or scheduled run {task}")
     return answer(answer_of(found))
 
 
@@ -92,9 +92,7 @@ async def task_cancel(scope: InTenant, body: V1CancelTaskRequest) -> Response:
     ids, selection = _selected(body.external_ids, body.filter)
     cancelled: list[UUID] = []
     if selection is not None and await bulk.too_many(scope, _CANCEL, selection):
-        if body.include_children:
-            bulk.refuse_children(_CANCEL)
-        operation = await bulk.start(scope, _CANCEL, selection)
+        operation = await bulk.start(scope, _CANCEL, selection, children=body.include_children)
         return answer(V1CancelledTasks(ids=[], bulk_operation=operation))
     if ids or selection is not None:
         command = CancelTasks(

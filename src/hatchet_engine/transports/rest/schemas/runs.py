@@ -281,6 +281,7 @@ class BulkOperation(Schema):
     id: Uuid
     kind: BulkOperationKind
     filter: JsonObject
+    include_children: bool = False
     reason: str | None = None
     total: int  # runs selected when it began
     done: int  # of them looked at
@@ -298,6 +299,7 @@ class BulkOperationList(Schema):
 class BulkOperationRequest(Schema):
     kind: BulkOperationKind
     filter: V1TaskFilter
+    include_children: bool = False  # CANCEL only: also the runs that they have spawned, and theirs
     # Each run that is cancelled keeps it.
     reason: Annotated[Text | None, Field(max_length=REASON_LENGTH_MAX)] = None
 

@@ -98,8 +98,10 @@ class WhyPlace(Schema):
 class Why(Schema):
     """Why a task or run does not run, as of now."""
 
-    task: Uuid | None = Field(None, description="Left out for a run of several tasks.")
-    run: Uuid
+    task: Uuid | None = Field(
+        None, description="Left out for a run of several tasks, and for a scheduled run to come."
+    )
+    run: Uuid = Field(description="Of a scheduled run that has made no run: its own id.")
     state: V1TaskStatus
     since: datetime | None = Field(None, description="Since when it stands where it stands.")
     message: str

@@ -71,6 +71,8 @@ class ConcurrencyScope(StrEnum):
 
 
 class ConcurrencyLimitStrategy(StrEnum):
+    """The names that official clients accept."""
+
     CANCEL_IN_PROGRESS = "CANCEL_IN_PROGRESS"
     DROP_NEWEST = "DROP_NEWEST"
     QUEUE_NEWEST = "QUEUE_NEWEST"
@@ -78,11 +80,21 @@ class ConcurrencyLimitStrategy(StrEnum):
 
 
 class ConcurrencySetting(Schema):
-    max_runs: int
-    limit_strategy: ConcurrencyLimitStrategy
+    max_runs: int = Field(description="Places of a key; 1 if an expression tells.")
+    limit_strategy: ConcurrencyLimitStrategy = Field(
+        description="The nearest of the official API's names; `strategy` has the true one."
+    )
     expression: str
     step_readable_id: str | None = None
     scope: ConcurrencyScope
+    # Ours; official clients skip them.
+    strategy: str = Field(
+        description="GROUP_ROUND_ROBIN, CANCEL_IN_PROGRESS, CANCEL_NEWEST, "
+        "CANCEL_QUEUED_EXCEPT_NEWEST or CANCEL_QUEUED_EXCEPT_OLDEST."
+    )
+    max_runs_expression: str | None = Field(None, description="Places of a key, of each run.")
+    name: str | None = Field(None, description="Of a rule that workflows share.")
+    tenant_scoped: bool = Field(description="Whether workflows share it.")
 
 
 class WorkflowVersion(Schema):

@@ -1,0 +1,3 @@
+from hatchet.features.models import ConcurrencySetting
+
+__all__ = ["ConcurrencySetting"]
