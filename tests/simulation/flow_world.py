@@ -63,7 +63,7 @@ class FlowWorld(World):
         self._loop = self.run_engine()
         for name in self.random.sample(NAMES, self.random.randint(1, len(NAMES))):
             await self.engine.submit(self._definition(name))
-        await self.submit(*[self._join() for _ in range(self.random.randint(0, 2))])
+        await self.act(*[self._join() for _ in range(self.random.randint(0, 2))])
         for key in STATIC_KEYS:
             if self.random.random() < 0.8:
                 await self.submit(self._put(key))

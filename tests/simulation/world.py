@@ -154,7 +154,7 @@ class World:
         self._loop = self.run_engine()
         for name in NAMES[: self.random.randint(1, len(NAMES))]:
             await self.engine.submit(self._definition(name))
-        await self.submit(*[self._join() for _ in range(self.random.randint(0, 2))])
+        await self.act(*[self._join() for _ in range(self.random.randint(0, 2))])
 
     async def stop(self) -> None:
         assert self._loop is not None
@@ -266,7 +266,7 @@ class World:
             if worker.alive:
                 await self.submit(self._open(worker))
                 await self.submit(ChangeWorker(TENANT, worker.id, paused=False))
-        await self.submit(self._join(slots={"default": 9, "gpu": 9}, names=NAMES))
+        await self.act(self._join(slots={"default": 9, "gpu": 9}, names=NAMES))
         await self.lift_limits()
         for _ in range(END_ROUNDS_MAX):
             self.replayed.clear()

@@ -174,6 +174,7 @@ ALL = {
     "assignment_list": "when the engine starts",
     "queue_item_window_mixed": "goes over tasks with a round, for a while after a deploy",
     "parked_depth_list": "when the engine starts",
+    "parked_newest_list": "when the engine starts",
     "parked_version_list": "when the engine starts",
     "place_list": "when the engine starts",
     "task_by_origin": "goes over the tasks of a few seconds: a connection was broken",
