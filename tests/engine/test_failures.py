@@ -17,6 +17,7 @@ from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.registration import check
 from hatchet_engine.domain.states import Status
 from hatchet_engine.shards import lease as leases
+from hatchet_engine.store import transactions
 from hatchet_engine.turn import trigger
 from hatchet_engine.turn.commands import (
     PutWorkflow,
@@ -28,7 +29,8 @@ from hatchet_engine.turn.commands import (
 )
 from hatchet_engine.turn.connection import prepare_writer
 from hatchet_engine.turn.engine import ConnectionLost
-from tests.support.engine import TENANT, Harness, standing_engine
+from hatchet_engine.turn.schedule_commands import CreateCron, DeleteCron, ScheduleRuns
+from tests.support.engine import START_MS, TENANT, Harness, standing_engine
 from tests.support.flaky import Commit, FlakyConnection
 from tests.support.invariants import check_all, check_recovery
 from tests.support.rules import cancel, outcome, refused, replay, status
@@ -336,6 +338,38 @@ async def test_lost_commit_of_one_half_forgets_no_other_command(flaky: Flaky) ->
     # On the new connection nothing is marked any more, so the bad one is stored as well.
     assert kinds == [list, list, list, list]
     assert await h.count("task") == 4
+
+
+async def test_a_transaction_that_another_server_does_not_know_is_not_stored(h: Harness) -> None:
+    async with h.pool.acquire() as connection:
+        async with connection.transaction():
+            id = await transactions.current_id(connection)
+            assert not await transactions.committed(connection, str(int(id) + 1_000_000))
+        assert await transactions.committed(connection, id)
+
+
+@pytest.mark.parametrize("commit", list(Commit))
+async def test_what_is_scheduled_at_a_lost_commit_is_there_once(
+    flaky: Flaky, commit: Commit
+) -> None:
+    """SC-5. Such a turn has no runs by which it could be known again."""
+    h = flaky.h
+    await h.put()
+    flaky.connection.commit = commit
+    schedule = h.engine.enter(ScheduleRuns(TENANT, "hello", [START_MS + 1_000]))
+    cron = h.engine.enter(CreateCron(TENANT, "hello", "c", "0 * * * *"))
+    await flaky.lost()
+    await flaky.reconnect()
+    (scheduled_id,) = (await schedule).ids
+    assert [row["id"] for row in await h.fetch("select id from scheduled_run")] == [scheduled_id]
+    cron_id = await cron
+    assert [row["id"] for row in await h.fetch("select id from cron")] == [cron_id]
+    flaky.connection.commit = commit
+    deleted = h.engine.enter(DeleteCron(TENANT, cron_id))
+    await flaky.lost()
+    await flaky.reconnect()
+    await deleted
+    assert await h.count("cron") == 0
 
 
 async def test_cancelled_loop_forgets_no_caller(flaky: Flaky) -> None:

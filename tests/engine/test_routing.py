@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition
-from hatchet_engine.domain.labels import Comparator, DesiredLabel
+from hatchet_engine.domain.labels import Comparator, DesiredLabel, score
 from hatchet_engine.domain.registration import check
 from hatchet_engine.domain.states import EventKind, Status
 from hatchet_engine.turn import rankings, stranded
@@ -25,6 +25,7 @@ from hatchet_engine.turn.commands import (
     TriggerItem,
     TriggerRuns,
 )
+from hatchet_engine.turn.stranded import words
 from tests.support.dags import step, work
 from tests.support.engine import TENANT, FakeWorker, Harness
 from tests.support.invariants import check_all
@@ -699,6 +700,7 @@ async def test_placement_is_that_of_a_reference(h: Harness, seed: int) -> None:
 
 async def test_few_rankings_are_kept(h: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rankings, "RANKED_MAX", 20)
+    monkeypatch.setattr(rankings, "RANKING_SIZE", 1)
     await put(h)
     worker = await h.worker()
     runs = [
@@ -709,6 +711,56 @@ async def test_few_rankings_are_kept(h: Harness, monkeypatch: pytest.MonkeyPatch
     (queue,) = h.engine.hot.queues.values()
     assert len(queue.rankings._by_wish) == 10
     assert len(queue.shapes._by_wish) == 1  # that of the definition
+
+
+async def test_who_requires_a_label_is_compared_with_those_that_have_it(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else 500 runs for 500 hosts would cost 250,000 comparisons in one turn."""
+    compared: list[object] = []
+
+    def counted(desired: Any, offered: Any) -> int | None:
+        compared.append(offered)
+        return score(desired, offered)
+
+    monkeypatch.setattr(rankings, "score", counted)
+    await put(h)
+    workers = [await h.worker(labels={"host": number}) for number in range(20)]
+    compared.clear()
+    runs = [(await h.trigger(desired_labels={"host": must(n)}))[0] for n in range(20)]
+    (other,) = await h.trigger(desired_labels={"host": must("3")})  # a text is no number
+    assert [ids(worker) for worker in workers] == [[run] for run in runs]
+    assert len(compared) == 20
+    await h.engine.submit(ChangeWorker(TENANT, workers[3].id, labels={"host": "3"}))
+    await h.settle()
+    assert ids(workers[3]) == [runs[3], other]
+    (lost,) = await h.trigger(desired_labels={"host": must(3)})
+    await h.settle()
+    assert await h.count("parked_item") == 1
+    await h.engine.submit(ChangeWorker(TENANT, workers[4].id, labels={"host": 3}))
+    await h.settle()
+    assert ids(workers[4]) == [runs[4], lost]
+
+
+async def test_the_reason_is_given_for_what_is_stranded_in_the_turn(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To find the nearest worker takes time: not for tasks that a later turn strands."""
+    told: list[int] = []
+
+    def counted(*arguments: Any) -> str:
+        told.append(h.engine.turns)
+        return words(*arguments)
+
+    monkeypatch.setattr(stranded, "words", counted)
+    monkeypatch.setattr(stranded, "STRANDED_MAX", 2)
+    await put(h)
+    await h.worker()
+    items = [TriggerItem("hello", desired_labels={"host": must(n)}) for n in range(6)]
+    await h.engine.submit(TriggerRuns(TENANT, items))
+    await h.settle()
+    assert await h.count("parked_item") == 6
+    assert [told.count(turn) for turn in sorted(set(told))] == [2, 2, 2]
 
 
 async def test_forgotten_gains_are_found_by_looking_at_all(

@@ -91,6 +91,7 @@ async def test_cr_2_what_is_refused(h: Harness) -> None:
         ({"expression": "@daily"}, "error creating cron trigger: cronExpression: aliases"),
         ({"expression": "0 0 31 2 *"}, "never due"),
         ({"policies": Policies(zone="Mars")}, "no time zone"),
+        ({"policies": Policies(end_ms=START_MS + MINUTE - 1)}, "is never due; move start or end"),
         ({"priority": 4}, "priority must be between 1 and 3"),
         ({"input": "[]"}, "input: must be a JSON object"),
         ({"metadata": '{"a":"\\u0000"}'}, "additionalMetadata"),

@@ -215,7 +215,8 @@ def nothing(data: bytes) -> None:
 def time_text(moment: datetime) -> str:
     """A time as the API wants it. A naive time is UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = aware.astimezone(UTC).isoformat(timespec="microseconds")
+    return text.removesuffix("+00:00") + "Z"
 
 
 def metadata_pairs(metadata: Mapping[str, str] | None) -> list[str] | None:

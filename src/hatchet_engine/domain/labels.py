@@ -9,7 +9,7 @@ from enum import IntEnum
 LabelValue = str | int
 
 DEFAULT_WEIGHT = 100
-_SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
+SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
 
 
 class Comparator(IntEnum):
@@ -19,9 +19,6 @@ class Comparator(IntEnum):
     GREATER_THAN_OR_EQUAL = 3
     LESS_THAN = 4
     LESS_THAN_OR_EQUAL = 5
-
-
-SIGNS = ("=", "!=", ">", ">=", "<", "<=")  # by comparator
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,7 +35,7 @@ class DesiredLabel:
         >>> DesiredLabel(80, comparator=Comparator.GREATER_THAN_OR_EQUAL).text
         '>= 80'
         """
-        return f"{_SIGNS[self.comparator]} {self.value}"
+        return f"{SIGNS[self.comparator]} {self.value}"
 
     def met_by(self, offered: LabelValue | None) -> bool:
         """Whether a worker's value satisfies this; values of the other type never do."""
@@ -88,7 +85,7 @@ def lacking(desired: Mapping[str, DesiredLabel], offered: Mapping[str, LabelValu
     ['cores > 8 (has 4)']
     """
     return [
-        f"{key} {SIGNS[desired[key].comparator]} {desired[key].value} "
+        f"{key} {desired[key].text} "
         + (f"(has {offered[key]})" if key in offered else "(has none)")
         for key in unmet(desired, offered)
     ]

@@ -11,6 +11,7 @@ FIXED_MS = {
     "DAY": 86_400_000,
     "WEEK": 7 * 86_400_000,
 }
+KEY_BYTES_MAX = 2_000
 WINDOWS = (*FIXED_MS, "MONTH", "YEAR")  # shortest first
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -24,7 +24,7 @@ from hatchet_engine.domain.durations import MAX_MS, parse_ms
 from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.idempotency import METHODS
 from hatchet_engine.domain.payloads import check_object, has_nul_escape
-from hatchet_engine.domain.rates import WINDOWS
+from hatchet_engine.domain.rates import KEY_BYTES_MAX, WINDOWS
 from hatchet_engine.domain.registration_expressions import check_expressions, described
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
@@ -212,6 +212,12 @@ def _check_condition(condition: Condition, task: TaskDefinition, where: str) -> 
 def _check_rate_limit(use: RateLimitUse, where: str) -> None:
     if not use.key or (use.units is None and not use.units_expr):
         raise invalid(f"{where}: a rate limit needs a key and units", field="rate_limits")
+    if use.key_expr is None and (len(use.key.encode()) > KEY_BYTES_MAX or "\x00" in use.key):
+        raise invalid(
+            f"{where}: the key of rate limit {use.key[:20]!r}... is longer than {KEY_BYTES_MAX} "
+            "bytes or holds the null character; shorten it",
+            field="rate_limits",
+        )
     if use.units is not None and use.units < 0:
         raise invalid(
             f"{where}: units of rate limit {use.key!r} must be at least 0, got {use.units}",

@@ -49,6 +49,11 @@ async def create(connection: asyncpg.Connection, turn: Turn, command: CreateCron
         text = parse(command.expression, command.policies)
     except ValueError as error:
         raise invalid(f"{REFUSED}: cronExpression: {error}", field="cronexpression") from None
+    if first_tick(ticks_of(text.fields, text.policies.zone), text.policies, turn.now_ms) is None:
+        raise invalid(
+            f"{REFUSED}: cronExpression: is never due; move start or end, no tick lies between",
+            field="cronexpression",
+        )
     input, metadata = check_run(turn.limits, command.input, command.metadata, command.priority)
     if await store.cron_exists(connection, version.workflow_id, name, command.expression):
         raise invalid(

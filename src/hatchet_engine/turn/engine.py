@@ -24,7 +24,7 @@ from asyncpg.pgproto.pgproto import UUID as FastUUID
 
 from hatchet_engine.domain.errors import Code, Refused, invalid
 from hatchet_engine.domain.ids import IdSource
-from hatchet_engine.store import partitions
+from hatchet_engine.store import partitions, transactions
 from hatchet_engine.turn import bulk
 from hatchet_engine.turn.admit import admit, evict
 from hatchet_engine.turn.ageing import age, plan_ageing
@@ -88,6 +88,7 @@ class Doubt:
     turn: Turn
     batch: list[Waiting]
     answers: list[tuple[asyncio.Future[Any], Any]]
+    transaction_id: str | None = None  # None: a single statement
 
 
 class Engine:
@@ -196,9 +197,14 @@ class Engine:
         self._wake.set()
 
     async def _settle_doubt(self, connection: asyncpg.Connection, doubt: Doubt) -> None:
-        """Was the turn stored whose COMMIT got no answer? Its ids were made before the write, so
-        the tables tell; never apply twice, never answer "failed" for what is stored."""
-        if await stored(connection, doubt.turn.plan):
+        """Was the turn stored whose COMMIT got no answer? Never apply twice, never answer "failed"
+        for what is stored. Postgres knows its transaction; a turn that was a single statement has
+        none that we know, but its ids were made before the write, so the tables tell."""
+        if doubt.transaction_id is not None:
+            known = await transactions.committed(connection, doubt.transaction_id)
+        else:
+            known = await stored(connection, doubt.turn.plan)
+        if known:
             self._finish(doubt.turn, doubt.answers)
         else:
             self._inbox.extendleft(entry for entry in reversed(doubt.batch) if not entry[1].done())
@@ -328,6 +334,7 @@ class Engine:
                 await self._decide_direct(connection, turn, direct, answers)
                 await self._decide(turn, loader, batch, answers)
                 await write(connection, prepare(turn.plan))
+                doubt.transaction_id = await transactions.current_id(connection)
             except BaseException:
                 if not connection.is_closed():
                     await transaction.rollback()

@@ -10,13 +10,15 @@ to have less is listed anew, what is full is dropped, and who has got room again
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hatchet_engine.domain.labels import DesiredLabel, score
+from hatchet_engine.turn.by_label import ByLabel
 from hatchet_engine.turn.workers import Worker
 
 GAINS_KEPT_MAX = 10_000  # a ranking that has missed more of them looks at all its workers
-RANKED_MAX = 200_000  # workers in all rankings of a queue; the oldest ranking goes first
+RANKED_MAX = 200_000  # size of all rankings of a queue; the oldest ranking goes first
+RANKING_SIZE = 100  # of a ranking without workers: each is looked at when a worker changes
 
 
 class Gains:
@@ -78,6 +80,10 @@ class Ranking:
         self._turn = 0
         for worker in workers:
             self.change(worker)
+
+    @property
+    def size(self) -> int:
+        return RANKING_SIZE + len(self.scores)
 
     def change(self, worker: Worker, *, gone: bool = False) -> None:
         """A worker has come, gone or got other labels."""
@@ -142,12 +148,14 @@ class Ranking:
 class Rankings:
     """The rankings of a queue, by the units and the labels that are asked for, both as text."""
 
-    __slots__ = ("_by_wish", "_start", "_workers", "gains")
+    __slots__ = ("_by_label", "_by_wish", "_ranked", "_start", "_workers", "gains")
 
     def __init__(self, workers: Sequence[Worker], start: int) -> None:
         self._workers = workers  # of the queue, always as they are
         self._start = start  # whose turn is first: another worker's in each queue
         self._by_wish: dict[tuple[str, str], Ranking] = {}
+        self._ranked = 0  # the sizes of these
+        self._by_label: ByLabel | None = None  # made when it is needed
         self.gains = Gains()
 
     def get(
@@ -159,15 +167,38 @@ class Rankings:
         """The ranking of a wish; what it asks for is ``units`` and ``labels``."""
         ranking = self._by_wish.get(wish)
         if ranking is None:
-            kept = self._by_wish
-            if kept and len(kept) * (len(self._workers) + 1) >= RANKED_MAX:
-                kept.pop(next(iter(kept))).dropped = True
-            first = self._start % max(1, len(self._workers))
-            workers = [*self._workers[first:], *self._workers[:first]]
-            ranking = kept[wish] = Ranking(units, labels, workers, self.gains)
+            ranking = Ranking(units, labels, self._candidates(labels), self.gains)
+            self._keep(wish, ranking)
         return ranking
 
     def change(self, worker: Worker, *, gone: bool = False) -> None:
         """A worker of the queue has come, gone or got other labels."""
+        if self._by_label is not None:
+            if gone:
+                self._by_label.drop(worker)
+            else:
+                self._by_label.put(worker)
         for ranking in self._by_wish.values():
+            size = ranking.size
             ranking.change(worker, gone=gone)
+            self._ranked += ranking.size - size
+
+    def _candidates(self, labels: Mapping[str, DesiredLabel]) -> list[Worker]:
+        """Who may qualify, beginning with the one whose turn is first."""
+        found: Collection[Worker] = self._workers
+        if labels:
+            if self._by_label is None:
+                self._by_label = ByLabel(self._workers)
+            found = self._by_label.candidates(labels)
+        workers = list(found)
+        first = self._start % max(1, len(workers))
+        return workers[first:] + workers[:first]
+
+    def _keep(self, wish: tuple[str, str], ranking: Ranking) -> None:
+        kept = self._by_wish
+        while kept and self._ranked + ranking.size > RANKED_MAX:
+            oldest = kept.pop(next(iter(kept)))
+            oldest.dropped = True
+            self._ranked -= oldest.size
+        kept[wish] = ranking
+        self._ranked += ranking.size

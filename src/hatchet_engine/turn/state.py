@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from hatchet_engine.domain.ids import IdSource
+from hatchet_engine.domain.rates import KEY_BYTES_MAX
 from hatchet_engine.domain.states import Status
 from hatchet_engine.turn.batches import Batches
 from hatchet_engine.turn.buckets import Bucket, Buckets
@@ -50,7 +51,7 @@ class Limits:
     worker_slots_max: int = 100_000
     child_key_length_max: int = 255
     priority_ageing_ms: int | None = None  # waiting so long is worth one priority; None: never
-    rate_key_bytes_max: int = 2_000
+    rate_key_bytes_max: int = KEY_BYTES_MAX
     rate_limit_max: int = (1 << 31) - 1  # units per window
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 import asyncpg
 
-from hatchet_engine.domain.labels import lacking
+from hatchet_engine.domain.labels import lacking, unmet
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.entering import enter_queue, leave_line, leave_queue, park, stand_aside
 from hatchet_engine.turn.lines import Line, no_worker_line, read_no_worker_line
@@ -25,6 +25,7 @@ from hatchet_engine.turn.workers import Worker
 
 STRANDED_MAX = 1_000  # tasks that go into such lines in one turn; the others follow
 CALLED_MAX = 1_000  # tasks that come back from them in one turn
+NEAREST_AMONG_MAX = 20  # workers among whom the nearest is looked for
 
 
 def ranking_of(queue: Queue, shape: Shape) -> Ranking:
@@ -53,6 +54,9 @@ def somebody_qualifies(hot: Hot, queue: Queue, shape: Shape) -> bool:
 def strand(turn: Turn, queue: Queue, shape: Shape) -> None:
     """Nobody qualifies: its tasks leave the queue."""
     hot = turn.hot
+    if turn.stranded == STRANDED_MAX:
+        hot.ongoing[queue.id] = queue
+        return
     only = shape.worker_id if shape.hard else None
     line = hot.lines.get(no_worker_line(queue.id, only, shape.digest))
     reason = words(hot, queue, shape)
@@ -118,11 +122,13 @@ def words(hot: Hot, queue: Queue, shape: Shape) -> str:
     """Why nobody qualifies, and who comes nearest."""
     if shape.hard:
         return _why_not_this_one(hot, queue, shape)
-    large = [worker for worker in queue.workers if worker.could_fit(shape.units)]
+    fitting = (worker for worker in queue.workers if worker.could_fit(shape.units))
+    large = list(islice(fitting, NEAREST_AMONG_MAX))
     if not large:
-        worker = min(queue.workers, key=lambda one: _missing(one, shape))
+        some = queue.workers[:NEAREST_AMONG_MAX]
+        worker = min(some, key=lambda one: _missing(one, shape))
         return f"No worker has the slots it needs: {_slots(worker, shape)}"
-    worker = min(large, key=lambda one: len(lacking(shape.labels, one.labels)))
+    worker = min(large, key=lambda one: len(unmet(shape.labels, one.labels)))
     missed = lacking(shape.labels, worker.labels)
     if missed:
         what = "; ".join(missed)

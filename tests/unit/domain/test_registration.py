@@ -335,6 +335,10 @@ BAD: dict[str, tuple[WorkflowDefinition, str]] = {
     "dead strategy": (workflow(concurrency=[rule(strategy="DROP_NEWEST")]), "DROP_NEWEST"),
     "no runs": (workflow(task(concurrency=[rule(max_runs=0)])), "max_runs"),
     "rate limit without key": (workflow(task(rate_limits=[RateLimitUse("", 1)])), "key and units"),
+    "rate limit with a long key": (
+        workflow(task(rate_limits=[RateLimitUse("k" * 2_001, 1)])),
+        "longer than 2000 bytes",
+    ),
     "rate limit without units": (workflow(task(rate_limits=[RateLimitUse("k")])), "key and units"),
     "batch size 0": (workflow(task(batch=BatchConfig(0))), "max_size"),
     "batch size too large": (workflow(task(batch=BatchConfig(100_001))), "max_size"),

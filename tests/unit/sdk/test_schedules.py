@@ -220,3 +220,10 @@ def test_whatever_is_taken_for_an_id_stays_in_its_place(hatchet: Hatchet, rest: 
         "x?limit=1",
         "50%",
     ]
+
+
+def test_times_long_ago_are_written_in_full(hatchet: Hatchet, rest: FakeRest) -> None:
+    """SC-2: due at once. `strftime` leaves out the zeros of years before 1000."""
+    rest.answers.append((200, SCHEDULED))
+    hatchet.scheduled.create("report", datetime.min.replace(tzinfo=UTC))
+    assert rest.requests[0][3]["triggerAt"] == "0001-01-01T00:00:00.000000Z"
