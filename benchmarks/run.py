@@ -49,6 +49,7 @@ SCENARIOS = (
     "routing",
     "celery",
     "procrastinate",
+    "prefect",
 )
 
 # Columns when the output goes to a file or a pipe.

@@ -218,7 +218,7 @@ class Hatchet:
     def worker(
         self,
         name: str,
-        slots: int | None = None,
+        slots: "int | Mapping[str, int] | None" = None,
         durable_slots: int | None = None,
         labels: "dict[str, str | int] | Sequence[Any] | None" = None,
         workflows: "Sequence[BaseWorkflow[Any]] | None" = None,
@@ -226,7 +226,9 @@ class Hatchet:
     ) -> "Worker":
         """A worker for these workflows; `.start()` runs it.
 
-        - `slots` (100), `durable_slots` (1000): how many attempts run at once, by pool
+        - `slots` (100), `durable_slots` (1000): how many attempts run at once, by pool; `slots`
+          may be a dict with pools of your own, such as `{"default": 20, "gpu": 2}`, of which tasks
+          take what their `slot_cost` says
         - `labels`: properties by which tasks choose workers
         - `lifespan`: async generator function; what it yields is `ctx.lifespan`, what follows
           the yield runs after the last task

@@ -34,7 +34,6 @@ class _RunRef:
         self._known = known
         self._client = client
         self._actions = actions
-        self._outcome: RunOutcome | None = None
 
     def __str__(self) -> str:
         return self.workflow_run_id
@@ -56,34 +55,34 @@ class _RunRef:
 
         return RunEventListener(self._client, workflow_run_id=self.workflow_run_id)
 
+    # Asked each time: a replay gives the run another result.
+
     def _wait(self, timeout_s: float | None) -> "RunOutcome":
-        if self._outcome is None:
-            check_blocking_wait(self._actions)
-            session, ids = self._client.session, [raw(self.workflow_run_id)]
-            if not self._known:
-                session.unary_sync(DETAILS_PATH, self._details_request(), timeout_s)
-                self._known = True
-            watch = session.watch(ids)
-            try:
-                (self._outcome,) = watch.gathering.reply.wait(timeout_s)
-            except BaseException:
-                session.unwatch(ids, watch.gathering)
-                raise
-        return self._outcome
+        check_blocking_wait(self._actions)
+        session, ids = self._client.session, [raw(self.workflow_run_id)]
+        if not self._known:
+            session.unary_sync(DETAILS_PATH, self._details_request(), timeout_s)
+            self._known = True
+        watch = session.watch(ids)
+        try:
+            (outcome,) = watch.gathering.reply.wait(timeout_s)
+        except BaseException:
+            session.unwatch(ids, watch.gathering)
+            raise
+        return outcome
 
     async def _aio_wait(self, timeout_s: float | None) -> "RunOutcome":
-        if self._outcome is None:
-            session, ids = self._client.session, [raw(self.workflow_run_id)]
-            if not self._known:
-                await session.unary(DETAILS_PATH, self._details_request(), timeout_s)
-                self._known = True
-            watch = session.watch(ids)
-            try:
-                (self._outcome,) = await watch.gathering.reply.aio(timeout_s)
-            except BaseException:
-                session.unwatch(ids, watch.gathering)
-                raise
-        return self._outcome
+        session, ids = self._client.session, [raw(self.workflow_run_id)]
+        if not self._known:
+            await session.unary(DETAILS_PATH, self._details_request(), timeout_s)
+            self._known = True
+        watch = session.watch(ids)
+        try:
+            (outcome,) = await watch.gathering.reply.aio(timeout_s)
+        except BaseException:
+            session.unwatch(ids, watch.gathering)
+            raise
+        return outcome
 
     def _details_request(self) -> dict[str, str]:
         return {"external_id": self.workflow_run_id}

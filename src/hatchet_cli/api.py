@@ -87,7 +87,7 @@ class Api:
             raise CommandError(f"{where} did not answer in time") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CommandError(f"cannot talk to {where}: {error}") from error
-        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        if _refuses_token(response):
             raise CommandError(
                 f"{where} refuses the token: {_reason(response)}",
                 hint="make a new one with `hatchet token create`",
@@ -98,6 +98,14 @@ class Api:
             return response.json() if response.content else None
         except ValueError as error:
             raise CommandError(f"{where} does not answer like a Hatchet server") from error
+
+
+def _refuses_token(response: httpx.Response) -> bool:
+    """403 also stands for what nobody may do, such as deleting what a program has scheduled."""
+    if response.status_code not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return False
+    reason = _reason(response).lower()
+    return "token" in reason or "credentials" in reason
 
 
 def _reason(response: httpx.Response) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from hatchet_cli.output import EXIT_USAGE, CommandError
 
 UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+YEARS_MAX = 1_000  # so that a time so far from now is one
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*")
 
 
@@ -27,10 +28,9 @@ def parse_duration(text: str) -> timedelta:
         position = part.end()
     if position == 0 or position < len(stripped):
         raise ValueError(f"{text!r} is no duration: write for example 30s, 15m, 24h or 90d")
-    try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
-        raise ValueError(f"{text!r} is too long") from None
+    if seconds > YEARS_MAX * 365 * UNITS_S["d"]:
+        raise ValueError(f"{text!r} is too long: the limit is {YEARS_MAX} years")
+    return timedelta(seconds=seconds)
 
 
 def read_duration(flag: str, text: str) -> timedelta:

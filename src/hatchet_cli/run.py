@@ -23,6 +23,9 @@ NewMetadata = Annotated[
     list[str] | None,
     typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Additional metadata; repeat."),
 ]
+NewPriority = Annotated[
+    int | None, typer.Option(min=1, max=3, help="1 (low), 2 (medium) or 3 (high).")
+]
 
 
 def run(
@@ -37,9 +40,7 @@ def run(
         ),
     ] = "{}",
     metadata: NewMetadata = None,
-    priority: Annotated[
-        int | None, typer.Option(min=1, max=3, help="1 (low), 2 (medium) or 3 (high).")
-    ] = None,
+    priority: NewPriority = None,
     wait: Annotated[
         bool, typer.Option("--wait", "-w", help="Wait for the end and print the output.")
     ] = False,

@@ -14,7 +14,14 @@ from rich.table import Table
 
 from hatchet_cli import failures, output
 from hatchet_cli.durations import read_duration
-from hatchet_cli.run import FINAL_STATUSES, wait_for_end
+from hatchet_cli.run import (
+    FINAL_STATUSES,
+    NewMetadata,
+    NewPriority,
+    read_input,
+    read_metadata,
+    wait_for_end,
+)
 from hatchet_cli.why import first_reason
 from hatchet_cli.workflows import workflow_ids
 
@@ -231,6 +238,46 @@ def replay(
         hatchet runs replay --workflow greet --status FAILED --since 7d
     """
     _act("replay", run, status, workflow, since, metadata, yes=yes, as_json=as_json)
+
+
+@app.command("rerun")
+def rerun(
+    run: Annotated[str, typer.Argument(help="Id of the run.")],
+    input_text: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="JSON",
+            help="Another input: a JSON object; @FILE reads a file, - reads stdin.",
+        ),
+    ] = None,
+    metadata: NewMetadata = None,
+    priority: NewPriority = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Start a new run of the same workflow, with the input of a run or another one.
+
+    Examples:
+
+        hatchet runs rerun 019a7c5e-… --input '{"name": "Bob"}'
+    """
+    from hatchet_cli.api import Api
+
+    body: dict[str, Any] = {}
+    if input_text is not None:
+        body["input"] = read_input(input_text)
+    if metadata:
+        body["additionalMetadata"] = read_metadata(metadata)
+    if priority is not None:
+        body["priority"] = priority
+    with Api() as api:
+        answer = api.post(f"{api.stable_tenant}/workflow-runs/{run}/rerun", body)
+    run_id = str(answer["run"]["metadata"]["id"])
+    if as_json:
+        output.print_json({"id": run_id})
+    else:
+        output.print_plain(run_id)
 
 
 def _act(

@@ -139,16 +139,14 @@ def run_now(scheduled: ScheduledId) -> None:
 
 def read_moment(text: str) -> str:
     """A time as the API takes it; raises `CommandError` for what is none."""
-    if text.startswith("+"):
-        at = datetime.now(UTC) + read_duration("WHEN", text[1:])
-    else:
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
-            raise output.CommandError(
-                f"WHEN: {text!r} is no time",
-                hint="2026-05-01T08:00:00Z, or +15m",
-                code=output.EXIT_USAGE,
-            ) from None
-    # A time without zone is one of this machine.
-    return at.astimezone(UTC).isoformat()
+    try:
+        later = read_duration("WHEN", text[1:]) if text.startswith("+") else None
+        at = datetime.fromisoformat(text) if later is None else datetime.now(UTC) + later
+        # A time without zone is one of this machine.
+        return at.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        raise output.CommandError(
+            f"WHEN: {text!r} is no time",
+            hint="2026-05-01T08:00:00Z, or +15m",
+            code=output.EXIT_USAGE,
+        ) from None

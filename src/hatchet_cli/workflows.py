@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -81,7 +82,8 @@ def pause(
         found = workflow_id(api, workflow)
         body: dict[str, Any] = {"kind": "WORKFLOW", "workflowId": found}
         if queue_ttl is not None:
-            body["queueTTL"] = f"{read_duration('--queue-ttl', queue_ttl).total_seconds():g}s"
+            ttl = read_duration("--queue-ttl", queue_ttl)
+            body["queueTTL"] = f"{ttl // timedelta(milliseconds=1)}ms"
         pauses.begin(api, body, duration, reason, as_json=as_json)
 
 

@@ -102,6 +102,16 @@ class Cluster:
         postmaster = read_postmaster(self.server.data_dir / "postgres")
         return postmaster.pid if postmaster is not None and postmaster.ready else None
 
+    async def kill_postgres(self) -> int:
+        """kill -9 of Postgres, as soon as it runs; the id of the process that is no more."""
+        pid: int = await until(lambda: self.postmaster_pid, "Postgres runs")
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    async def kill_writer(self) -> None:
+        """The process of the engine's writing connection; Postgres then restarts all of them."""
+        os.kill(await self.writer_pid(), signal.SIGKILL)
+
     @asynccontextmanager
     async def database(self) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(attach(self.server.data_dir))

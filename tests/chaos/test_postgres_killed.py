@@ -27,25 +27,14 @@ TASKS = 3_000
 AWAY_S = 4.0  # longer than the engine keeps its callers waiting
 
 
-async def _kill_writer(cluster: Cluster) -> None:
-    """The process behind the engine's writing connection; Postgres then restarts all of them."""
-    os.kill(await cluster.writer_pid(), signal.SIGKILL)
-
-
-async def _kill_postmaster(cluster: Cluster) -> int:
-    pid: int = await until(lambda: cluster.postmaster_pid, "Postgres runs")
-    os.kill(pid, signal.SIGKILL)
-    return pid
-
-
 async def _keep_away(cluster: Cluster) -> None:
     """Kill it again each time it is back."""
     back_at = time.monotonic() + AWAY_S
-    pid = await _kill_postmaster(cluster)
+    pid = await cluster.kill_postgres()
     while time.monotonic() < back_at:
         again = cluster.postmaster_pid
         if again not in (None, pid):
-            pid = await _kill_postmaster(cluster)
+            pid = await cluster.kill_postgres()
         await asyncio.sleep(0.01)
 
 
@@ -90,7 +79,7 @@ async def test_acknowledged_work_survives_kills_of_postgres(tmp_path: Path) -> N
             cluster.start_worker(name, slots=40)
         load = Load(cluster.client(trigger_timeout_s=60), random, sleep_ms=(5, 60))
         running = asyncio.create_task(load.run(callers=20, rounds=TASKS // 200, count=10))
-        faults = [_kill_writer, _kill_postmaster, _kill_writer, _keep_away]
+        faults = [Cluster.kill_writer, Cluster.kill_postgres, Cluster.kill_writer, _keep_away]
         for number, fault in enumerate(faults):
             goal = (number + 0.5 + random.uniform(-0.3, 0.3)) * TASKS / len(faults)
             await until(

@@ -83,7 +83,7 @@ def test_rate_limits_put_pause_delete(api: FakeApi, hatchet: Hatchet) -> None:
 
 def test_workflows_pause_and_resume(registered: FakeApi, hatchet: Hatchet) -> None:
     result = hatchet(
-        *("workflows", "pause", "billing", "--for", "2h", "--queue-ttl", "30m"),
+        *("workflows", "pause", "billing", "--for", "2h", "--queue-ttl", "30d"),
         *("--reason", "bank is down"),
     )
     assert (result.code, result.err) == (0, "workflow billing is paused\n")
@@ -92,7 +92,7 @@ def test_workflows_pause_and_resume(registered: FakeApi, hatchet: Hatchet) -> No
     assert body == {
         "kind": "WORKFLOW",
         "workflowId": WORKFLOW,
-        "queueTTL": "1800s",
+        "queueTTL": "2592000000ms",
         "by": getpass.getuser(),
         "reason": "bank is down",
     }

@@ -39,6 +39,7 @@ def test_the_promised_commands_exist() -> None:
         "runs watch",
         "runs cancel",
         "runs replay",
+        "runs rerun",
         "why",
         "workers list",
         "workflows list",

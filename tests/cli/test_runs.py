@@ -294,6 +294,19 @@ def test_cancel_with_children(api: FakeApi, hatchet: Hatchet) -> None:
     assert api.calls[-1].body == {"externalIds": [RUN], "includeChildren": True}
 
 
+def test_rerun_with_another_input(api: FakeApi, hatchet: Hatchet) -> None:
+    api.answers["POST", f"{STABLE}/workflow-runs/{WORKFLOW}/rerun"] = details("QUEUED")
+    assert hatchet("runs", "rerun", WORKFLOW).out == f"{RUN}\n"
+    assert api.calls[-1].body == {}  # all that is not given comes from the run
+    more = ("-i", '{"name": "Bob"}', "-m", "team=blue", "--priority", "2", "--json")
+    assert hatchet("runs", "rerun", WORKFLOW, *more).json == {"id": RUN}
+    assert api.calls[-1].body == {
+        "input": {"name": "Bob"},
+        "additionalMetadata": {"team": "blue"},
+        "priority": 2,
+    }
+
+
 def test_an_id_that_nobody_knows(api: FakeApi, hatchet: Hatchet) -> None:
     api.answers["GET", f"{STABLE}/workflow-runs/display-names"] = {
         "rows": [{"metadata": {"id": RUN}}]

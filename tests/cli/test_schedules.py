@@ -104,5 +104,17 @@ def test_scheduled(api: FakeApi, hatchet: Hatchet) -> None:
 def test_moments() -> None:
     at = datetime.fromisoformat(read_moment("+15m")) - datetime.now(UTC)
     assert timedelta(minutes=14) < at <= timedelta(minutes=15)
-    with pytest.raises(CommandError, match="WHEN"):
-        read_moment("+soon")
+    for text in ("+soon", "soon", "0001-01-01", "9999-12-31T23:00:00-12:00", "+366001d", "+1e9d"):
+        with pytest.raises(CommandError, match="WHEN"):
+            read_moment(text)
+
+
+def test_what_code_has_scheduled_is_not_a_matter_of_the_token(
+    api: FakeApi, hatchet: Hatchet
+) -> None:
+    text = "Cannot change a scheduled run that was created by code"
+    api.answers["DELETE", f"{WORKFLOWS}/scheduled/{ID}"] = (403, {"description": text})
+    result = hatchet("scheduled", "delete", ID)
+    assert result.code == 1
+    assert text in result.err
+    assert "token" not in result.err

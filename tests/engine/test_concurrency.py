@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
 
-from hatchet_engine.domain.concurrency import REASON
+from hatchet_engine.domain.concurrency import REASON, Strategy
 from hatchet_engine.domain.definition import ConcurrencyRule, TaskDefinition
 from hatchet_engine.domain.errors import Code
-from hatchet_engine.domain.states import Status
+from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.turn import lines, read_lines
-from hatchet_engine.turn.commands import ChangeWorker, RefreshTimeout
+from hatchet_engine.turn.commands import (
+    ChangeWorker,
+    RefreshTimeout,
+    Report,
+    ReportKind,
+    ReportTasks,
+    TriggerItem,
+    TriggerRuns,
+)
 from tests.support.engine import TENANT, FakeWorker, Harness
 from tests.support.invariants import check_recovery
 from tests.support.rules import cancel, outcome, pass_time, refused, replay, status
@@ -499,3 +508,108 @@ async def test_a_run_that_has_waited_through_a_restart_begins(h: Harness) -> Non
     await run_all(h, worker)
     for run in runs:
         assert (await outcome(h, run))["status"] == Status.COMPLETED
+
+
+async def test_a_waiting_run_begins_though_memory_has_forgotten_it(h: Harness) -> None:
+    await h.put_dag("d", *two_steps(), concurrency=[rule()])
+    worker = await dag_worker(h)
+    _, two = await h.trigger("d", input=key("a"), count=2)
+    h.engine.hot.dags.remove(two)
+    await run_all(h, worker)
+    assert (await h.result(two)).status is Status.COMPLETED
+
+
+async def test_a_run_that_memory_has_forgotten_is_evicted_with_its_queued_task(h: Harness) -> None:
+    await h.put_dag("d", *two_steps(), concurrency=[rule(strategy="CANCEL_IN_PROGRESS")])
+    (one,) = await h.trigger("d", input=key("a"))
+    h.engine.hot.dags.remove(one)
+    (two,) = await h.trigger("d", input=key("a"))
+    assert (await h.result(one)).status is Status.CANCELLED
+    assert await h.count("queue_item") == 1
+    await run_all(h, await dag_worker(h))
+    assert (await h.result(two)).status is Status.COMPLETED
+
+
+async def test_a_shared_rule_before_it_is_no_change_of_a_limit(h: Harness) -> None:
+    shared = rule(most=9, name="shared", tenant_scoped=True)
+    await h.put(concurrency=[rule()])
+    worker = await h.worker()
+    runs = await h.trigger(input=key("a"))
+    await h.put(concurrency=[shared, rule()])
+    runs += await h.trigger(input=key("a"))
+    assert [task.task_id for task in worker.started] == runs[:1]
+
+
+async def test_a_lowered_limit_holds_after_a_restart(h: Harness) -> None:
+    await h.put(concurrency=[rule(most=3)])
+    worker = await h.worker()
+    runs = await h.trigger(input=key("a"))
+    await h.put(concurrency=[rule(most=1)])
+    runs += await h.trigger(input=key("a"), count=2)
+    await h.restart()
+    await worker.open()
+    assert [task.task_id for task in worker.started] == runs[:1]
+    worker.started = worker.started[:1]
+    assert await run_all(h, worker) == runs
+
+
+async def test_who_loses_two_places_in_one_turn_ends_once(h: Harness) -> None:
+    """Its place under one key is taken away, and it is cancelled while it waits for another."""
+    shared = rule("'all'", 1, "CANCEL_QUEUED_EXCEPT_NEWEST", name="shared", tenant_scoped=True)
+    first, second = two_steps()
+    first.concurrency = [rule(), shared]
+    await h.put_dag("d", first, second)
+    await h.put("other", concurrency=[shared])
+    await h.trigger("d", input=key("a"))
+    (loser,) = await h.trigger("d", input=key("b"))
+    first.concurrency = [rule(strategy="CANCEL_IN_PROGRESS"), shared]
+    await h.put_dag("d", first, second)
+    items = [TriggerItem("d", key("b")), TriggerItem("other", "{}")]
+    again, _ = await h.engine.submit(TriggerRuns(TENANT, items))
+    await h.settle()
+    ended = await h.fetch("select id from outcome where kind <> $1", TaskKind.MEMBER.value)
+    assert {row["id"] for row in ended} == {loser, again}
+    assert await h.count("parked_item") == 1  # the newest
+
+
+async def test_con_5_a_run_is_evicted_though_its_task_has_just_gone_into_backoff(
+    h: Harness,
+) -> None:
+    first, second = two_steps()
+    first.retries, first.backoff_factor = 3, 2.0
+    await h.put_dag("d", first, second, concurrency=[rule(strategy="CANCEL_IN_PROGRESS")])
+    worker = await dag_worker(h)
+    (loser,) = await h.trigger("d", input=key("a"))
+    task = worker.started[0]
+    report = Report(task.task_id, task.attempt, ReportKind.FAILED, "no")
+    await asyncio.gather(
+        h.engine.submit(ReportTasks(TENANT, [report])),
+        h.engine.submit(TriggerRuns(TENANT, [TriggerItem("d", key("a"))])),
+    )
+    await h.settle()
+    assert (await h.result(loser)).status is Status.CANCELLED
+    assert await h.count("delayed_item") == 0
+
+
+async def test_con_6_all_who_wait_are_judged_though_memory_holds_few(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LINE_WINDOW_MAX", 2)
+    monkeypatch.setattr(lines, "LINE_ITEMS_MAX", 1)
+    await h.put(concurrency=[rule()])
+    runs = await h.trigger(input=key("a"), count=6)
+    await h.put(concurrency=[rule(strategy="CANCEL_QUEUED_EXCEPT_NEWEST")])
+    await h.trigger(input=key("a"))
+    ended = await h.fetch("select id from outcome order by id")
+    assert [row["id"] for row in ended] == runs[1:]
+
+
+async def test_con_6_the_strategy_of_a_key_is_known_after_a_restart(h: Harness) -> None:
+    """By the newest one who waits."""
+    await h.put(concurrency=[rule(most=3)])
+    await h.trigger(input=key("a"), count=2)
+    await h.put(concurrency=[rule(most=1, strategy="CANCEL_QUEUED_EXCEPT_OLDEST")])
+    await h.trigger(input=key("a"))
+    await h.restart()
+    (group,) = [g for line in h.engine.hot.lines.by_id if (g := h.engine.hot.groups.find(line))]
+    assert (group.strategy, group.limit) == (Strategy.CANCEL_QUEUED_EXCEPT_OLDEST, 1)

@@ -50,6 +50,13 @@ async def test_dag_9_a_list_is_an_and(h: Harness) -> None:
     assert set(context(task)["triggers"]) >= {"go", "sleep:20s"}
 
 
+async def test_the_activity_names_what_a_task_waits_for(h: Harness) -> None:
+    await run_after_a(h, sleep("20s"), event("go"))
+    rows = await h.fetch("select message from task_event where kind = $1", EventKind.WAITING)
+    # The words around it are those of whoever shows it: "Waiting for sleep:20s, go".
+    assert [row["message"] for row in rows] == ["sleep:20s, go"]
+
+
 @pytest.mark.parametrize("first", ["event", "sleep"])
 @pytest.mark.parametrize("action", ["SKIP", "CANCEL"])
 async def test_dag_12_wait_against_skip_and_cancel(h: Harness, action: str, first: str) -> None:

@@ -27,6 +27,10 @@ def per_user(limit: str = "10", units: str | None = None, window: str = "MINUTE"
     return RateLimitUse("user", None if units else 1, "'user-' + input.user", units, limit, window)
 
 
+def by_input(key: str = "api") -> RateLimitUse:
+    return RateLimitUse(key, None, None, "input.n", None)
+
+
 async def put(h: Harness, key: str = "api", limit: int = 2, window: str = "SECOND") -> None:
     await h.engine.submit(PutRateLimit(TENANT, key, limit, window))
 
@@ -118,7 +122,7 @@ async def test_rl_9_others_pass_and_the_wait_is_told(h: Harness) -> None:
 
 async def test_rl_9_nobody_overtakes_those_who_wait(h: Harness) -> None:
     await put(h)
-    await h.put(rate_limits=[RateLimitUse("api", None, None, "input.n", None)])
+    await h.put(rate_limits=[by_input()])
     worker = await h.worker()
     (first,) = await h.trigger(input='{"n":1}')
     (large,) = await h.trigger(input='{"n":2}')
@@ -144,7 +148,7 @@ async def test_rl_10_an_unknown_key_waits_until_it_is_put(h: Harness) -> None:
 
 async def test_rl_11_more_units_than_the_limit_wait_for_another_limit(h: Harness) -> None:
     await put(h, limit=2)
-    await h.put(rate_limits=[RateLimitUse("api", None, None, "input.n", None)])
+    await h.put(rate_limits=[by_input()])
     worker = await h.worker()
     (never,) = await h.trigger(input='{"n":5}')
     (run,) = await h.trigger(input='{"n":1}')
@@ -156,7 +160,7 @@ async def test_rl_11_more_units_than_the_limit_wait_for_another_limit(h: Harness
 
 async def test_rl_12_no_units_always_pass(h: Harness) -> None:
     await put(h, limit=0)
-    await h.put(rate_limits=[RateLimitUse("api", None, None, "input.n", None)])
+    await h.put(rate_limits=[by_input()])
     worker = await h.worker()
     await h.trigger(input='{"n":0}', count=3)
     assert len(worker.started) == 3
@@ -303,7 +307,7 @@ async def test_two_uses_of_one_key_take_the_sum(h: Harness) -> None:
 
 async def test_the_next_in_line_goes_when_the_first_one_leaves_it(h: Harness) -> None:
     await put(h, limit=3, window="HOUR")
-    await h.put(rate_limits=[RateLimitUse("api", None, None, "input.n", None)])
+    await h.put(rate_limits=[by_input()])
     worker = await h.worker()
     (first,) = await h.trigger(input='{"n":1}')
     (large,) = await h.trigger(input='{"n":3}')
@@ -316,10 +320,67 @@ async def test_the_next_in_line_goes_when_the_first_one_leaves_it(h: Harness) ->
 
 async def test_who_comes_before_all_that_wait_does_not_wait_for_them(h: Harness) -> None:
     await put(h, limit=3, window="HOUR")
-    await h.put(rate_limits=[RateLimitUse("api", None, None, "input.n", None)])
+    await h.put(rate_limits=[by_input()])
     worker = await h.worker()
     await h.trigger(input='{"n":1}')
     await h.trigger(input='{"n":3}')
     (urgent,) = await h.trigger(input='{"n":1}', priority=3)
     await h.settle()
     assert worker.started[-1].task_id == urgent
+
+
+async def test_a_raised_limit_finds_all_that_fit_behind_one_that_does_not(h: Harness) -> None:
+    await put(h, limit=1)
+    await h.put(rate_limits=[by_input()])
+    worker = await h.worker()
+    await h.trigger(input='{"n":9}')
+    (run,) = await h.trigger(input='{"n":3}')
+    await h.restart()
+    await worker.open()
+    await put(h, limit=4)
+    await pass_time(h, 1_000, worker)
+    assert [task.task_id for task in worker.started] == [run]
+
+
+async def test_units_left_over_for_want_of_another_key_are_offered_soon(h: Harness) -> None:
+    await put(h, "a", 2, "MINUTE")
+    await put(h, "b", 1, "HOUR")
+    await h.put("both", rate_limits=[static("a"), static("b")])
+    await h.put("only_a", rate_limits=[static("a")])
+    worker = await h.worker("both", "only_a")
+    await h.trigger("only_a", count=2)
+    await h.trigger("both", count=2)
+    (one,) = await h.trigger("only_a")
+    worker.started.clear()
+    await pass_time(h, 60_000, worker)
+    await pass_time(h, rates.LEFT_OVER_MS, worker)
+    assert worker.started[-1].task_id == one
+
+
+async def test_a_line_is_held_by_its_first_in_the_queue_too(h: Harness) -> None:
+    await put(h, limit=2, window="SECOND")
+    await h.put(rate_limits=[by_input()])
+    runs = [(await h.trigger(input=f'{{"n":{n}}}'))[0] for n in (1, 2, 1)]
+    worker = await h.worker()
+    await h.settle()
+    assert [task.task_id for task in worker.started] == runs[:1]
+    await h.advance(1_000)
+    assert [task.task_id for task in worker.started] == runs[:2]
+
+
+async def test_who_finds_no_worker_lets_those_behind_it_have_the_units(h: Harness) -> None:
+    await put(h, limit=2, window="MINUTE")
+    await h.put("large", slots={"default": 9_999}, rate_limits=[static("api", 2)])
+    await h.put("small", rate_limits=[static("api", 2)])
+    worker = await h.worker("small")
+    await h.trigger("small", count=2)
+    (large,) = await h.trigger("large")
+    (small,) = await h.trigger("small")
+    await pass_time(h, 60_000, worker)
+    await pass_time(h, 60_000, worker)
+    assert len(worker.started) == 2
+    await h.worker("large")
+    await h.settle()
+    assert worker.started[-1].task_id == small
+    (parked,) = await h.fetch("select * from parked_item")
+    assert (parked["task_id"], parked["line"][0]) == (large, "w")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from hatchet_engine.domain.calendar import CatchUp, Overlap, Policies
+from hatchet_engine.domain.calendar import CatchUp, Overlap, Policies, to_make_good
 from hatchet_engine.domain.calendar.policies import LATE_MAX_MS
 from hatchet_engine.domain.definition import IdempotencyConfig
 from hatchet_engine.domain.errors import Code
 from hatchet_engine.domain.states import Status
-from hatchet_engine.turn import firing
+from hatchet_engine.turn import firing, scheduled
 from hatchet_engine.turn.commands import CancelTasks, DeleteWorkflow, Pause, PauseKind, Resume
 from hatchet_engine.turn.schedule_commands import (
     CreateCron,
@@ -573,3 +574,68 @@ async def test_reg_27_a_paused_workflow_queues_or_drops_what_is_due(h: Harness, 
     assert len(worker.started) == (1 if drop else 3)
     await pass_time(h, MINUTE, worker)
     assert len(worker.started) == (2 if drop else 4)
+
+
+# ---------------------------------------------------------------- what holds up nobody
+
+
+async def test_cr_10_a_zone_that_is_gone_stops_its_cron_only(h: Harness) -> None:
+    await h.put()
+    lost = await cron(h, name="lost")
+    await cron(h, name="good")
+    await h.pool.execute("update cron set zone = 'Mars/Base' where id = $1", lost)
+    await h.advance(MINUTE)
+    await h.advance(MINUTE)
+    assert await h.count("task") == 2
+    [row] = await h.fetch("select next_fire_ms, error from cron where id = $1", lost)
+    assert row["next_fire_ms"] is None
+    assert "'Mars/Base' is no time zone" in row["error"]
+    await h.engine.submit(EnableCron(TENANT, lost, False))
+    with refused(Code.INVALID_ARGUMENT, "delete it and make it anew"):
+        await h.engine.submit(EnableCron(TENANT, lost, True))
+
+
+async def test_crons_are_looked_at_when_it_is_their_turn(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To count missed ticks takes time: a turn does it for those that it fires."""
+    looked: list[int] = []
+
+    def counted(*arguments: Any) -> int | None:
+        looked.append(h.engine.turns)
+        return to_make_good(*arguments)
+
+    monkeypatch.setattr(firing, "to_make_good", counted)
+    monkeypatch.setattr(firing, "TASKS_MAX", 10)
+    await h.put()
+    for name in ("a", "b", "c"):
+        await cron(h, name=name, policies=Policies(catch_up=CatchUp.ALL, catch_up_max=10))
+    await h.advance(HOUR)
+    assert [looked.count(turn) for turn in sorted(set(looked))] == [1, 1, 1, 3]
+    assert await h.count("task") == 3 * 12
+
+
+async def test_late_ticks_of_large_runs_are_cut_into_turns(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firing, "TASKS_MAX", 10)
+    await h.put_dag("hello", *(step(f"s{number}") for number in range(4)))
+    await cron(h, "*/10 * * * * *")
+    turns = h.engine.turns
+    await h.advance(MINUTE)
+    assert await h.count("task") == 6 * 5
+    assert h.engine.turns - turns == 3
+
+
+async def test_times_in_one_call_and_their_bytes_are_bounded(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await h.put()
+    with refused(Code.INVALID_ARGUMENT, "10001 times in one call"):
+        await schedule(h, *range(10_001))
+    later = START_MS + HOUR
+    monkeypatch.setattr(scheduled, "BYTES_MAX", 40)
+    await schedule(h, later, later, input='{"n":12345678901234}')
+    with refused(Code.INVALID_ARGUMENT, "3 times with 20 bytes of input and metadata each"):
+        await schedule(h, later, later, later, input='{"n":12345678901234}')
+    assert await h.count("scheduled_run") == 2

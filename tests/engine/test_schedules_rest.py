@@ -51,8 +51,8 @@ class Client:
         [error] = response.json()["errors"]
         return response.status_code, error["description"]
 
-    async def raw(self, method: str, path: str) -> httpx.Response:
-        return await self._client.request(method, path)
+    async def raw(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        return await self._client.request(method, path, json=body)
 
 
 @pytest.fixture
@@ -89,6 +89,23 @@ async def new_cron(rest: Client, **more: Any) -> Any:
 async def new_scheduled(rest: Client, due_ms: int, **more: Any) -> Any:
     body = {"input": {}, "additionalMetadata": {}, "triggerAt": at(due_ms), **more}
     return await rest.call("POST", f"{WORKFLOWS}/hello/scheduled", body, model="ScheduledWorkflows")
+
+
+async def test_what_is_refused_names_its_field(h: Harness, rest: Client) -> None:
+    await h.put()
+    for options, field, words in (
+        ({"zone": "Mars"}, "zone", "error creating cron trigger: zone: 'Mars' is no time zone"),
+        ({"jitterMs": -1}, "jitter", "error creating cron trigger: jitter: must be"),
+        ({"catchUpMax": 1001}, "catchupmax", "catch_up_max: must be between 1 and 1000"),
+        ({"cronExpression": "61 * * * *"}, "cronexpression", "cronExpression: minute: 61"),
+        ({"cronName": ""}, "cronname", "cron name is required"),
+    ):
+        response = await rest.raw("POST", f"{WORKFLOWS}/hello/crons", cron_body(**options))
+        [error] = response.json()["errors"]
+        assert (response.status_code, error["field"]) == (400, field)
+        assert words in error["description"]
+    response = await rest.raw("GET", f"{CRONS}/preview?expression=*+*+*+*+*&zone=Mars")
+    assert response.json()["errors"][0]["field"] == "zone"
 
 
 async def test_cr_2_create_get_and_list(h: Harness, rest: Client) -> None:

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -16,7 +17,7 @@ from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition
 from hatchet_engine.domain.errors import Refused
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.registration import check
-from hatchet_engine.domain.states import Status
+from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.sessions.subscriptions import Subscriptions
 from hatchet_engine.sessions.watchers import RunWatchers
 from hatchet_engine.turn.clock import ManualClock
@@ -39,7 +40,7 @@ from hatchet_engine.turn.commands import (
     TriggerItem,
     TriggerRuns,
 )
-from hatchet_engine.turn.deliveries import Assigned, CancelNotice
+from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice
 from hatchet_engine.turn.engine import ConnectionLost, Engine
 from tests.support.engine import START_MS, TENANT, Results
 from tests.support.flaky import Commit, FlakyConnection
@@ -53,6 +54,7 @@ END_ROUNDS_MAX = 60
 IDLE_PATIENCE_S = 10
 
 Key = tuple[UUID, int]  # task id, attempt
+Actions = dict[str, tuple[int, Callable[[Any], Awaitable[None]]]]
 
 
 class Stream:
@@ -63,9 +65,12 @@ class Stream:
         self.broken = False
         self.closed = False
 
-    def deliver(self, assigned: Sequence[Assigned], cancels: Sequence[CancelNotice]) -> None:
-        for task in assigned:
-            self.worker.receive(task, lost=self.broken)
+    def deliver(
+        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
+    ) -> None:
+        for given in assigned:
+            for task in given.members if isinstance(given, AssignedBatch) else [given]:
+                self.worker.receive(task, lost=self.broken)
         if not self.broken:
             for notice in cancels:
                 self.worker.cancelled.append((notice.task_id, notice.attempt))
@@ -87,6 +92,7 @@ class SimWorker:
     def receive(self, task: Assigned, *, lost: bool) -> None:
         key = (task.task_id, task.attempt)
         holder = self.world.holders.setdefault(key, self)
+        self.world.assigned_ms.setdefault(key, self.world.clock.now_ms())
         assert holder is self, f"2: attempt {key} went to two workers"
         if lost:
             return
@@ -113,6 +119,8 @@ class ParkingClock(ManualClock):
 
 
 class World:
+    lowers_limits = False  # of concurrency keys
+
     def __init__(self, seed: int, writer: asyncpg.Connection, reader: asyncpg.Connection) -> None:
         self.random = random.Random(seed)
         self.clock = ParkingClock(START_MS)
@@ -131,6 +139,7 @@ class World:
         self.deliveries: list[Assigned] = []  # ever, for late and doubled reports
         self.received: set[Key] = set()
         self.holders: dict[Key, SimWorker] = {}
+        self.assigned_ms: dict[Key, int] = {}  # of all attempts that were ever given out
         self.replayed: set[UUID] = set()  # in the present step
         self.faulty = False  # whether a command of the present step may fail for the database
         self.before = Tables()
@@ -142,7 +151,7 @@ class World:
 
     async def start(self) -> None:
         await self.engine.take_over(self.flaky)  # type: ignore[arg-type]
-        self._loop = asyncio.create_task(self._run())
+        self._loop = self.run_engine()
         for name in NAMES[: self.random.randint(1, len(NAMES))]:
             await self.engine.submit(self._definition(name))
         await self.submit(*[self._join() for _ in range(self.random.randint(0, 2))])
@@ -151,6 +160,9 @@ class World:
         assert self._loop is not None
         self._loop.cancel()
         await asyncio.gather(self._loop, return_exceptions=True)
+
+    def run_engine(self) -> asyncio.Task[None]:
+        return asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         """The engine's loop with what a node does when the database is lost."""
@@ -186,27 +198,33 @@ class World:
         self.replayed.clear()
         self.faulty = False
         self.heartbeats()
-        names = list(ACTIONS)
-        (name,) = self.random.choices(names, [ACTIONS[name][0] for name in names])
+        actions = self.actions()
+        names = list(actions)
+        (name,) = self.random.choices(names, [actions[name][0] for name in names])
         steps.append(name)
-        await ACTIONS[name][1](self)
+        await actions[name][1](self)
         self.flaky.commit = None
         self.flaky.before_execute = None
         await self.idle()
         await self.check()
 
+    def actions(self) -> Actions:
+        """What may happen: name -> (how often, how)."""
+        return ACTIONS
+
     async def check(self) -> None:
-        tables = await check_all(self.engine, self.reader)
+        tables = await check_all(self.engine, self.reader, lowered=self.lowers_limits)
         self._check_ends(tables)
         self._check_attempts(tables)
         self._check_order(tables)
-        assert set(self.runs) == tables.task.keys(), "8: acknowledged runs differ from stored ones"
+        stored = {id_ for id_, row in tables.task.items() if row["status"] != TaskKind.MEMBER}
+        assert set(self.runs) == stored, "8: acknowledged runs differ from stored ones"
         self.before = tables
 
     def _check_ends(self, tables: Tables) -> None:
         for task_id, row in self.before.ended.items():
             now = tables.ended.get(task_id)
-            if task_id not in self.replayed:
+            if tables.task[task_id]["run_id"] not in self.replayed:
                 assert now == row, f"7: the end of {task_id} changed from {row} to {now}"
         for task_id, row in tables.ended.items():
             said = _ATTEMPT.search(row["result"] or "")
@@ -249,6 +267,7 @@ class World:
                 await self.submit(self._open(worker))
                 await self.submit(ChangeWorker(TENANT, worker.id, paused=False))
         await self.submit(self._join(slots={"default": 9, "gpu": 9}, names=NAMES))
+        await self.lift_limits()
         for _ in range(END_ROUNDS_MAX):
             self.replayed.clear()
             await self._work_all()
@@ -261,6 +280,9 @@ class World:
         await check_recovery_but_lost(self)
         missing = [run for run in self.runs if run not in self.results.by_run]
         assert not missing, f"waiters never heard of {missing}"
+
+    async def lift_limits(self) -> None:
+        """Nothing but workers is waited for from now on."""
 
     async def _work_all(self) -> None:
         for worker in self.workers:
@@ -349,11 +371,14 @@ class World:
         return RegisterWorker(
             TENANT,
             "w",
-            [f"{name}:{name}" for name in names],
+            [action for name in names for action in self._actions_of(name)],
             chosen,
             labels=self._labels(),
             protocol=draw.choice(("grpc", "session")),
         )
+
+    def _actions_of(self, name: str) -> list[str]:
+        return [f"{name}:{name}"]
 
     def _open(self, worker: SimWorker) -> OpenStream:
         if worker.stream is not None:
@@ -479,6 +504,7 @@ class World:
             if isinstance(command, TriggerRuns):
                 assert isinstance(answer, list)
                 self.runs += answer
+                self.noted(command, answer)
             elif isinstance(command, RegisterWorker):
                 assert isinstance(answer, UUID)
                 worker = SimWorker(self, command.protocol)
@@ -486,21 +512,26 @@ class World:
                 self.workers.append(worker)
                 await self.submit(self._open(worker))
 
+    def noted(self, command: TriggerRuns, runs: list[UUID]) -> None:
+        """Runs were made."""
+
     def random_command(self) -> Command[object] | None:
-        make: Callable[[], Command[object] | None] = self.random.choice(
-            (
-                self._trigger,
-                self._trigger,
-                self._report,
-                self._report,
-                self._cancel,
-                self._replay,
-                self._about_running,
-                self._streams,
-                self._pause,
-            )
-        )
+        make: Callable[[], Command[object] | None] = self.random.choice(self.commands())
         return make()
+
+    def commands(self) -> Sequence[Callable[[], Command[object] | None]]:
+        """What several things at once are made of."""
+        return (
+            self._trigger,
+            self._trigger,
+            self._report,
+            self._report,
+            self._cancel,
+            self._replay,
+            self._about_running,
+            self._streams,
+            self._pause,
+        )
 
     async def several(self) -> None:
         await self.act(*[self.random_command() for _ in range(self.random.randint(2, 5))])
@@ -565,22 +596,22 @@ async def check_recovery_but_lost(world: World) -> None:
     await check_recovery(world.engine, world.flaky.connection)
 
 
-def _one(make: Callable[[World], Command[object] | None]) -> Callable[[World], Awaitable[None]]:
-    async def step(world: World) -> None:
+def one(make: Callable[[Any], Command[object] | None]) -> Callable[[Any], Awaitable[None]]:
+    async def step(world: Any) -> None:
         await world.act(make(world))
 
     return step
 
 
-ACTIONS: dict[str, tuple[int, Callable[[World], Awaitable[None]]]] = {
-    "trigger": (16, _one(World._trigger)),
-    "report": (22, _one(World._report)),
+ACTIONS: Actions = {
+    "trigger": (16, one(World._trigger)),
+    "report": (22, one(World._report)),
     "several": (14, World.several),
-    "cancel": (4, _one(World._cancel)),
-    "replay": (4, _one(World._replay)),
-    "about running": (4, _one(World._about_running)),
-    "pause": (3, _one(World._pause)),
-    "streams": (8, _one(World._streams)),
+    "cancel": (4, one(World._cancel)),
+    "replay": (4, one(World._replay)),
+    "about running": (4, one(World._about_running)),
+    "pause": (3, one(World._pause)),
+    "streams": (8, one(World._streams)),
     "join": (6, World.join),
     "leave": (2, World.leave),
     "die": (2, World.die),

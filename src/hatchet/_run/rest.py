@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from hatchet.clients.rest.exceptions import (
     ApiException,
@@ -63,8 +63,11 @@ class RestClient:
         body: Any = None,
         retry: bool | None = None,
     ) -> "Call[T]":
-        """A request ready to be sent. Reads (GET) are retried unless `retry` says otherwise."""
-        return Call(self, method, path + _encode(query), read, body, retry)
+        """A request ready to be sent. Reads (GET) are retried unless `retry` says otherwise.
+
+        Ids in the path may be anything that a caller took for one: they are escaped here.
+        """
+        return Call(self, method, quote(path, safe="/:") + _encode(query), read, body, retry)
 
     @property
     def executor(self) -> ThreadPoolExecutor:

@@ -261,11 +261,57 @@ class RunsClient:
         await self._change("cancel", BulkCancelReplayOpts(ids=[run_id]), children).aio()
 
     def replay(self, run_id: str) -> None:
-        """Run a finished run or task again, with the same input."""
+        """Run a finished run or task again, with the same input; for another one see `rerun`."""
         self._change("replay", BulkCancelReplayOpts(ids=[run_id])).send()
 
     async def aio_replay(self, run_id: str) -> None:
         await self._change("replay", BulkCancelReplayOpts(ids=[run_id])).aio()
+
+    def _rerun(
+        self,
+        run_id: str,
+        input: JSONMapping | None,
+        additional_metadata: JSONMapping | None,
+        priority: int | None,
+    ) -> Call[V1WorkflowRunDetails]:
+        given = {
+            "input": input,
+            "additionalMetadata": additional_metadata,
+            "priority": priority,
+        }
+        return self._client.rest.call(
+            "POST",
+            f"/api/v1/stable/tenants/{self._client.rest.tenant}/workflow-runs/{run_id}/rerun",
+            V1WorkflowRunDetails.model_validate_json,
+            body={name: value for name, value in given.items() if value is not None},
+        )
+
+    def rerun(
+        self,
+        run_id: str,
+        input: JSONMapping | None = None,
+        additional_metadata: JSONMapping | None = None,
+        priority: int | None = None,
+    ) -> V1WorkflowRunDetails:
+        """Start a new run of the same workflow, its newest version, with another input.
+
+        What is not given is that of the old run; `additional_metadata` comes on top of its
+        metadata, in which `hatchet__rerun_of` tells the id of the old run. That one may still go
+        on. Raises `NotFoundException` for an id that is none of a run.
+
+            again = hatchet.runs.rerun(run_id, input={"name": "Ada"})
+            hatchet.runs.get_run_ref(again.run.metadata.id).result()
+        """
+        return self._rerun(run_id, input, additional_metadata, priority).send()
+
+    async def aio_rerun(
+        self,
+        run_id: str,
+        input: JSONMapping | None = None,
+        additional_metadata: JSONMapping | None = None,
+        priority: int | None = None,
+    ) -> V1WorkflowRunDetails:
+        return await self._rerun(run_id, input, additional_metadata, priority).aio()
 
     def bulk_cancel(self, opts: BulkCancelReplayOpts, *, children: bool = False) -> None:
         """Cancel many, by ids or by filter; with `children`, what they have spawned as well."""

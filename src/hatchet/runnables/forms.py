@@ -1,7 +1,7 @@
 """The forms in which a declaration takes its options, made one, with mistakes told by name."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from hatchet.types.labels import DesiredWorkerLabel
     from hatchet.types.rate_limit import RateLimit
 
-__all__ = ["as_concurrency", "as_labels", "as_rate_limits"]
+__all__ = ["as_concurrency", "as_labels", "as_rate_limits", "as_slots"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,28 @@ def as_labels(
             stacklevel=4,
         )
     return [label for label in labels if label.key]
+
+
+def as_slots(option: str, value: "int | Mapping[str, int]") -> dict[str, int]:
+    """Slots by pool; a number means the pool `default`. Raises `ValueError` or `TypeError`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValueError(f"{option} must be at least 1, not {value}")
+        return {"default": value}
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{option} is a number or a dict of numbers by pool, such as {{'default': 1}}, "
+            f"not {value!r}"
+        )
+    if not value:
+        raise ValueError(f"{option} names no pool, such as {{'default': 1}}")
+    pools: Mapping[Any, Any] = value  # what a type checker can't promise
+    for pool, number in pools.items():
+        if not isinstance(pool, str) or not pool:
+            raise ValueError(f"{option}: the name of a pool is a text, not {pool!r}")
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ValueError(f"{option}[{str(pool)!r}] must be at least 1, not {number!r}")
+    return {str(pool): number for pool, number in value.items()}
 
 
 def _all_of(option: str, value: Any, kind: type[T], more: str = "") -> list[T]:

@@ -68,7 +68,7 @@ class WorkflowKeywords(_Declared, total=False):
 class TaskKeywords(_Declared, _OfOneTask, total=False):
     """Keywords of `hatchet.task`; see `hatchet.workflow` and `workflow.task`."""
 
-    slot_cost: int | None
+    slot_cost: "int | Mapping[str, int] | None"
 
 
 class DurableTaskKeywords(_Declared, _OfOneTask, total=False):

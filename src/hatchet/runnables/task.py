@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
@@ -16,6 +16,7 @@ from hatchet._core.durations import Duration, as_timedelta, timedelta_to_expr
 from hatchet._core.old_names import warn_of
 from hatchet.runnables.batch import batch_types, by_member
 from hatchet.runnables.dependencies import Depends, aio_call, call, find_dependencies
+from hatchet.runnables.forms import as_slots
 from hatchet.runnables.types import BatchConfig, BatchMemberId, StepType
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class TaskOptions:
     wait_for: "list[Condition | OrGroup]" = field(default_factory=list)
     skip_if: "list[Condition | OrGroup]" = field(default_factory=list)
     cancel_if: "list[Condition | OrGroup]" = field(default_factory=list)
-    slot_cost: int | None = None
+    slot_cost: int | Mapping[str, int] | None = None
     is_durable: bool = False
     eviction_policy: "EvictionPolicy | None" = None
     batch: BatchConfig | None = None
@@ -101,6 +102,9 @@ class Task(Generic[TInput, R]):
         self.rate_limits = options.rate_limits
         self.desired_worker_labels = options.desired_worker_labels
         self.concurrency = options.concurrency
+        self._slots = as_slots(
+            f"task {name!r}: slot_cost", 1 if options.slot_cost is None else options.slot_cost
+        )
         self.wait_for = options.wait_for
         self.skip_if = options.skip_if
         self.cancel_if = options.cancel_if
@@ -126,8 +130,6 @@ class Task(Generic[TInput, R]):
             raise TypeError(f"task {self.name!r}: retries must be a number, not {self.retries!r}")
         if self.retries < 0:
             raise ValueError(f"task {self.name!r}: retries must not be negative")
-        if self._options.slot_cost is not None and self._options.slot_cost <= 0:
-            raise ValueError(f"task {self.name!r}: slot_cost must be at least 1")
         lists = {"wait_for": self.wait_for, "skip_if": self.skip_if, "cancel_if": self.cancel_if}
         if any(lists.values()):
             from hatchet.conditions import check_conditions
@@ -174,7 +176,7 @@ class Task(Generic[TInput, R]):
         """Slots that one attempt takes, by pool."""
         if self.is_durable:
             return {"durable": 1}
-        return {"default": self._options.slot_cost or 1}
+        return self._slots
 
     @property
     def timeout_text(self) -> str:

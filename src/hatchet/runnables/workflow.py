@@ -1,6 +1,6 @@
 """Workflows and standalone tasks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from hatchet._core import outcome as outcomes
@@ -82,7 +82,7 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         wait_for: "Sequence[Condition | OrGroup] | None" = None,
         skip_if: "Sequence[Condition | OrGroup] | None" = None,
         cancel_if: "Sequence[Condition | OrGroup] | None" = None,
-        slot_cost: int | None = None,
+        slot_cost: "int | Mapping[str, int] | None" = None,
     ) -> "TaskDecorator[TInput]":
         """Add a task.
 
@@ -95,7 +95,8 @@ class Workflow(Runnable[TInput, dict[str, Any], WorkflowRunRef]):
         - `wait_for`, `skip_if`, `cancel_if`: further conditions, all of each list; see
           `hatchet.conditions`
         - `concurrency`, `rate_limits`, `desired_worker_labels`: where and when it may run
-        - `slot_cost` (1): slots of the worker that one attempt takes
+        - `slot_cost` (1): slots of the worker that one attempt takes; a dict for other pools than
+          `default`, such as `{"gpu": 1}`
 
         What is not given comes from the workflow's `task_defaults`.
         """

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hatchet._core.session import LabelValue, WorkerData
 from hatchet._run.logs import sdk_logger
 from hatchet.exceptions import LifespanSetupError, LoopAlreadyRunningError
+from hatchet.runnables.forms import as_slots
 from hatchet.runnables.workflow import BaseWorkflow
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ __all__ = ["LifespanFn", "Worker", "WorkerStartOptions", "WorkerStatus"]
 
 LifespanFn = Callable[[], AsyncGenerator[Any, Any]]
 
-DEFAULT_SLOTS = 100
-DEFAULT_DURABLE_SLOTS = 1000
+POOL_SIZES = {"default": 100, "durable": 1000}  # of pools that tasks need and nobody sized
 REGISTER_AT_ONCE = 5
 JOIN_TIMEOUT_S = 30.0
 FLUSH_TIMEOUT_S = 10.0
@@ -62,7 +62,7 @@ class Worker:
         self,
         client: "Client",
         name: str,
-        slots: int | None = None,
+        slots: int | Mapping[str, int] | None = None,
         durable_slots: int | None = None,
         labels: "dict[str, str | int] | Sequence[Any] | None" = None,
         workflows: Sequence[BaseWorkflow[Any]] | None = None,
@@ -70,13 +70,15 @@ class Worker:
     ) -> None:
         if not name:
             raise ValueError("a worker needs a name")
-        for value, option in ((slots, "slots"), (durable_slots, "durable_slots")):
-            if value is not None and value < 1:
-                raise ValueError(f"{option} must be at least 1, not {value}")
+        if durable_slots is not None and durable_slots < 1:
+            raise ValueError(f"durable_slots must be at least 1, not {durable_slots}")
         self._client = client
         self._name = client.config.apply_namespace(name) or name
-        self._slots = slots
-        self._durable_slots = durable_slots
+        self._slots = {} if slots is None else as_slots("slots", slots)
+        if durable_slots is not None:
+            if "durable" in self._slots:
+                raise ValueError("durable_slots: slots has a pool of durable ones already")
+            self._slots["durable"] = durable_slots
         self._labels = _labels(labels)
         self._lifespan = lifespan
         self._workflows: list[BaseWorkflow[Any]] = []
@@ -126,6 +128,11 @@ class Worker:
         for task in workflow.tasks:
             if task.action in known:
                 raise ValueError(f"two tasks have the action {task.action!r}: rename one of them")
+            for pool in task.slot_requests.keys() - self._slots.keys() - POOL_SIZES.keys():
+                raise ValueError(
+                    f"task {task.name!r} takes slots of the pool {pool!r}, which this worker does "
+                    f"not have: give it some, such as slots={{'default': 100, {pool!r}: 1}}"
+                )
         self._workflows.append(workflow)
 
     def register_workflows(self, workflows: Sequence[BaseWorkflow[Any]]) -> None:
@@ -138,13 +145,8 @@ class Worker:
 
     def _data(self) -> WorkerData:
         tasks = self._actions()
-        slots: dict[str, int] = {}
-        wants_durable = any(task.is_durable for task in tasks.values())
-        wants_default = any(not task.is_durable for task in tasks.values())
-        if self._slots is not None or wants_default or not wants_durable:
-            slots["default"] = self._slots or DEFAULT_SLOTS
-        if self._durable_slots is not None or wants_durable:
-            slots["durable"] = self._durable_slots or DEFAULT_DURABLE_SLOTS
+        wanted = {pool for task in tasks.values() for pool in task.slot_requests} or {"default"}
+        slots = {pool: size for pool, size in POOL_SIZES.items() if pool in wanted} | self._slots
         labels: dict[str, LabelValue] = dict(self._labels)
         labels.update(self._client.config.worker_preset_labels)
         return WorkerData(self._name, tuple(tasks), slots, labels)

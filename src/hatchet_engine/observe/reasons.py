@@ -51,4 +51,6 @@ def read_hold(line: str) -> Hold:
     Hold(reason=<Reason.CONCURRENCY_KEY: 'CONCURRENCY_KEY'>, key='user:7')
     """
     _, colon, key = line.partition(":")
+    if line[0] == "o":  # the units stand before the key
+        key = key.partition(":")[2]
     return Hold(_REASONS[line[0]], key if colon else None)

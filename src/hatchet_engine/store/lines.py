@@ -80,6 +80,12 @@ async def parked_depths(connection: asyncpg.Connection) -> list[asyncpg.Record]:
     return rows
 
 
+async def parked_newest(connection: asyncpg.Connection) -> list[asyncpg.Record]:
+    """The newest one in the line of each concurrency key."""
+    rows: list[asyncpg.Record] = await connection.fetch(_SQL["parked_newest_list"])
+    return rows
+
+
 async def parked_versions(connection: asyncpg.Connection) -> set[UUID]:
     return {row["version_id"] for row in await connection.fetch(_SQL["parked_version_list"])}
 

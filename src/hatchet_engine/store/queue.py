@@ -80,7 +80,7 @@ async def window(
 async def aged(
     connection: asyncpg.Connection, keys: Sequence[tuple[int, int, UUID]], limit: int
 ) -> list[asyncpg.Record]:
-    """The oldest items by (queue id, rank, id before which they were made), ``limit`` of each."""
+    """The oldest items by (queue id, rank, id before which they were made), at most ``limit``."""
     rows: list[asyncpg.Record] = await connection.fetch(
         _SQL["queue_item_aged"], *columns(keys), limit
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from hatchet_engine.domain.concurrency import REASON, Claim, Strategy, overflowing
+from hatchet_engine.domain.concurrency import REASON, Claim, overflowing
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn import cancel
 from hatchet_engine.turn.commands import CancelTasks
@@ -26,6 +26,7 @@ from hatchet_engine.turn.read_lines import read_lines
 from hatchet_engine.turn.state import Turn
 
 EVICT_MAX = 1_000  # cancelled in one go
+JUDGED_MAX = 10_000  # of those who wait for one key, judged at once by a strategy that cancels
 
 
 async def evict(loader: Loader, turn: Turn) -> None:
@@ -47,12 +48,18 @@ async def admit(connection: asyncpg.Connection, turn: Turn) -> None:
     groups = list(dict.fromkeys([*newcomers, *turn.freed]))
     turn.freed.clear()
     wanted = {group.line: group.free for group in groups if group.free > 0}
+    for group in groups:
+        if group.cancels:
+            # Of those who wait, all have to be known: a newcomer may be the end of one of them.
+            group.line.wanted = max(1, min(group.line.depth, JUDGED_MAX))
+            wanted[group.line] = group.line.wanted
     await read_lines(connection, turn, wanted)
     for group in groups:
-        if group.strategy is Strategy.GROUP_ROUND_ROBIN or group.paused:
-            _queue_up(turn, group, newcomers.get(group, []))
-        else:
+        turn.freed.pop(group, None)  # what others have given back on the way is given out here
+        if group.cancels:
             _cancel_some(turn, group, newcomers.get(group, []))
+        else:
+            _queue_up(turn, group, newcomers.get(group, []))
         _let_in(turn, group)
         turn.hot.groups.forget(group)
 
@@ -86,15 +93,13 @@ def _let_in(turn: Turn, group: Group) -> None:
     """Free places go to those who wait, in their order."""
     line = group.line
     while group.free > 0 and (item := line.pop()) is not None:
-        if group.guessed and item.demand is not None:
-            group.guessed, group.limit = False, item.demand.places[item.stage].max_runs
-            if group.free <= 0:
-                line.put_back(item)
-                break
         leave_line(turn, item)
         _pass(turn, group, item)
+    line.wanted = 1
     if group.free > 0 and line.wants_reading:
         turn.freed[group] = None
+    if group.cancels and len(line.items) < line.depth and not line.complete:
+        turn.freed[group] = None  # the others are judged next
 
 
 def _cancel_some(turn: Turn, group: Group, newcomers: list[Queued]) -> None:
@@ -108,9 +113,7 @@ def _cancel_some(turn: Turn, group: Group, newcomers: list[Queued]) -> None:
         group.claims(),
         [Claim(item.rank, item.task_id) for item in waiting.values()],
     )
-    groups = turn.hot.groups
     for claim in verdict.evicted:
-        groups.evicted[claim.id] = groups.count(claim.id)
         release(turn, claim.id)
         turn.freed.pop(group, None)  # this very place is given out here
         turn.evicted.append((_tenant(waiting.values()), claim.id))

@@ -14,7 +14,7 @@ from hatchet_engine.turn.register import load_versions
 from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.waiting import item_from_row
 
-AGED_MAX = 200  # tasks of one queue and priority in one turn
+AGED_MAX = 1_000  # tasks in one turn; the others follow
 LOOKS_PER_LEVEL = 10  # so often a level is looked at while it passes: how exact it is
 PERIOD_MIN_MS = 1_000
 
@@ -42,8 +42,10 @@ async def age(connection: asyncpg.Connection, turn: Turn) -> None:
     ]
     rows = await store.aged(connection, keys, AGED_MAX) if keys else []
     await load_versions(connection, hot, {row["version_id"] for row in rows})
+    left = {task_id for _, _, task_id in turn.plan.queue_removed}  # in this turn, before this
     for row in rows:
-        _move_up(turn, row)
+        if row["task_id"] not in left:
+            _move_up(turn, row)
     if waiting:
         period_ms = max(PERIOD_MIN_MS, ageing_ms // LOOKS_PER_LEVEL)
         hot.next_ageing_ms = turn.now_ms + (0 if len(rows) >= AGED_MAX else period_ms)

@@ -70,14 +70,13 @@ def _act(
     elif verdict is Verdict.WAIT:
         dag.states[position] = Member.BEGUN
         watch(turn, dag, step, decision.watch, judged.data)
-        names = ", ".join(step.conditions[at].data_key for at in decision.watch)
         turn.plan.event(
             EventKind.WAITING,
             dag.tenant_id,
             dag.task_ids[position],
             dag.attempts[position],
             None,
-            f"Waits for {names}",
+            ", ".join(step.conditions[at].data_key for at in decision.watch),
         )
     elif verdict is Verdict.SKIP:
         _end(turn, dag, position, Member.SKIPPED, "skip_if was met", ended)

@@ -12,20 +12,47 @@ from hatchet_engine.turn.lines import Line, Lines, over_line, units_line
 class Bucket:
     """One key of a tenant.
 
-    ``line``: those who wait for units. ``over``: those who ask for more than the limit, and wait
-    for another limit. ``due_ms``: when it is looked at next; None: nobody waits.
+    ``line``: those who wait for units. ``over``: by units, those who ask for more than the limit
+    and wait for another limit. ``due_ms``: when it is looked at next; None: nobody waits.
     """
 
-    __slots__ = ("due_ms", "gone", "key", "line", "meter", "over", "tenant_id")
+    __slots__ = ("_lines", "due_ms", "gone", "key", "line", "meter", "over", "tenant_id")
 
     def __init__(self, tenant_id: UUID, key: str, meter: Meter, lines: Lines) -> None:
         self.tenant_id = tenant_id
         self.key = key
         self.meter = meter
         self.line: Line = lines.get(units_line(tenant_id, key))
-        self.over: Line = lines.get(over_line(tenant_id, key))
+        self.over: dict[int, Line] = {}
+        self._lines = lines
         self.due_ms: int | None = None
         self.gone = False  # deleted; only those who wait for it remember it
+
+    @property
+    def waited_for(self) -> bool:
+        return bool(self.line.depth or self.over)
+
+    def line_for(self, units: int) -> Line:
+        """Where one stands who asks for so many units."""
+        limit = self.meter.limit
+        return self.line if limit is None or units <= limit else self.over_of(units)
+
+    def over_of(self, units: int) -> Line:
+        line = self.over.get(units)
+        if line is None:
+            line = self.over[units] = self._lines.get(over_line(self.tenant_id, self.key, units))
+        return line
+
+    def fitting(self) -> list[Line]:
+        """Lines of those whose units the limit allows by now; empty lines are forgotten."""
+        for units, line in list(self.over.items()):
+            if line.depth == 0:
+                del self.over[units]
+                self._lines.forget(line)
+        limit = self.meter.limit
+        if limit is None:
+            return []
+        return [line for units, line in sorted(self.over.items()) if units <= limit]
 
 
 class Buckets:

@@ -9,7 +9,12 @@ from hatchet_engine.turn.commands import CancelTasks
 from hatchet_engine.turn.dags import Dag
 from hatchet_engine.turn.lifecycle import cancel_running
 from hatchet_engine.turn.state import MemberCancel, Turn
-from hatchet_engine.turn.waiting import Found, end_waiting_anywhere, forget_parked_run
+from hatchet_engine.turn.waiting import (
+    Found,
+    end_new,
+    end_waiting_anywhere,
+    forget_parked_run,
+)
 
 
 def cancel(turn: Turn, command: CancelTasks) -> list[UUID]:
@@ -35,6 +40,9 @@ def _cancel_run(turn: Turn, command: CancelTasks, dag: Dag, found: Found) -> boo
         if state.final or (position == dag.version.on_failure and state is Member.PENDING):
             continue
         done |= _cancel_member(turn, command, dag, position, found)
+    if not done and dag.unended:  # it waited for a place, to replay its on-failure task alone
+        turn.starts.append((dag, [], False))
+        return True
     return done
 
 
@@ -57,10 +65,9 @@ def _cancel_task(
 
 def _cancel_member(turn: Turn, command: CancelTasks, dag: Dag, position: int, found: Found) -> bool:
     task_id = dag.task_ids[position]
-    queued = turn.plan.queued.get(task_id)
-    again = queued is not None and not queued.gone
-    if task_id in turn.left and task_id not in turn.hot.running and not again:
-        return False  # it has just ended in this turn
+    if task_id in turn.left and task_id not in turn.hot.running:
+        # It has left its worker in this very turn: it has ended, or is to be tried again.
+        return end_new(turn, command.tenant_id, task_id, command.reason)
     if not _cancel_begun(turn, command, task_id, found):
         turn.member_cancels.append(
             MemberCancel(dag.run_id, dag.tenant_id, position, command.reason)

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Protocol
 
+LOOK_AGAIN_S = 5.0  # so late what is due may come when the clock was set forward
+
 
 class Clock(Protocol):
     def now_ms(self) -> int:
@@ -41,17 +43,25 @@ class SystemClock:
 
     def _set_timer(self, wake: asyncio.Event, until_ms: int, delay_s: float) -> None:
         """One timer at a time. It stays over many waits, as the next due time seldom changes; one
-        that has become too early wakes for nothing, which is harmless."""
+        that has become too early wakes for nothing, which is harmless.
+
+        Timers of the event loop count seconds, whatever the clock does, and stand still while the
+        machine sleeps; so a long wait looks at the clock in between."""
         if self._timer is not None:
             if self._timer_ms == until_ms and not self._timer.cancelled():
                 return
             self._timer.cancel()
         self._timer_ms = until_ms
-        self._timer = asyncio.get_running_loop().call_later(delay_s + 0.0005, self._ring, wake)
+        delay_s = min(delay_s + 0.0005, LOOK_AGAIN_S)
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring, wake)
 
     def _ring(self, wake: asyncio.Event) -> None:
         self._timer = None
-        wake.set()
+        left_ms = self._timer_ms - self.now_ms()
+        if left_ms > 0:
+            self._set_timer(wake, self._timer_ms, left_ms / 1_000)
+        else:
+            wake.set()
 
 
 class ManualClock:

@@ -12,6 +12,9 @@ from hatchet_engine.domain.calendar import (
     CronText,
     Overlap,
     Policies,
+    Ticks,
+    check_policies,
+    check_zone,
     first_tick,
     jittered_ms,
     parse,
@@ -35,20 +38,21 @@ async def create(connection: asyncpg.Connection, turn: Turn, command: CreateCron
         raise invalid(f"workflow not found: {command.workflow!r}", field="workflow")
     name = command.name
     if not name:
-        raise invalid("cron name is required", field="cronName")
+        raise invalid("cron name is required", field="cronname")
     if len(name) > CRON_NAME_LENGTH_MAX or "\x00" in name:
         raise invalid(
             f"cronName: must have at most {CRON_NAME_LENGTH_MAX} characters and no null character",
-            field="cronName",
+            field="cronname",
         )
+    _check_options(command.policies)
     try:
         text = parse(command.expression, command.policies)
     except ValueError as error:
-        raise invalid(f"{REFUSED}: cronExpression: {error}", field="cronExpression") from None
+        raise invalid(f"{REFUSED}: cronExpression: {error}", field="cronexpression") from None
     input, metadata = check_run(turn.limits, command.input, command.metadata, command.priority)
     if await store.cron_exists(connection, version.workflow_id, name, command.expression):
         raise invalid(
-            "cron trigger with that name-expression pair already exists", field="cronName"
+            "cron trigger with that name-expression pair already exists", field="cronname"
         )
     return await _insert(
         connection,
@@ -59,6 +63,19 @@ async def create(connection: asyncpg.Connection, turn: Turn, command: CreateCron
         (input, metadata, command.priority),
         declarative=False,
     )
+
+
+def _check_options(policies: Policies) -> None:
+    """Those that do not stand in the expression."""
+    try:
+        check_zone(policies.zone)
+    except ValueError as error:
+        raise invalid(f"{REFUSED}: zone: {error}", field="zone") from None
+    try:
+        check_policies(policies)
+    except ValueError as error:
+        option = str(error).partition(":")[0]
+        raise invalid(f"{REFUSED}: {error}", field=option.replace("_", "")) from None
 
 
 async def declare(connection: asyncpg.Connection, turn: Turn, version: Version) -> None:
@@ -91,8 +108,11 @@ async def enable(connection: asyncpg.Connection, turn: Turn, command: EnableCron
         return
     tick_ms, fire_ms = None, None
     if command.enabled:
-        text = parse(row["expression"])
-        tick_ms, fire_ms = _first(turn, row["id"], text, policies_of(row))
+        try:
+            ticks = ticks_of_cron(row)
+        except ValueError as error:
+            raise invalid(f"cron: {error}; delete it and make it anew") from None
+        tick_ms, fire_ms = _first(turn, row["id"], ticks, policies_of(row))
         look_at(turn, fire_ms)
     now = from_ms(turn.now_ms)
     await store.cron_set_enabled(connection, row["id"], command.enabled, tick_ms, fire_ms, now)
@@ -122,6 +142,12 @@ def policies_of(row: Any) -> Policies:
     )
 
 
+def ticks_of_cron(row: Any) -> Ticks:
+    """When a stored cron is due. Raises ``ValueError`` when its text means nothing any more: zones
+    come and go with the database of the system (CR-10)."""
+    return ticks_of(parse(row["expression"]).fields, check_zone(row["zone"]))
+
+
 async def _insert(
     connection: asyncpg.Connection,
     turn: Turn,
@@ -134,7 +160,8 @@ async def _insert(
 ) -> UUID:
     policies = text.policies
     cron_id = turn.ids.new(turn.now_ms)
-    tick_ms, fire_ms = _first(turn, cron_id, text, policies)
+    ticks = ticks_of(text.fields, policies.zone)
+    tick_ms, fire_ms = _first(turn, cron_id, ticks, policies)
     await store.cron_insert(
         connection,
         cron_id,
@@ -160,10 +187,10 @@ async def _insert(
 
 
 def _first(
-    turn: Turn, cron_id: UUID, text: CronText, policies: Policies
+    turn: Turn, cron_id: UUID, ticks: Ticks, policies: Policies
 ) -> tuple[int | None, int | None]:
     """The first tick and when it is fired."""
-    tick_ms = first_tick(ticks_of(text.fields, policies.zone), policies, turn.now_ms)
+    tick_ms = first_tick(ticks, policies, turn.now_ms)
     if tick_ms is None:
         return None, None
     return tick_ms, jittered_ms(cron_id, tick_ms, policies.jitter_ms)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.concurrency import Strategy
+from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.commands import PausedThing
 from hatchet_engine.turn.groups import Group
 from hatchet_engine.turn.lines import Line, read_no_worker_line
@@ -26,25 +27,25 @@ def arrive(turn: Turn, item: Queued) -> None:
         enter_queue(turn, item)
 
 
-def enter_queue(turn: Turn, item: Queued, *, called: bool = False) -> None:
+def enter_queue(turn: Turn, item: Queued) -> None:
     """A task stands in its queue from now on, or comes to its batch; it is stored only if no worker
-    takes it within this turn. ``called``: from the line of a rate limit, so that it passes those
-    who wait there."""
+    takes it within this turn. If others wait before it for units that it needs, it stands in their
+    line."""
     hot = turn.hot
     if hot.pauses and (thing := hot.pauses.of(item)) is not None:
         park_paused(turn, item, thing)
         return
     if item.step.batch is not None:
-        turn.joining[item.task_id] = (item, called)
+        turn.joining[item.task_id] = item
         return
     demand = item.demand
     if demand is not None:
-        if demand.units and not called:
-            line = who_waits(turn, item)
-            if line is not None:
-                park(turn, item, line)
-                if line.first() is item:  # nobody is before it: there may be units enough for it
-                    stand_aside(turn, item)
+        if demand.units:
+            bucket = _who_waits(turn, item)
+            if bucket is not None:
+                if bucket.line.wants_reading:  # perhaps nobody is before it
+                    hot.buckets.look_at(bucket, turn.now_ms)
+                park(turn, item, bucket.line)
                 return
         if demand.places:
             group = _fair_group(turn, item)
@@ -75,25 +76,25 @@ def renew(turn: Turn, item: Queued) -> None:
     item.schedule_timeout_ms = turn.now_ms + item.step.schedule_timeout_ms
 
 
-def who_waits(turn: Turn, item: Queued) -> Line | None:
-    """The line of a rate limit for whose units others wait already: no one overtakes them."""
+def _who_waits(turn: Turn, item: Queued) -> Bucket | None:
+    """The rate limit for whose units others wait before this one: no one overtakes them."""
     assert item.demand is not None
     for key, units in item.demand.units:
         bucket = turn.hot.buckets.find(item.tenant_id, key)
-        if bucket is not None and units and bucket.line.depth:
-            return bucket.line
+        if bucket is not None and units and bucket.line.stands_before(item):
+            return bucket
     return None
 
 
-def stand_aside(turn: Turn, item: Queued) -> None:
-    """Somebody else may be first in the lines of these rate limits now: look at them again."""
+def stand_aside(turn: Turn, item: Queued, after_ms: int = 0) -> None:
+    """A task no longer wants units: those who are behind it may be let go."""
     if item.demand is None:
         return
     buckets = turn.hot.buckets
     for key, _ in item.demand.units:
         bucket = buckets.find(item.tenant_id, key)
         if bucket is not None and bucket.line.depth:
-            buckets.look_at(bucket, turn.now_ms)
+            buckets.look_at(bucket, turn.now_ms + after_ms)
 
 
 def _fair_group(turn: Turn, item: Queued) -> Group | None:

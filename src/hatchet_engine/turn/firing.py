@@ -6,6 +6,7 @@ with the run that they make: there is exactly one run for each, whatever breaks.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,16 +19,15 @@ from hatchet_engine.domain.calendar import (
     Ticks,
     following,
     jittered_ms,
-    parse,
-    ticks_of,
     to_make_good,
 )
 from hatchet_engine.domain.errors import Refused
 from hatchet_engine.store import schedules as store
 from hatchet_engine.turn import cancel
 from hatchet_engine.turn.commands import CancelTasks
-from hatchet_engine.turn.crons import policies_of
+from hatchet_engine.turn.crons import policies_of, ticks_of_cron
 from hatchet_engine.turn.load import Loader
+from hatchet_engine.turn.plan import Plan
 from hatchet_engine.turn.schedule_runs import ask_keys, look_at, start_cron, start_scheduled
 from hatchet_engine.turn.state import Turn
 
@@ -72,12 +72,14 @@ async def fire_due(loader: Loader, turn: Turn, *, busy: bool) -> None:
     runs = await store.scheduled_due(connection, now_ms, DUE_READ_MAX, INPUT_BYTES_MAX, held)
     await ask_keys(connection, turn, [(row["tenant_id"], row) for row in (*crons, *runs)])
     hot.next_schedule_ms = await store.next_due_after_ms(connection, now_ms)
-    due = await _looked_at(connection, turn, crons)
-    await _cancel_old(loader, turn, due)
-    done_crons = _until_full(turn, due, _fire_cron)
-    done_runs = _until_full(turn, runs, _fire_scheduled)
+    live = await _live_runs(connection, crons)
+    await _cancel_old(loader, turn, crons, live)
+    done_crons = _fire_crons(turn, crons, live)
+    done_runs = _fire_scheduled(turn, runs)
     if _more(crons, done_crons) or _more(runs, done_runs):
-        hot.next_schedule_ms = now_ms + (PAUSE_MS if busy else 0)
+        look_at(turn, now_ms)
+    if busy and hot.next_schedule_ms is not None:
+        hot.next_schedule_ms = max(hot.next_schedule_ms, now_ms + PAUSE_MS)
 
 
 def _more(rows: list[asyncpg.Record], done: int) -> bool:
@@ -85,57 +87,77 @@ def _more(rows: list[asyncpg.Record], done: int) -> bool:
     return bool(rows) and (done < rows[0]["found"] or rows[0]["found"] == DUE_READ_MAX)
 
 
-def _until_full(turn: Turn, rows: list[Any], fire: Any) -> int:
-    """Fire row after row until the turn has enough to do; how many."""
-    tasks, dags = turn.plan.tasks, turn.plan.dags
-    made = 0
-    for done, row in enumerate(rows):
-        if made >= TASKS_MAX:
-            return done
-        tasks_before, dags_before = len(tasks), len(dags)
-        fire(turn, row)
-        made += len(tasks) - tasks_before
-        made += sum(len(dag.task_ids) for dag in dags[dags_before:])
-    return len(rows)
+class _Made:
+    """Counts the tasks of the runs that are made."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._count = 0
+        self._tasks, self._dags = len(plan.tasks), len(plan.dags)
+
+    def enough(self) -> bool:
+        tasks, dags = self._plan.tasks, self._plan.dags
+        self._count += len(tasks) - self._tasks
+        self._count += sum(len(dag.task_ids) for dag in dags[self._dags :])
+        self._tasks, self._dags = len(tasks), len(dags)
+        return self._count >= TASKS_MAX
 
 
 # ---------------------------------------------------------------- crons
 
 
-async def _looked_at(
-    connection: asyncpg.Connection, turn: Turn, rows: list[asyncpg.Record]
-) -> list[_Due]:
+async def _live_runs(connection: asyncpg.Connection, rows: list[asyncpg.Record]) -> set[UUID]:
+    """The last runs of crons, where it matters, that have not ended."""
     known = [
         (row["tenant_id"], row["last_run_id"])
         for row in rows
         if row["overlap"] != Overlap.ALLOW and row["last_run_id"] is not None
     ]
-    live = await store.runs_live(connection, known) if known else set()
-    found = []
-    for row in rows:
-        policies = policies_of(row)
-        ticks = ticks_of(parse(row["expression"]).fields, policies.zone)
-        tick_ms = row["tick_ms"]
-        if not row["waiting"]:
-            tick_ms = to_make_good(ticks, policies, tick_ms, turn.now_ms)
-        found.append(_Due(row, policies, ticks, tick_ms, row["last_run_id"] in live))
-    return found
+    return await store.runs_live(connection, known) if known else set()
 
 
-async def _cancel_old(loader: Loader, turn: Turn, due: list[_Due]) -> None:
+def _looked_at(turn: Turn, row: asyncpg.Record, live: set[UUID]) -> _Due:
+    """Raises ``ValueError`` when its text means nothing any more."""
+    ticks, tick_ms = ticks_of_cron(row), row["tick_ms"]
+    policies = policies_of(row)
+    if not row["waiting"]:
+        tick_ms = to_make_good(ticks, policies, tick_ms, turn.now_ms)
+    return _Due(row, policies, ticks, tick_ms, row["last_run_id"] in live)
+
+
+async def _cancel_old(
+    loader: Loader, turn: Turn, rows: list[asyncpg.Record], live: set[UUID]
+) -> None:
     by_tenant: dict[UUID, list[UUID]] = {}
-    for one in due:
-        old = one.policies.overlap is Overlap.CANCEL_OLD and one.live
-        if old and one.ready(turn.now_ms):
-            by_tenant.setdefault(one.row["tenant_id"], []).append(one.row["last_run_id"])
-            one.live = False
+    for row in rows:
+        if row["overlap"] == Overlap.CANCEL_OLD and row["last_run_id"] in live:
+            with suppress(ValueError):
+                if _looked_at(turn, row, live).ready(turn.now_ms):
+                    by_tenant.setdefault(row["tenant_id"], []).append(row["last_run_id"])
+                    live.discard(row["last_run_id"])
     for tenant_id, ids in by_tenant.items():
         cancelling = CancelTasks(tenant_id, ids, reason="The next tick of its cron came")
         await loader.command(cancelling)
         cancel.cancel(turn, cancelling)
 
 
-def _fire_cron(turn: Turn, due: _Due) -> None:
+def _fire_crons(turn: Turn, rows: list[asyncpg.Record], live: set[UUID]) -> int:
+    """Cron after cron until the turn has enough to do; how many. A cron is looked at when it is its
+    turn: to count what it has missed may take some milliseconds."""
+    made = _Made(turn.plan)
+    for done, row in enumerate(rows):
+        if made.enough():
+            return done
+        try:
+            due = _looked_at(turn, row, live)
+        except ValueError as error:
+            _move(turn, row, row["tick_ms"], None, error=str(error))
+        else:
+            _fire_cron(turn, due, made)
+    return len(rows)
+
+
+def _fire_cron(turn: Turn, due: _Due, made: _Made) -> None:
     """The ticks of one cron that are due, then on to the next one."""
     row, policies = due.row, due.policies
     last_tick_ms, last_run_id = row["last_tick_ms"], row["last_run_id"]
@@ -144,7 +166,7 @@ def _fire_cron(turn: Turn, due: _Due) -> None:
     paused = turn.hot.pauses.of_workflow(row["workflow_id"])
     dropped = paused is not None and paused.drop_crons
     for _ in range(TICKS_AT_ONCE):
-        if due.tick_ms is None or not due.ready(turn.now_ms):
+        if due.tick_ms is None or not due.ready(turn.now_ms) or made.enough():
             break
         if dropped:
             pass  # the tick passes without a run (REG-27)
@@ -171,16 +193,23 @@ def _fire_cron(turn: Turn, due: _Due) -> None:
     if waiting:
         turn.hot.cron_waits[last_run_id] = row["id"]
         fire_ms = None
-    turn.plan.crons[row["id"]] = (
-        row["id"],
-        due.tick_ms,
-        fire_ms,
-        waiting,
-        last_tick_ms,
-        last_run_id,
-        error,
-        None if error is None else turn.now_ms,
-    )
+    _move(turn, row, due.tick_ms, fire_ms, waiting, (last_tick_ms, last_run_id), error)
+
+
+def _move(
+    turn: Turn,
+    row: asyncpg.Record,
+    tick_ms: int | None,
+    fire_ms: int | None,
+    waiting: bool = False,
+    last: tuple[int | None, UUID | None] | None = None,
+    error: str | None = None,
+) -> None:
+    """Note where a cron goes on."""
+    if last is None:
+        last = (row["last_tick_ms"], row["last_run_id"])
+    error_ms = None if error is None else turn.now_ms
+    turn.plan.crons[row["id"]] = (row["id"], tick_ms, fire_ms, waiting, *last, error, error_ms)
     look_at(turn, fire_ms)
 
 
@@ -206,9 +235,15 @@ def release_waiting(turn: Turn) -> None:
 # ---------------------------------------------------------------- scheduled runs
 
 
-def _fire_scheduled(turn: Turn, row: asyncpg.Record) -> None:
-    try:
-        run_id, error = start_scheduled(turn, row["tenant_id"], row), None
-    except Refused as refused:
-        run_id, error = None, refused.message
-    turn.plan.scheduled.append((row["id"], run_id, error))
+def _fire_scheduled(turn: Turn, rows: list[asyncpg.Record]) -> int:
+    """Run after run until the turn has enough to do; how many."""
+    made = _Made(turn.plan)
+    for done, row in enumerate(rows):
+        if made.enough():
+            return done
+        try:
+            run_id, error = start_scheduled(turn, row["tenant_id"], row), None
+        except Refused as refused:
+            run_id, error = None, refused.message
+        turn.plan.scheduled.append((row["id"], run_id, error))
+    return len(rows)

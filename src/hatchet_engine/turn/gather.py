@@ -13,7 +13,7 @@ from hatchet_engine.turn.attempts import begin_attempt
 from hatchet_engine.turn.batches import BATCH_BYTES_MAX, Batch, BatchGroup
 from hatchet_engine.turn.commands import PausedThing
 from hatchet_engine.turn.definitions import Step
-from hatchet_engine.turn.entering import leave_line, park, park_paused, who_waits
+from hatchet_engine.turn.entering import leave_line, park, park_paused
 from hatchet_engine.turn.lines import Line, is_batch_line
 from hatchet_engine.turn.queues import Queue, Queued
 from hatchet_engine.turn.rates import hold_back, lacking, take
@@ -31,18 +31,15 @@ def join(turn: Turn) -> None:
     rate limits are taken before (RL-17)."""
     joining, turn.joining = turn.joining, {}
     batches = turn.hot.batches
-    for item, called in joining.values():
+    for item in joining.values():
         if item.gone:
             continue
         demand = item.demand
         assert demand is not None
         assert demand.group is not None
         if demand.units:
-            if not called and (line := who_waits(turn, item)) is not None:
-                park(turn, item, line)
-                continue
-            if (line := lacking(turn, item)) is not None:
-                hold_back(turn, item, line)
+            if (bucket := lacking(turn, item)) is not None:
+                hold_back(turn, item, bucket)
                 continue
             take(turn, item)
         group = batches.get(item.step, demand.group)

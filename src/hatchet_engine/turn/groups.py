@@ -16,7 +16,6 @@ from hatchet_engine.turn.queues import Queue
 class Group:
     __slots__ = (
         "_rounds",
-        "guessed",
         "holders",
         "id",
         "limit",
@@ -32,7 +31,6 @@ class Group:
         self.strategy = strategy
         self.limit = limit
         self.holders: dict[UUID, int] = {}  # task or run id -> rank
-        self.guessed = False  # the limit is not known: the next one in line tells it
         self.paused = False  # nobody gets a place
         self.recovered = 0  # holders that were there when the hot state was read
         self._rounds: dict[int, int] = {}  # by queue: the round that its next task comes after
@@ -41,6 +39,11 @@ class Group:
     def free(self) -> int:
         """How many may get a place; negative if a limit was lowered."""
         return 0 if self.paused else self.limit - len(self.holders)
+
+    @property
+    def cancels(self) -> bool:
+        """Whether it may be the end of somebody that another one wants a place."""
+        return self.strategy is not Strategy.GROUP_ROUND_ROBIN and not self.paused
 
     def claims(self) -> list[Claim]:
         return [Claim(rank, id_) for id_, rank in self.holders.items()]
@@ -58,8 +61,6 @@ class Groups:
         self._lines = lines
         self._by_id: dict[str, Group] = {}
         self.held: dict[UUID, list[Group]] = {}  # by holder
-        # How many places evicted holders had: whether a run had begun is known by that.
-        self.evicted: dict[UUID, int] = {}
         self.paused: set[str] = set()  # ids of groups that are paused
         self.unsure: dict[Group, None] = {}  # read from the tables, with somebody in line
 
@@ -76,7 +77,7 @@ class Groups:
             group = self._by_id[id] = Group(self._lines.get(id), strategy, limit)
             group.paused = id in self.paused
         else:
-            group.strategy, group.limit, group.guessed = strategy, limit, False
+            group.strategy, group.limit = strategy, limit
         return group
 
     def restore(self, holder_id: UUID, id: str, rank: int, limit: int) -> None:
@@ -86,8 +87,16 @@ class Groups:
         group.recovered += 1
         self.held.setdefault(holder_id, []).append(group)
 
+    def restore_waiting(self, id: str, newest: UUID, strategy: Strategy, limit: int) -> None:
+        """The newest one who waits for a key describes it, unless a holder is newer yet; it may
+        let somebody in."""
+        group = self._by_id.get(id)
+        if group is not None and max(group.holders) > newest:
+            limit = group.limit
+        self.unsure[self.get(id, strategy, limit)] = None
+
     def take_unsure(self) -> dict[Group, None]:
-        """Those whose limit only the ones who wait can tell: it may let somebody in."""
+        """Those that were read with somebody in line, to be looked at."""
         found, self.unsure = self.unsure, {}
         return found
 
@@ -109,10 +118,6 @@ class Groups:
     def take(self, group: Group, holder_id: UUID, rank: int) -> None:
         group.holders[holder_id] = rank
         self.held.setdefault(holder_id, []).append(group)
-
-    def count(self, holder_id: UUID) -> int:
-        """How many places it holds, or held until it was evicted in this turn."""
-        return len(self.held.get(holder_id, ())) or self.evicted.get(holder_id, 0)
 
     def leave(self, holder_id: UUID) -> list[Group]:
         """Give back all places of a holder; returns their groups."""

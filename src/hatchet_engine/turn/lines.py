@@ -89,6 +89,16 @@ class Line(Window):
             self.heap = list(self._entries())
             heapq.heapify(self.heap)
 
+    def stands_before(self, item: Queued) -> bool:
+        """Whether somebody comes before this one; if that is in the table only, perhaps."""
+        if self.depth == 0:
+            return False
+        key: Key = (item.rank, 0, item.task_id)  # in a line nobody has a round
+        first = self.first()
+        if first is not None and (first.rank, 0, first.task_id) < key:
+            return True
+        return not self.holds(key)
+
     def take_in(self, items: list[Queued]) -> None:
         """Items of this very turn that the window should hold since more of it was read."""
         for item in items:
@@ -164,9 +174,17 @@ def units_line(tenant_id: UUID, key: str) -> str:
     return f"r{tenant_id.hex}:{key}"
 
 
-def over_line(tenant_id: UUID, key: str) -> str:
-    """Of those who ask for more units than the limit allows at all."""
-    return f"o{tenant_id.hex}:{key}"
+def over_line(tenant_id: UUID, key: str, units: int) -> str:
+    """Of those who ask for so many units, which is more than the limit allows at all."""
+    return f"o{tenant_id.hex}:{units}:{key}"
+
+
+def read_over_line(id: str) -> tuple[UUID, str, int] | None:
+    """Tenant, key and units in the name; None: it is another kind of line."""
+    if not id.startswith("o"):
+        return None
+    tenant, units, key = id[1:].split(":", 2)
+    return UUID(tenant), key, int(units)
 
 
 def workflow_pause_line(workflow_id: UUID) -> str:

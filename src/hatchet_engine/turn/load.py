@@ -91,8 +91,11 @@ class Loader:
 
         self.due_buckets = hot.buckets.take_due(now_ms, rates.DUE_MAX)
         if self.due_buckets:
-            wanted = {bucket.line: rates.CALLED_MAX for bucket in self.due_buckets}
-            wanted |= {bucket.over: 1 for bucket in self.due_buckets}
+            wanted: dict[Line, int] = {}
+            for bucket in self.due_buckets:
+                if (units := bucket.meter.available(now_ms)) > 0:
+                    wanted[bucket.line] = min(units, rates.CALLED_MAX)
+                wanted |= dict.fromkeys(bucket.fitting(), rates.CALLED_MAX)
             await read_lines(self.connection, self.turn, wanted)
 
         self.released = list(hot.pauses.released)
@@ -119,7 +122,7 @@ class Loader:
             )
         for row in self.due_parked:
             if row["step"] == WHOLE_RUN:
-                await load_dags(connection, hot, row["tenant_id"], [row["task_id"]])
+                await load_dags(connection, self.turn, row["tenant_id"], [row["task_id"]])
 
     async def _next_delayed(self, now_ms: int) -> int | None:
         return await queue.delayed_next_due_after_ms(self.connection, now_ms)
@@ -202,7 +205,7 @@ class Loader:
 
     async def _complete(self, running: Running, payload: Payload) -> None:
         """What stands with the run of a task: its input, and what came before the task."""
-        dags = await load_dags(self.connection, self.turn.hot, running.tenant_id, [running.run_id])
+        dags = await load_dags(self.connection, self.turn, running.tenant_id, [running.run_id])
         if not dags:
             return
         dag, step = dags[0], running.step
@@ -271,7 +274,7 @@ class Loader:
         self.turn.loaded[id(command)] = (ids_, found, members)
 
     async def _with_members(self, command: CancelTasks, ids_: list[UUID]) -> list[UUID]:
-        dags = await load_dags(self.connection, self.turn.hot, command.tenant_id, ids_)
+        dags = await load_dags(self.connection, self.turn, command.tenant_id, ids_)
         return [*ids_, *(task_id for dag in dags for task_id in dag.task_ids)]
 
     async def _members(
@@ -291,7 +294,7 @@ class Loader:
             runs += [id_ for id_ in some if self.turn.hot.dags.get(id_) is not None]
             runs += [run_id for run_id, _ in members.values()]
             if runs:
-                for dag in await load_dags(self.connection, self.turn.hot, tenant_id, runs):
+                for dag in await load_dags(self.connection, self.turn, tenant_id, runs):
                     begun += [
                         task_id
                         for task_id, state in zip(dag.task_ids, dag.states, strict=True)
@@ -317,7 +320,7 @@ class Loader:
         runs = {row["run_id"] for row in rows if row["kind"] != TaskKind.STANDALONE}
         dags: dict[UUID, Dag] = {}
         if runs:
-            loaded = await load_dags(self.connection, self.turn.hot, command.tenant_id, list(runs))
+            loaded = await load_dags(self.connection, self.turn, command.tenant_id, list(runs))
             dags = {dag.run_id: dag for dag in loaded}
         wanted = {row["id"] for row in rows} | runs
         wanted.update(task_id for dag in dags.values() for task_id in dag.task_ids)

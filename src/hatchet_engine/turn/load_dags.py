@@ -23,19 +23,31 @@ from hatchet_engine.turn.waiting import Found
 
 
 async def load_dags(
-    connection: asyncpg.Connection, hot: Hot, tenant_id: UUID, run_ids: Sequence[UUID]
+    connection: asyncpg.Connection, turn: Turn, tenant_id: UUID, run_ids: Sequence[UUID]
 ) -> list[Dag]:
-    """These runs of a tenant, from memory or read into it; ids of other things are passed over."""
-    missing = [run_id for run_id in dict.fromkeys(run_ids) if hot.dags.get(run_id) is None]
+    """These runs of a tenant, from memory or read into it; ids of other things are passed over, and
+    so are runs that have ended in this turn: what the tables say of them is no longer true."""
+    hot = turn.hot
+    missing = [
+        run_id
+        for run_id in dict.fromkeys(run_ids)
+        if hot.dags.get(run_id) is None and run_id not in turn.ended_runs
+    ]
     if missing:
         rows = await history.task_get_many(connection, tenant_id, missing)
         await load_versions(connection, hot, {row["version_id"] for row in rows})
         members: dict[UUID, list[Any]] = {}
         for row in await history.task_members(connection, tenant_id, missing, KEPT_INPUT_MAX):
             members.setdefault(row["run_id"], []).append(row)
+        limited = [row["id"] for row in rows if row["demand"] is not None]
+        parked = await lines.parked_find_many(connection, limited) if limited else []
+        waiting = {row["task_id"] for row in parked}
         for row in rows:
             if row["id"] in members:
-                hot.dags.add(_dag(hot, row, members[row["id"]]))
+                dag = _dag(hot, row, members[row["id"]])
+                if dag.run_id not in waiting:  # to begin
+                    _mark_begun(dag)
+                hot.dags.add(dag)
         await _load_replays(connection, hot, list(members))
     found = (hot.dags.get(run_id) for run_id in dict.fromkeys(run_ids))
     return [dag for dag in found if dag is not None]
@@ -74,8 +86,6 @@ def _dag(hot: Hot, row: Any, members: list[Any]) -> Dag:
     for _, at in sorted(ended):
         dag.ended_on(at, members[at]["worker_id"])
     dag.recount()
-    if hot.groups.count(dag.run_id) == len(dag.places):  # else it waits to begin
-        _mark_begun(dag)
     return dag
 
 
@@ -154,8 +164,9 @@ async def load_noted(connection: asyncpg.Connection, turn: Turn) -> Waits:
     for noted in happened:
         runs.setdefault(noted.tenant_id, []).append(noted.run_id)
     for tenant_id, run_ids in runs.items():
-        await load_dags(connection, turn.hot, tenant_id, run_ids)
-    await _load_admitted(connection, turn)
+        await load_dags(connection, turn, tenant_id, run_ids)
+    for tenant_id, run_id in turn.admitted_runs:
+        await load_dags(connection, turn, tenant_id, [run_id])
     for dag, positions in turn.postponed:
         for position in positions:
             turn.touched.add(dag)
@@ -167,17 +178,6 @@ async def load_noted(connection: asyncpg.Connection, turn: Turn) -> Waits:
     if not turn.hits:
         return Waits()
     return await _waits(connection, turn)
-
-
-async def _load_admitted(connection: asyncpg.Connection, turn: Turn) -> None:
-    """Runs that have waited to begin. One that is read now looks as if it had begun, because it has
-    got its places in this very turn; nothing of it has."""
-    for tenant_id, run_id in turn.admitted_runs:
-        if turn.hot.dags.get(run_id) is None:
-            for dag in await load_dags(connection, turn.hot, tenant_id, [run_id]):
-                dag.states = [
-                    Member.PENDING if state is Member.BEGUN else state for state in dag.states
-                ]
 
 
 async def find_waiting(

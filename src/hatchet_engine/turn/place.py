@@ -107,10 +107,10 @@ def _serve(turn: Turn, queue: Queue, item: Queued, choice: _Choice) -> bool:
         return True
     demand = item.demand
     if demand is not None and demand.units:
-        line = lacking(turn, item)
-        if line is not None:
+        bucket = lacking(turn, item)
+        if bucket is not None:
             leave_queue(turn, item)
-            hold_back(turn, item, line)
+            hold_back(turn, item, bucket)
             return True
     worker = choice.worker()
     if worker is None:

@@ -13,13 +13,13 @@ from hatchet_engine.domain.rates import WINDOWS
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.commands import DeleteRateLimit, PauseRateLimit, PutRateLimit
-from hatchet_engine.turn.entering import enter_queue, leave_line, park
-from hatchet_engine.turn.lines import Line
+from hatchet_engine.turn.entering import enter_queue, leave_line, park, stand_aside
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.state import Limits, Turn
 
 DUE_MAX = 1_000  # limits looked at in one turn because of the time
 CALLED_MAX = 1_000  # tasks that leave the line of one limit in one turn
+LEFT_OVER_MS = 1_000  # until units that a task could not use, for want of others, are offered again
 
 
 def put(turn: Turn, command: PutRateLimit) -> None:
@@ -84,21 +84,19 @@ def _change(turn: Turn, bucket: Bucket, limit: int, window: str) -> None:
     bucket.gone = False
     if bucket.meter.change(limit, window, turn.now_ms):
         turn.plan.buckets[bucket] = None
-        if bucket.line.depth or bucket.over.depth:
+        if bucket.waited_for:
             turn.hot.buckets.look_at(bucket, turn.now_ms)
 
 
-def lacking(turn: Turn, item: Queued) -> Line | None:
-    """Where a task has to wait for units; None if all of them are there."""
+def lacking(turn: Turn, item: Queued) -> Bucket | None:
+    """The limit whose units a task has to wait for; None if all of them are there for it."""
     assert item.demand is not None
     for key, units in item.demand.units:
         if not units:
             continue
         bucket = turn.hot.buckets.get(item.tenant_id, key)
-        meter = bucket.meter
-        if units > meter.available(turn.now_ms):
-            over = meter.limit is not None and units > meter.limit
-            return bucket.over if over else bucket.line
+        if units > bucket.meter.available(turn.now_ms) or bucket.line.stands_before(item):
+            return bucket
     return None
 
 
@@ -112,12 +110,13 @@ def take(turn: Turn, item: Queued) -> None:
             turn.plan.buckets[bucket] = None
 
 
-def hold_back(turn: Turn, item: Queued, line: Line) -> None:
+def hold_back(turn: Turn, item: Queued, bucket: Bucket) -> None:
     """Park a task that lacks units, and say so in its activity (RL-9, RL-10)."""
-    park(turn, item, line)
-    key = line.id.partition(":")[2]
-    bucket = turn.hot.buckets.get(item.tenant_id, key)
-    turn.hot.buckets.look_at(bucket, bucket.meter.next_ms(turn.now_ms))
+    unread = bucket.line.wants_reading  # perhaps nobody is before it
+    park(turn, item, bucket.line_for(_units(item, bucket)))
+    due_ms = turn.now_ms if unread else bucket.meter.next_ms(turn.now_ms)
+    turn.hot.buckets.look_at(bucket, due_ms)
+    stand_aside(turn, item, LEFT_OVER_MS)
     turn.plan.event(
         EventKind.REQUEUED_RATE_LIMIT,
         item.tenant_id,
@@ -129,8 +128,7 @@ def hold_back(turn: Turn, item: Queued, line: Line) -> None:
 
 
 def _words(bucket: Bucket, item: Queued) -> str:
-    assert item.demand is not None
-    asked = sum(units for key, units in item.demand.units if key == bucket.key)
+    asked = _units(item, bucket)
     meter = bucket.meter
     if meter.limit is None:
         return f"Rate limit {bucket.key!r} has never been put, so it has no units"
@@ -150,29 +148,38 @@ def call_waiting(turn: Turn, bucket: Bucket) -> None:
     meter = bucket.meter
     budget = meter.available(turn.now_ms)
     turn.plan.buckets[bucket] = None
-    while meter.limit is not None and (item := bucket.over.pop()) is not None:
-        leave_line(turn, item)  # the limit has changed: they may fit now
-        park(turn, item, bucket.line if _units(item, bucket) <= meter.limit else bucket.over)
-        if item.line is bucket.over:
-            break
-    called = 0
+    called = _sort_in(turn, bucket)
     while budget > 0 and called < CALLED_MAX and (item := bucket.line.pop()) is not None:
         units = _units(item, bucket)
         if meter.limit is not None and units > meter.limit:
             leave_line(turn, item)
-            park(turn, item, bucket.over)
+            park(turn, item, bucket.over_of(units))
+            called += 1
             continue
         if units > budget:
             bucket.line.put_back(item)
             break
         leave_line(turn, item)
-        budget -= units
         called += 1
-        enter_queue(turn, item, called=True)
-    if bucket.line.depth:
-        more = (budget > 0 and bucket.line.wants_reading) or called == CALLED_MAX
-        due_ms = turn.now_ms if more else meter.next_ms(turn.now_ms)
-        turn.hot.buckets.look_at(bucket, due_ms)
+        enter_queue(turn, item)
+        if item.line is None:  # else it waits for something else first
+            budget -= units
+    unread = budget > 0 and bucket.line.wants_reading
+    if unread or called >= CALLED_MAX or bucket.fitting():
+        turn.hot.buckets.look_at(bucket, turn.now_ms)
+    elif bucket.line.depth:
+        turn.hot.buckets.look_at(bucket, meter.next_ms(turn.now_ms))
+
+
+def _sort_in(turn: Turn, bucket: Bucket) -> int:
+    """Those whose units a new limit allows stand in line with the others; returns how many came."""
+    came = 0
+    for line in bucket.fitting():
+        while came < CALLED_MAX and (item := line.pop()) is not None:
+            leave_line(turn, item)
+            park(turn, item, bucket.line)
+            came += 1
+    return came
 
 
 def _units(item: Queued, bucket: Bucket) -> int:

@@ -9,7 +9,6 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from hatchet_engine.domain.concurrency import Strategy
 from hatchet_engine.domain.demand import read_demand
 from hatchet_engine.store import (
     assignments,
@@ -32,13 +31,13 @@ from hatchet_engine.turn.lines import (
     batch_of_line,
     is_batch_line,
     is_pause_line,
-    is_place_line,
+    read_over_line,
 )
 from hatchet_engine.turn.operations import operation_from_row
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.register import add_version, load_versions
 from hatchet_engine.turn.state import Hot
-from hatchet_engine.turn.waiting import step_of
+from hatchet_engine.turn.waiting import parked_from_row, step_of
 from hatchet_engine.turn.workers import Running, Worker
 
 
@@ -162,12 +161,24 @@ async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: i
         hot.pauses.add(thing)
         if thing.kind is PauseKind.CONCURRENCY_KEY:
             hot.groups.pause(thing.target)
+    for row in await lines.parked_newest(connection):
+        item = parked_from_row(hot, row)
+        assert item.demand is not None
+        most = item.demand.places[item.stage].max_runs
+        hot.groups.restore_waiting(row["line"], item.task_id, item.rules[item.stage].strategy, most)
     for line in list(hot.lines.by_id.values()):
         _let_go_on(hot, line)
     for row in await rates.list_all(connection):
         bucket = hot.buckets.restore(row["tenant_id"], row["key"], rates.meter(row))
         if bucket.line.depth:
-            hot.buckets.look_at(bucket, bucket.meter.next_ms(now_ms))
+            hot.buckets.look_at(bucket, now_ms)  # somebody may just have stood aside
+    for line in list(hot.lines.by_id.values()):
+        over = read_over_line(line.id)
+        if over is not None:
+            tenant_id, key, units = over
+            bucket = hot.buckets.get(tenant_id, key)
+            bucket.over[units] = line
+            hot.buckets.look_at(bucket, now_ms)  # another limit may have been under way
 
 
 def _batch_group(hot: Hot, line: str) -> BatchGroup:
@@ -178,14 +189,8 @@ def _batch_group(hot: Hot, line: str) -> BatchGroup:
 
 
 def _let_go_on(hot: Hot, line: Line) -> None:
-    """A line whose pause has ended while some still stood in it, or a key that nobody holds."""
-    if is_place_line(line.id):
-        group = hot.groups.find(line.id)
-        if group is None:
-            group = hot.groups.get(line.id, Strategy.GROUP_ROUND_ROBIN, 1)
-            group.guessed = True
-        hot.groups.unsure[group] = None
-    elif is_pause_line(line.id) and not hot.pauses.holds(line.id):
+    """A line whose pause has ended while some still stood in it."""
+    if is_pause_line(line.id) and not hot.pauses.holds(line.id):
         hot.pauses.released[line] = None
 
 

@@ -27,6 +27,7 @@ from hatchet_engine.turn.state import Turn
 from hatchet_engine.turn.times import from_ms
 
 SCHEDULES_MAX = 10_000  # times in one call
+BYTES_MAX = 64 * 1024 * 1024  # of input and metadata of one call: each time has its own copy
 DUE_MAX_MS = 253_402_214_400_000  # the last day that a timestamp can show in every zone
 DELETED_AT_ONCE = 500
 UNKNOWN = "Scheduled workflow not found."
@@ -38,16 +39,7 @@ async def create(connection: asyncpg.Connection, turn: Turn, command: ScheduleRu
     version = version_of(turn, command.tenant_id, command.workflow)
     if version is None:
         raise not_found(f"workflow not found: {command.workflow!r}")
-    if len(command.due_ms) > SCHEDULES_MAX:
-        raise invalid(
-            f"schedules: {len(command.due_ms)} times in one call, the limit is {SCHEDULES_MAX}; "
-            "split the call",
-            field="schedules",
-        )
-    key = command.child_key or ""
-    if len(key) > turn.limits.child_key_length_max or "\x00" in key:
-        raise invalid("child_key: is too long or holds the null character", field="child_key")
-    input, metadata = check_run(turn.limits, command.input, command.metadata, command.priority)
+    input, metadata = _checked(turn, command)
     rows = [
         (turn.ids.new(turn.now_ms), min(max(due_ms, 0), DUE_MAX_MS)) for due_ms in command.due_ms
     ]
@@ -75,6 +67,28 @@ async def create(connection: asyncpg.Connection, turn: Turn, command: ScheduleRu
         version.created_ms,
         [id_ for id_, _ in rows],
     )
+
+
+def _checked(turn: Turn, command: ScheduleRuns) -> tuple[str, str | None]:
+    """Input and metadata as stored; raises ``Refused`` naming the field."""
+    times = len(command.due_ms)
+    if times > SCHEDULES_MAX:
+        raise invalid(
+            f"schedules: {times} times in one call, the limit is {SCHEDULES_MAX}; split the call",
+            field="schedules",
+        )
+    key = command.child_key or ""
+    if len(key) > turn.limits.child_key_length_max or "\x00" in key:
+        raise invalid("child_key: is too long or holds the null character", field="child_key")
+    input, metadata = check_run(turn.limits, command.input, command.metadata, command.priority)
+    size = len(input.encode()) + len((metadata or "").encode())
+    if size * times > BYTES_MAX:
+        raise invalid(
+            f"schedules: {times} times with {size} bytes of input and metadata each; the limit is "
+            f"{BYTES_MAX} bytes in one call; split the call",
+            field="schedules",
+        )
+    return input, metadata
 
 
 async def reschedule(

@@ -278,6 +278,7 @@ def end_run(turn: Turn, dag: Dag) -> None:
     positions = list(range(len(dag.states)))
     tasks = [_result(dag, at) for at in positions] if dag.knows_outputs(positions) else None
     turn.finished_runs.append(FinishedRun(dag.run_id, dag.tenant_id, status, tasks, dag.version))
+    turn.ended_runs.add(dag.run_id)
     turn.hot.dags.remove(dag.run_id)
     _stop_waiting(turn, dag)
     release(turn, dag.run_id)
@@ -285,11 +286,14 @@ def end_run(turn: Turn, dag: Dag) -> None:
 
 def _stop_waiting(turn: Turn, dag: Dag) -> None:
     """A run that ends task by task may still wait for its next place."""
-    stage = turn.hot.groups.count(dag.run_id)
-    if stage == len(dag.places) or dag.run_id in turn.moved:
+    line_id = _next_place(turn, dag)
+    if line_id is None or dag.run_id in turn.moved:
         return
-    rule = dag.version.rules[stage]
-    line = turn.hot.lines.get(place_line(rule.limit_id, dag.places[stage].key))
+    for arrival in turn.arrivals:
+        if arrival.task_id == dag.run_id:
+            arrival.gone = True
+            return
+    line = turn.hot.lines.get(line_id)
     item = turn.plan.parked.get(dag.run_id) or line.items.get(dag.run_id)
     if item is not None:
         leave_line(turn, item)
@@ -297,9 +301,16 @@ def _stop_waiting(turn: Turn, dag: Dag) -> None:
     elif not line.complete and dag.run_id not in turn.plan.parked_removed:
         line.depth -= 1  # it is in the table only
         turn.plan.parked_removed.add(dag.run_id)
-    for arrival in turn.arrivals:
-        if arrival.task_id == dag.run_id:
-            arrival.gone = True
+
+
+def _next_place(turn: Turn, dag: Dag) -> str | None:
+    """The line of the first place that a run does not hold."""
+    held = {group.id for group in turn.hot.groups.held.get(dag.run_id, ())}
+    wanted = (
+        place_line(rule.limit_id, place.key)
+        for rule, place in zip(dag.version.rules, dag.places, strict=False)
+    )
+    return next((line for line in wanted if line not in held), None)
 
 
 def _result(dag: Dag, position: int) -> TaskResult:

@@ -204,6 +204,7 @@ class Turn:
         self.finished: list[Finished] = []
         self.touched: set[Dag] = set()  # runs that may hold large texts
         self.finished_runs: list[FinishedRun] = []
+        self.ended_runs: set[UUID] = set()  # ids of runs of several tasks
         # What has happened to runs of several tasks; settled at the end of the turn.
         self.ends: list[MemberEnd] = []
         self.member_cancels: list[MemberCancel] = []
@@ -212,11 +213,9 @@ class Turn:
         # Runs whose tasks at these positions begin; they were ``chosen`` for a replay.
         self.starts: list[tuple[Dag, list[int], bool]] = []
         self.admitted_runs: list[tuple[UUID, UUID]] = []  # (tenant, run) that may begin now
-        # Tasks that come to their batches; whether they were called from the line of a rate limit.
-        self.joining: dict[UUID, tuple[Queued, bool]] = {}
+        self.joining: dict[UUID, Queued] = {}  # tasks that come to their batches
         self.arrivals: list[Queued] = []  # tasks and runs that want a place of their next rule
         self.brought: dict[Bucket, tuple[int, str]] = {}  # limits that tasks have brought along
-        hot.groups.evicted.clear()
         # Groups with a free place, or to be read on.
         self.freed: dict[Group, None] = hot.groups.take_unsure()
         self.evicted: list[tuple[UUID, UUID]] = []  # (tenant, task or run) a strategy cancels

@@ -13,7 +13,7 @@ import asyncpg
 
 from hatchet_engine.domain.labels import lacking
 from hatchet_engine.domain.states import EventKind
-from hatchet_engine.turn.entering import enter_queue, leave_line, leave_queue, park
+from hatchet_engine.turn.entering import enter_queue, leave_line, leave_queue, park, stand_aside
 from hatchet_engine.turn.lines import Line, no_worker_line, read_no_worker_line
 from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import Queue
@@ -65,6 +65,7 @@ def strand(turn: Turn, queue: Queue, shape: Shape) -> None:
             continue
         turn.stranded += 1
         leave_queue(turn, item)
+        stand_aside(turn, item)
         park(turn, item, line)
         if not item.told:
             item.told = True

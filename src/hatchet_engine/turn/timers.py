@@ -101,8 +101,11 @@ def _end_waiting_run(turn: Turn, item: Queued, reason: str) -> None:
     dag = turn.hot.dags.get(item.task_id)
     if dag is None:
         return
-    for position in ready(dag):
+    positions = ready(dag)
+    for position in positions:
         turn.member_cancels.append(MemberCancel(dag.run_id, dag.tenant_id, position, reason))
+    if not positions:  # its on-failure task alone was to be replayed
+        turn.starts.append((dag, [], False))
 
 
 def call_due(turn: Turn, buckets: list[Bucket]) -> None:

@@ -100,7 +100,7 @@ def end_waiting_anywhere(
 ) -> bool:
     """Cancel a task that holds no worker, wherever it stands: only in this turn, or in a table.
     Each row is used once: something earlier in this turn may have ended or moved the task."""
-    if _end_new(turn, tenant_id, task_id, reason):
+    if end_new(turn, tenant_id, task_id, reason):
         return True
     row = found.parked.pop(task_id, None)
     if row is not None and task_id not in turn.moved:
@@ -143,7 +143,7 @@ def forget_parked_run(turn: Turn, run_id: UUID, found: Found) -> None:
     turn.moved.add(run_id)
 
 
-def _end_new(turn: Turn, tenant_id: UUID, task_id: UUID, reason: str) -> bool:
+def end_new(turn: Turn, tenant_id: UUID, task_id: UUID, reason: str) -> bool:
     """A task that was queued, parked or put into backoff within this very turn is in no table yet,
     or in the wrong one."""
     for position, row in enumerate(turn.plan.delayed):
@@ -174,7 +174,7 @@ def _on_its_way(turn: Turn, task_id: UUID) -> Queued | None:
     """A task that comes to its batch or wants a place, and stands nowhere yet."""
     joining = turn.joining.get(task_id)
     if joining is not None:
-        return joining[0]
+        return joining
     return next((one for one in turn.arrivals if one.task_id == task_id), None)
 
 

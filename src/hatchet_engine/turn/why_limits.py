@@ -33,22 +33,18 @@ def concurrency_blockers(
     names = list(limits)
     group = hot.groups.find(line) if hot is not None else None
     blockers = []
-    if group is None or not group.paused or _taken(group, limits.get(line)):
+    if group is None or not group.paused or _taken(group):
         blockers.append(_concurrency(group, line, limits.get(line)))
     for later in names[names.index(line) + 1 :] if line in limits else ():
         group = hot.groups.find(later) if hot is not None else None
-        if group is not None and _taken(group, limits[later]):
+        if group is not None and _taken(group):
             blockers.append(_concurrency(group, later, limits[later]))
     return blockers
 
 
-def _taken(group: Group, limit: int | None) -> bool:
+def _taken(group: Group) -> bool:
     """Whether all places are; a pause is told as such."""
-    return len(group.holders) >= _limit(group, limit)
-
-
-def _limit(group: Group, limit: int | None) -> int:
-    return limit if group.guessed and limit is not None else group.limit
+    return len(group.holders) >= group.limit
 
 
 def _concurrency(group: Group | None, line: str, limit: int | None) -> Blocker:
@@ -57,7 +53,7 @@ def _concurrency(group: Group | None, line: str, limit: int | None) -> Blocker:
     if group is None:
         told = f"it waits for one of {limit} places" if limit else "it waits for a place"
     else:
-        limit = _limit(group, limit)
+        limit = group.limit
         if len(holders) >= limit:
             told = f"{len(holders)} of {limit} places are taken"
         else:

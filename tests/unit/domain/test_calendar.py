@@ -134,6 +134,19 @@ def test_doubled_hour_counts_once_for_chosen_hours_and_twice_for_all() -> None:
     ]
 
 
+def test_an_hour_that_comes_twice_around_midnight_is_found_on_its_day() -> None:
+    # In Beirut midnight of 25 October 2026 becomes 23:00 of the 24th once more.
+    again = upcoming("15 * 24 10 *", "2026-10-24T22:30:00+03:00", 3, "Asia/Beirut")
+    assert again == [
+        "26-10-24T23:15:00+03:00",
+        "26-10-24T23:15:00+02:00",
+        "27-10-24T00:15:00+03:00",
+    ]
+    ticks = Ticks(parse_fields("15 * 24 10 *"), "Asia/Beirut")
+    assert ticks.before(ms(f"20{again[2]}")) == ms(f"20{again[1]}")
+    assert ticks.before(ms(f"20{again[1]}")) == ms(f"20{again[0]}")
+
+
 def test_changes_of_half_an_hour_and_of_a_day() -> None:
     assert upcoming("15 2 * * *", "2026-10-04T00:00:00+10:30", 1, "Australia/Lord_Howe") == [
         "26-10-04T02:30:00+11:00"
@@ -246,6 +259,7 @@ def test_options_stand_before_the_fields() -> None:
     assert policies.end_ms == ms("2026-12-31T00:00:00+01:00")
     assert text.fields == parse_fields("0 3 * * *")
     assert parse("TZ=Asia/Kolkata * * * * *").policies.zone == "Asia/Kolkata"
+    assert parse("CATCH_UP=ALL:0000000010 * * * * *").policies.catch_up_max == 10
 
 
 @pytest.mark.parametrize(
@@ -259,6 +273,8 @@ def test_options_stand_before_the_fields() -> None:
         ("CATCH_UP=ONE:3 * * * * *", "goes with ALL only"),
         ("CATCH_UP=ALL:0 * * * * *", "catch_up_max: must be between 1 and 1000"),
         ("CATCH_UP=ALL:1001 * * * * *", "catch_up_max"),
+        ("CATCH_UP=ALL:10000000000 * * * * *", "got 10000000000"),
+        ("TZ=localtime * * * * *", "'localtime' is no time zone"),
         ("JITTER=5 * * * * *", "JITTER: '5' is not a duration"),
         ("JITTER=61m * * * * *", "jitter: must be between 0 and 60 minutes"),
         ("START=2026-01-01T00:00:00 * * * * *", "with an offset"),

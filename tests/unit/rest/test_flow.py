@@ -431,7 +431,7 @@ async def test_runs_of_several_tasks_in_lines(api: Api) -> None:
     [
         ("c7:user:1", {"reason": "CONCURRENCY_KEY", "key": "user:1"}),
         ("r{tenant}:api:v1", {"reason": "RATE_LIMIT", "key": "api:v1"}),
-        ("o{tenant}:api", {"reason": "RATE_LIMIT_TOO_SMALL", "key": "api"}),
+        ("o{tenant}:5:api", {"reason": "RATE_LIMIT_TOO_SMALL", "key": "api"}),
         ("p{tenant}", {"reason": "PAUSED_WORKFLOW"}),
         ("t{tenant}", {"reason": "PAUSED_TENANT"}),
     ],

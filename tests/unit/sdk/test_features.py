@@ -151,13 +151,17 @@ def test_runs(rest: FakeRest, hatchet: Hatchet) -> None:
 
 
 def test_changes(rest: FakeRest, hatchet: Hatchet) -> None:
-    rest.answers = [(200, {"ids": []})] * 3 + [(200, DETAILS), (204, None), (200, WORKER)]
+    rest.answers = [(200, {"ids": []})] * 3 + [(200, DETAILS)] * 3 + [(204, None), (200, WORKER)]
     hatchet.runs.cancel("r1")
     hatchet.runs.bulk_replay(BulkCancelReplayOpts(ids=["a", "b"]))
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     filters = RunFilter(since=moment, statuses=[V1TaskStatus.RUNNING])
     hatchet.runs.bulk_cancel(BulkCancelReplayOpts(filters=filters))
     hatchet.runs.create("flow", {"a": 1}, priority=2)
+    assert hatchet.runs.rerun("r1", {"a": 2}).run.metadata.id == RUN["metadata"]["id"]
+    asyncio.run(hatchet.runs.aio_rerun("r1", additional_metadata={"b": 3}, priority=3))
+    paths = [path for _, path, *_ in rest.requests[-2:]]
+    assert all(path.endswith("/workflow-runs/r1/rerun") for path in paths)
     hatchet.workflows.delete("w1")
     assert hatchet.workers.pause("k1").name == "w"
     assert [body for *_, body in rest.requests] == [
@@ -165,6 +169,8 @@ def test_changes(rest: FakeRest, hatchet: Hatchet) -> None:
         {"externalIds": ["a", "b"]},
         {"filter": {"since": "2026-01-01T00:00:00.000000Z", "statuses": ["RUNNING"]}},
         {"workflowName": "flow", "input": {"a": 1}, "priority": 2},
+        {"input": {"a": 2}},
+        {"additionalMetadata": {"b": 3}, "priority": 3},
         None,
         {"isPaused": True},
     ]

@@ -236,6 +236,14 @@ def test_declarations_that_cannot_work(declare: Callable[..., Hatchet]) -> None:
         hatchet.task(execution_timeout=timedelta(0))(fn)
     with pytest.raises(ValueError, match="slot_cost"):
         hatchet.task(slot_cost=0)(fn)
+    with pytest.raises(ValueError, match=r"slot_cost\['gpu'\] must be at least 1, not 0"):
+        hatchet.task(slot_cost={"default": 1, "gpu": 0})(fn)
+    with pytest.raises(ValueError, match="slot_cost names no pool"):
+        hatchet.task(slot_cost={})(fn)
+    with pytest.raises(ValueError, match="name of a pool is a text, not ''"):
+        hatchet.task(slot_cost={"": 1})(fn)
+    with pytest.raises(TypeError, match="slot_cost is a number or a dict"):
+        hatchet.task(slot_cost="gpu")(fn)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="default_priority"):
         hatchet.task(default_priority=9)(fn)
     with pytest.raises(ValueError, match="needs a name"):

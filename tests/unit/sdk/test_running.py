@@ -78,6 +78,28 @@ def test_every_way_to_call(hatchet: Hatchet) -> None:
         assert double.run_many([]) == []
 
 
+def test_rp_12_a_reference_tells_the_result_of_a_replay(
+    hatchet: Hatchet, engine: FakeEngine
+) -> None:
+    @hatchet.task()
+    async def count(input: EmptyModel, ctx: Context) -> Number:
+        return Number(value=ctx.attempt_number)
+
+    with working(hatchet.worker("w", workflows=[count])):
+        ref = count.run_no_wait()
+        assert ref.result() == Number(value=1)
+        (run_id,) = engine.results
+
+        def replay(attempt: int) -> None:
+            del engine.results[run_id]
+            engine.assign_run(run_id, attempt - 1)
+
+        engine.call(lambda: replay(2))
+        assert ref.result() == Number(value=2)
+        engine.call(lambda: replay(3))
+        assert asyncio.run(ref.aio_result()) == Number(value=3)
+
+
 def test_kinds_of_input_and_output(hatchet: Hatchet) -> None:
     class Typed(TypedDict):
         name: str

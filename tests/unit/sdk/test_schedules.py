@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ from hatchet import (
     ScheduleTriggerWorkflowOptions,
 )
 from hatchet._wire.schedules import schedule_request
+from hatchet.clients.rest.exceptions import NotFoundException
 from hatchet_protocol.times import timestamp_ms
 
 from .test_features import META, FakeRest, hatchet, rest
@@ -205,3 +207,16 @@ def test_what_schedule_sends(hatchet: Hatchet, monkeypatch: pytest.MonkeyPatch) 
         task.schedule(AT, Report(kind="x"))
     with pytest.raises(HatchetCallError):
         task.schedule(AT, Report(kind="x"))
+
+
+def test_whatever_is_taken_for_an_id_stays_in_its_place(hatchet: Hatchet, rest: FakeRest) -> None:
+    for id in ("a b", "b\u00fccher", "x?limit=1", "50%"):
+        rest.answers.append((404, {"errors": [{"description": "not found"}]}))
+        with pytest.raises(NotFoundException):
+            hatchet.cron.get(id)
+    assert [unquote(path).rpartition("/")[2] for _, path, _, _ in rest.requests] == [
+        "a b",
+        "b\u00fccher",
+        "x?limit=1",
+        "50%",
+    ]

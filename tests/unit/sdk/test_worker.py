@@ -66,6 +66,33 @@ def test_registration_of_the_worker(engine: FakeEngine, hatchet: Hatchet) -> Non
     assert (listed._data().labels, listed._data().slots) == ({"a": 1}, {"default": 3})
 
 
+def test_sl_1_pools_of_slots(engine: FakeEngine, hatchet: Hatchet) -> None:
+    @hatchet.task(slot_cost={"gpu": 2})
+    async def train(input: EmptyModel, ctx: Context) -> None: ...
+
+    @hatchet.task(slot_cost={"default": 1, "gpu": 1})
+    async def draw(input: EmptyModel, ctx: Context) -> None: ...
+
+    with working(hatchet.worker("w", slots={"gpu": 4}, workflows=[train])):
+        pass
+    (sent,) = [f.register_worker for f in engine.frames if f.HasField("register_worker")]
+    assert dict(sent.slots) == {"gpu": 4}
+    assert dict(engine.registrations[-1].tasks[0].slot_requests) == {"gpu": 2}
+
+    both = hatchet.worker("w", slots={"gpu": 4}, workflows=[train, draw])
+    assert both._data().slots == {"default": 100, "gpu": 4}
+    sized = hatchet.worker("w", slots={"default": 3, "gpu": 4}, durable_slots=5, workflows=[draw])
+    assert sized._data().slots == {"default": 3, "gpu": 4, "durable": 5}
+    with pytest.raises(ValueError, match="'draw' takes slots of the pool 'gpu', which this worker"):
+        hatchet.worker("w", slots=4, workflows=[draw])
+    with pytest.raises(ValueError, match="a pool of durable ones already"):
+        hatchet.worker("w", slots={"durable": 4}, durable_slots=5)
+    with pytest.raises(ValueError, match=r"slots\['gpu'\] must be at least 1, not 0"):
+        hatchet.worker("w", slots={"gpu": 0})
+    with pytest.raises(ValueError, match="slots must be at least 1, not 0"):
+        hatchet.worker("w", slots=0)
+
+
 def test_two_workers_of_one_client(hatchet: Hatchet) -> None:
     @hatchet.task()
     async def one(input: EmptyModel, ctx: Context) -> dict[str, str]:

@@ -364,6 +364,22 @@ async def test_change_and_leave(line: Served) -> None:
     assert len((await call.read()).trigger_replies) == 1
 
 
+async def test_a_worker_that_left_makes_room_for_another(line: Served) -> None:
+    call, command = await joined(line)
+    await call.write(s.ClientFrame(worker_change=s.WorkerChange(leave=True)))
+    await line.engine.command(LeaveWorker)
+    command.session.close("the worker has left")
+    second = task_id(78)
+    line.engine.script[RegisterWorker] = second
+    await call.write(s.ClientFrame(register_worker=s.RegisterWorker(name="second")))
+    assert (await call.read()).worker_registered.worker_id == second.bytes
+    # It is the worker of this stream: no third one beside it, and its end is the stream's.
+    await call.write(s.ClientFrame(register_worker=s.RegisterWorker(name="third")))
+    assert (await call.read()).worker_registered.error.code == Code.FAILED_PRECONDITION
+    command.session.close("the second is gone, too")
+    assert (await ended(call))[0] == "OK"
+
+
 @pytest.mark.parametrize("how", ["cancel", "half-close", "engine"])
 async def test_the_end_of_the_stream_is_told_to_the_engine(line: Served, how: str) -> None:
     call, command = await joined(line)

@@ -3,7 +3,13 @@
 from hatchet_engine.domain.calendar.cron_text import CronText, check_zone, parse
 from hatchet_engine.domain.calendar.due import first_tick, following, to_make_good
 from hatchet_engine.domain.calendar.fields import Fields
-from hatchet_engine.domain.calendar.policies import CatchUp, Overlap, Policies, jittered_ms
+from hatchet_engine.domain.calendar.policies import (
+    CatchUp,
+    Overlap,
+    Policies,
+    check_policies,
+    jittered_ms,
+)
 from hatchet_engine.domain.calendar.ticks import Ticks, ticks_of
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     "Overlap",
     "Policies",
     "Ticks",
+    "check_policies",
     "check_zone",
     "first_tick",
     "following",

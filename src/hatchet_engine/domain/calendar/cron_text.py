@@ -71,7 +71,8 @@ def check_zone(name: str) -> str:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    # Not those that mean another zone, or none, on another machine.
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def _zone(value: str) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def _catch_up(value: str) -> dict[str, Any]:
     if colon:
         if found["catch_up"] is not CatchUp.ALL or not (most.isascii() and most.isdigit()):
             raise ValueError("a number goes with ALL only, such as ALL:10")
-        found["catch_up_max"] = int(most[:9])
+        found["catch_up_max"] = int(most)
     return found
 
 

@@ -53,7 +53,7 @@ class Ticks:
             return None
         best = self._first(wall + _SECOND, moment)
         repeats_s = self._utc(wall, 1) - moment
-        if repeats_s > 0 and self._fields.every_hour and not self._same_offset(best, moment):
+        if repeats_s > 0 and self._fields.every_hour:
             # The clock is about to be set back: times that were on it already come once more.
             again = self._first(wall - timedelta(seconds=repeats_s), moment)
             best = min((one for one in (best, again) if one is not None), default=None)
@@ -67,7 +67,7 @@ class Ticks:
             return None
         best = self._last(wall - _SECOND, moment)
         set_back_s = moment - self._utc(wall, 0)
-        if set_back_s > 0 and not self._same_offset(best, moment):
+        if set_back_s > 0:
             # The clock was just set back: times that lie ahead on it have been already.
             ahead = self._last(wall + timedelta(seconds=set_back_s), moment)
             best = max((one for one in (best, ahead) if one is not None), default=None)
@@ -88,9 +88,6 @@ class Ticks:
                 if at < moment:
                     return at
         return None
-
-    def _same_offset(self, one: int | None, other: int) -> bool:
-        return one is not None and self._offset(one) == self._offset(other)
 
     # ------------------------------------------------------------ the clock on the wall
 

@@ -45,6 +45,15 @@ select line, count(*) as depth, min(queued_ms) as first_ms,
        coalesce(sum((demand ->> 'size')::bigint) filter (where line like 'b%'), 0)::bigint as size
 from parked_item group by line;
 
+-- name: parked_newest_list
+-- Of each concurrency key.
+select distinct on (line)
+       line, rank, task_id, tenant_id, version_id, step, attempt, app_retries, internal_retries,
+       queued_ms, schedule_timeout_ms, demand::text as demand, run_id
+from parked_item
+where line like 'c%'
+order by line, task_id desc;
+
 -- name: parked_version_list
 select distinct version_id from parked_item;
 

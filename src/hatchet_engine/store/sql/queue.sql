@@ -85,7 +85,8 @@ order by rank, round, task_id
 limit $5;
 
 -- name: queue_item_aged
--- The oldest tasks of queues and ranks that were made before a moment: ids grow with time.
+-- Tasks of queues and ranks that were made before a moment, the oldest of each first: ids grow with
+-- time.
 select i.*
 from unnest($1::bigint[], $2::smallint[], $3::uuid[]) as k (queue_id, rank, before)
 cross join lateral (
@@ -95,7 +96,8 @@ cross join lateral (
     where i.queue_id = k.queue_id and i.rank = k.rank and i.task_id < k.before
     order by i.task_id
     limit $4
-) i;
+) i
+limit $4;
 
 -- name: queue_item_find_many
 -- A queued task by id: its queue is known from its definition, its rank is one of four.

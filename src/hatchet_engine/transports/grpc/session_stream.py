@@ -340,7 +340,7 @@ class SessionStream:
         """Register or resume, open the stream, and answer; refusals leave the stream open."""
         answer = session.WorkerRegistered()
         try:
-            if self._worker_id is not None:
+            if self._worker_id is not None and not self._leaving:
                 raise Refused(
                     Code.FAILED_PRECONDITION,
                     "register_worker: this stream has a worker; open another stream for another",
@@ -371,6 +371,8 @@ class SessionStream:
     async def _register(self, message: session.RegisterWorker) -> UUID:
         command = codec.worker(self._tenant_id, message, self._hello)
         worker_id = await self._engine.submit(command)
+        # By now the engine has closed the worker that left this stream before, if any.
+        self._leaving = False
         await self._open(worker_id, ())
         return worker_id
 

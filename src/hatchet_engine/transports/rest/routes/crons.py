@@ -8,7 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from hatchet_engine.domain.calendar import Policies, first_tick, following, parse, ticks_of
+from hatchet_engine.domain.calendar import (
+    Policies,
+    check_zone,
+    first_tick,
+    following,
+    parse,
+    ticks_of,
+)
 from hatchet_engine.domain.errors import invalid
 from hatchet_engine.observe import schedules
 from hatchet_engine.observe.times import from_ms, to_ms
@@ -50,6 +57,10 @@ async def cron_preview(
     after: Annotated[Instant | None, Query(description="Default: now.")] = None,
 ) -> Response:
     """The next ticks of a cron, whether it exists or not."""
+    try:
+        check_zone(zone)
+    except ValueError as error:
+        raise invalid(f"zone: {error}", field="zone") from None
     try:
         text = parse(expression, Policies(zone=zone))
     except ValueError as error:
