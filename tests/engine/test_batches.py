@@ -6,13 +6,19 @@ from collections.abc import Sequence
 
 import pytest
 
-from hatchet_engine.domain.definition import BatchConfig, ConcurrencyRule, RateLimitUse
+from hatchet_engine.domain.definition import (
+    BatchConfig,
+    ConcurrencyRule,
+    RateLimitUse,
+    TaskDefinition,
+)
 from hatchet_engine.domain.errors import Code
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.states import EventKind, Status
-from hatchet_engine.turn import lines
+from hatchet_engine.turn import gather, lines
 from hatchet_engine.turn.batches import BATCH_BYTES_MAX, MEMBER_BYTES
 from hatchet_engine.turn.commands import (
+    ChangeWorker,
     LeaveWorker,
     Pause,
     PauseKind,
@@ -590,3 +596,64 @@ async def test_group_max_runs_at_its_edges(h: Harness) -> None:
 async def test_a_durable_task_is_no_batch_task(h: Harness) -> None:
     with refused(Code.INVALID_ARGUMENT, "durable"):
         await put(h, durable=True)
+
+
+async def _of_two_workers(h: Harness, **batch: int) -> tuple[FakeWorker, FakeWorker]:
+    """A HARD workflow, and two workers for it."""
+    config = BatchConfig(**{"max_size": 2, "interval_ms": 200, **batch})
+    task = TaskDefinition(name="hello", action="hello:hello", batch=config)
+    await h.put_dag("hello", task, sticky="HARD")
+    return await h.worker(), await h.worker()
+
+
+async def test_ba_9_others_need_not_wait_for_a_worker_that_is_away(h: Harness) -> None:
+    away, here = await _of_two_workers(h)
+    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=True))
+    bound = await h.trigger(count=2, desired_worker_id=away.id)
+    assert await events(h, bound[0]) == [EventKind.REQUEUED_NO_WORKER]
+    free = await h.trigger(count=3)
+    assert [ids(batch) for batch in here.batches] == [free[:2]]
+    await h.advance(200)
+    assert [ids(batch) for batch in here.batches] == [free[:2], free[2:]]
+    assert away.batches == []
+    await check_recovery(h.engine, h.pool)
+    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=False))
+    await h.settle()
+    assert [ids(batch) for batch in away.batches] == [bound]
+
+
+async def test_ba_9_who_waits_for_a_worker_that_is_away_may_be_cancelled(h: Harness) -> None:
+    away, here = await _of_two_workers(h)
+    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=True))
+    first, second = await h.trigger(count=2, desired_worker_id=away.id)
+    await cancel(h, first)
+    await pass_time(h, 300_000, here)
+    assert await status(h, first) is await status(h, second) is Status.CANCELLED
+    await h.trigger(count=2)
+    assert sizes(here) == [2]
+
+
+async def test_ba_9_a_worker_that_is_away_comes_back_after_a_restart(h: Harness) -> None:
+    away, here = await _of_two_workers(h)
+    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=True))
+    bound = await h.trigger(count=2, desired_worker_id=away.id)
+    await h.restart()
+    await here.open()
+    await away.open()
+    assert sizes(here) == []
+    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=False))
+    await h.settle()
+    assert [ids(batch) for batch in away.batches] == [bound]
+
+
+async def test_ba_9_few_at_a_time_are_set_aside(
+    h: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "STRANDED_MAX", 2)
+    away, here = await _of_two_workers(h)
+    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=True))
+    await h.trigger(count=5, desired_worker_id=away.id)
+    await h.advance(200)
+    await h.trigger(count=2)
+    await h.advance(200)
+    assert sizes(here) == [2]

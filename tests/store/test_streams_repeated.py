@@ -115,6 +115,18 @@ async def test_stored_is_told_after_the_commit(world: World) -> None:
     await lane.stop()
 
 
+async def test_a_chunk_without_an_attempt_tells_its_own(world: World) -> None:
+    """For official calls, which wait for it."""
+    task_id = world.start(attempt=2)
+    async with world.lane() as lane:
+        put = await lane.put(world.rows.tenant_id, task_id, b"a", 0, None)
+        assert put == (task_id, 2)
+        await lane.when_stored({put})
+        assert await world.indexes(task_id) == [(2, 0)]
+        repeated = await lane.put(world.rows.tenant_id, task_id, b"a", 0, 2, again=True)
+        assert repeated == put
+
+
 async def test_stored_waits_for_what_is_held_for_a_gap(world: World) -> None:
     task_id, other = world.start(), world.start()
     async with world.lane() as lane:

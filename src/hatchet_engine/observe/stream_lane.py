@@ -131,8 +131,9 @@ class StreamLane:
         attempt: int | None,
         *,
         again: bool = False,
-    ) -> None:
-        """Take one chunk; returns when it is in the queue, and waits for room before.
+    ) -> Attempt:
+        """Take one chunk of an attempt, which is returned once it is in the queue; waits for room
+        before.
 
         ``attempt`` None: the present one. ``again``: it was sent before, and may be stored. Raises
         ``Refused``: INVALID_ARGUMENT for a chunk that is too large, NOT_FOUND for an unknown task,
@@ -160,8 +161,9 @@ class StreamLane:
             raise Refused(Code.UNAVAILABLE, "the server is stopping: try again")
         if attempt is not None and index is not None and known.order.repeats(index):
             self.repeated += 1
-            return
+            return known.attempt
         self._take(known, Chunk(tenant_id, known.run_id, *known.attempt, index, data))
+        return known.attempt
 
     async def _place(self, tenant_id: UUID, task_id: UUID) -> TaskPlace:
         """The run of a task and its present attempt."""

@@ -66,10 +66,11 @@ class StreamLane(Protocol):
         attempt: int | None,
         *,
         again: bool = False,
-    ) -> None:
-        """Take a chunk of a task's stream; waits while the lane is full. Raises ``Refused``.
+    ) -> tuple[UUID, int]:
+        """Take a chunk of a task's stream; waits while the lane is full. Returns the task and the
+        attempt that it belongs to. Raises ``Refused``.
 
-        ``again``: it was sent before, and may be stored.
+        ``attempt`` None: the present one. ``again``: it was sent before, and may be stored.
         """
         ...
 

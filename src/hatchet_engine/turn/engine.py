@@ -427,6 +427,7 @@ class Engine:
         release_waiting(turn)
         if self.hot.stranded.due:
             await call_back(loader.connection, turn)
+            await self._settle(turn, loader)  # those of batches come to their groups
         await ripen(loader.connection, turn)
         place(turn)
         tell_waiting(turn)

@@ -14,11 +14,12 @@ from hatchet_engine.turn.batches import BATCH_BYTES_MAX, Batch, BatchGroup
 from hatchet_engine.turn.commands import PausedThing
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.entering import leave_line, park, park_paused
-from hatchet_engine.turn.lines import Line, is_batch_line
+from hatchet_engine.turn.lines import Line, is_batch_line, no_worker_line
 from hatchet_engine.turn.queues import Queue, Queued
 from hatchet_engine.turn.rates import hold_back, lacking, take
 from hatchet_engine.turn.read_lines import LINE_READ_MAX, read_lines
 from hatchet_engine.turn.state import Turn
+from hatchet_engine.turn.stranded import STRANDED_MAX, ranking_of, wanted_worker, words
 from hatchet_engine.turn.workers import Worker
 
 READ_GROUPS_MAX = 100  # ripe groups whose lines are read in one turn
@@ -102,6 +103,8 @@ def _place_one(
         return False
     first = line.first()
     assert first is not None
+    if _strand(turn, queue, first):
+        return True
     worker = choose(turn, queue, first)
     if worker is None:
         if step.sticky is None:  # else another group may want another worker
@@ -111,6 +114,33 @@ def _place_one(
     # To the end of those who want a worker.
     del queue.ripe[group]
     queue.ripe[group] = None
+    return True
+
+
+def _strand(turn: Turn, queue: Queue, item: Queued) -> bool:
+    """Whether the only worker that may have it (RO-11) is not there: then it waits for that one
+    elsewhere, and the others of its group need not. It takes its units anew when it comes back."""
+    shape = queue.shapes.of(item)
+    hot = turn.hot
+    if not shape.hard or turn.stranded >= STRANDED_MAX:
+        return False
+    if wanted_worker(hot, shape, ranking_of(queue, shape)) is not None:
+        return False
+    turn.stranded += 1
+    line = hot.lines.get(no_worker_line(queue.id, shape.worker_id, shape.digest))
+    leave_line(turn, item)
+    park(turn, item, line)
+    hot.stranded.add(line, shape)
+    if not item.told:
+        item.told = True
+        turn.plan.event(
+            EventKind.REQUEUED_NO_WORKER,
+            item.tenant_id,
+            item.task_id,
+            item.attempt,
+            None,
+            words(hot, queue, shape),
+        )
     return True
 
 

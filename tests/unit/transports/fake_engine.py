@@ -135,13 +135,14 @@ class FakeStreams:
         attempt: int | None,
         *,
         again: bool = False,
-    ) -> None:
+    ) -> tuple[UUID, int]:
         await self.room.wait()
         if self.refusal is not None:
             raise self.refusal
         self.put_calls.append((tenant_id, task_id, data, index, attempt))
         if again:
             self.sent_again.append(index)
+        return task_id, attempt or 0
 
     def when_stored(self, attempts: Iterable[tuple[UUID, int]]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

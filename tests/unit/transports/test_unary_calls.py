@@ -341,6 +341,30 @@ async def test_b15_3_a_full_lane_makes_the_caller_wait(line: Served) -> None:
     assert len(line.engine.streams.put_calls) == 1
 
 
+@pytest.mark.parametrize("taken_over", [False, True])
+async def test_b15_3_an_answered_chunk_is_stored(line: Served, taken_over: bool) -> None:
+    streams = line.engine.streams
+    streams.hold_stored = True
+    request = PutStreamEventRequest(task_run_external_id=ID, message=b"a", event_index=0)
+    path = "/EventsService/PutStreamEvent"
+    call = asyncio.create_task(
+        line.refusal(path, request) if taken_over else line.call(path, request)
+    )
+    while not streams.storing:
+        await line.call("/Dispatcher/GetVersion", d.GetVersionRequest())
+    assert not call.done()
+    [(attempts, stored)] = streams.storing
+    assert attempts == {(task_id(1), 0)}
+    if taken_over:
+        stored.cancel()
+        code, text = await call
+        assert code == "UNAVAILABLE"  # so SDKs send it again
+        assert "try again" in text
+    else:
+        stored.set_result(None)
+        await call
+
+
 # ------------------------------------------------------------------ what goes wrong
 
 

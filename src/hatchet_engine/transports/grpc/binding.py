@@ -41,7 +41,7 @@ log = structlog.get_logger("hatchet.grpc")
 DATABASE_TEXT = "the database does not answer: try again"
 CALLERS_MAX = 10_000  # tenants whose Caller is kept
 
-# Calls that come by the thousand. Their handlers wait for nothing but a turn of the engine, so
+# Calls that come by the thousand. Their handlers wait for nothing but a turn or a lane, so
 # that they may begin without a task of their own.
 AT_ONCE = frozenset(
     (

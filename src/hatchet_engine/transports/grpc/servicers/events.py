@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hatchet_engine.domain.errors import Refused
+import asyncio
+
+from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.transports.grpc.caller import Caller
 from hatchet_engine.transports.grpc.codecs import push as push_codec
 from hatchet_engine.transports.grpc.codecs.ids import parse_id
@@ -53,13 +55,18 @@ async def put_log(caller: Caller, request: PutLogRequest) -> PutLogResponse:
 async def put_stream_event(
     caller: Caller, request: PutStreamEventRequest
 ) -> PutStreamEventResponse:
-    """Takes the chunk into its lane: it will be stored and shown to whoever reads the run's
-    stream, now or later. Waits while the lane is full."""
-    await caller.engine.streams.put(
+    """Answers once the chunk is stored, for whoever reads the run's stream, now or later. One that
+    came before others which are missing waits with them, as the lane does (B10.1)."""
+    streams = caller.engine.streams
+    attempt = await streams.put(
         caller.tenant_id,
         parse_id(request.task_run_external_id, "task_run_external_id"),
         request.message,
         request.event_index if request.HasField("event_index") else None,
         None,
     )
+    stored = streams.when_stored((attempt,))
+    await asyncio.wait((stored,))
+    if stored.cancelled():
+        raise Refused(Code.UNAVAILABLE, "the stream is taken by another server: try again")
     return _STREAM_ANSWER
