@@ -134,6 +134,26 @@ async def test_the_nearest_worker_by_labels(h: Harness) -> None:
     assert blocker.remedy == "Start a worker with gpu >= 80, or set that on w."
 
 
+async def test_a_paused_worker_has_what_the_others_lack(h: Harness) -> None:
+    await h.put(labels={"gpu": DesiredLabel("yes", True)}, slots={"default": 4})
+    await h.worker(slots=9)
+    small = await h.worker(labels={"gpu": "yes"}, slots=2)
+    paused = await h.worker(labels={"gpu": "yes"}, slots=4)
+    await h.engine.submit(ChangeWorker(TENANT, paused.id, paused=True))
+    (run,) = await h.trigger()
+    blocker = await only(h, run)
+    assert (blocker.kind, [one.id for one in blocker.workers]) == (Kind.SLOTS, [paused.id])
+    assert blocker.message == (
+        "No worker of hello:hello with the slots it needs takes tasks now; paused: w."
+    )
+    assert blocker.remedy == "Resume w, or start another worker."
+    await h.engine.submit(ChangeWorker(TENANT, small.id, paused=True))
+    blocker = await only(h, run)
+    assert (blocker.kind, [one.id for one in blocker.workers]) == (Kind.LABELS, [paused.id])
+    assert "with the labels it requires takes tasks now; paused: w." in blocker.message
+    assert blocker.remedy == "Resume w, or start another worker."
+
+
 async def test_labels_whose_weights_are_too_low(h: Harness) -> None:
     await h.put(labels={"slow": DesiredLabel("yes", weight=-5)})
     await h.worker(labels={"slow": "yes"})

@@ -42,34 +42,39 @@ def worker_blocker(hot: Hot, asked: Asked, *, lasting: bool = False) -> Blocker 
     ready = queue.workers if queue is not None else []
     if not ready:
         return _none(hot, asked)
-    suited = [worker for worker in ready if score(asked.labels, worker.labels) is not None]
-    if not suited:
-        return _labels(asked, ready)
+    suited = [worker for worker in ready if _is_suited(worker, asked)]
     large = [worker for worker in suited if _is_large(worker, asked.units)]
     if not large:
-        return _slots(asked, suited)
+        able = [
+            worker
+            for worker in _offering(hot, asked)
+            if _is_suited(worker, asked) and _is_large(worker, asked.units)
+        ]
+        if able:
+            return _held_back(asked, able, Kind.SLOTS if suited else Kind.LABELS)
+        return _slots(asked, suited) if suited else _labels(asked, ready)
     if lasting or any(worker.fits(asked.units) for worker in large):
         return None
     return _full(asked, large)
 
 
-def _none(hot: Hot, asked: Asked) -> Blocker:
-    offering = [
+def _offering(hot: Hot, asked: Asked) -> list[Worker]:
+    """Workers with the action, also those that are paused or away."""
+    return [
         worker
         for worker in hot.workers.values()
         if worker.tenant_id == asked.tenant_id and asked.action in worker.actions
     ]
-    paused = [worker.name for worker in offering if worker.paused and worker.session is not None]
-    away = [worker.name for worker in offering if worker.session is None]
-    start = f"Start a worker that offers {asked.action}"
+
+
+def _none(hot: Hot, asked: Asked) -> Blocker:
+    offering = _offering(hot, asked)
     if not offering:
-        message, remedy = f"No worker offers {asked.action}", start
+        message = f"No worker offers {asked.action}"
+        remedy = f"Start a worker that offers {asked.action}"
     else:
-        parts = [f"paused: {_names(paused)}"] if paused else []
-        parts += [f"away, without a connection: {_names(away)}"] if away else []
-        message = f"No worker takes {asked.action} now; {'; '.join(parts)}"
-        remedy = f"Resume {_names(paused[:1])}" if paused else f"Bring back {_names(away[:1])}"
-        remedy += ", or start another worker"
+        states, remedy = _states(offering)
+        message = f"No worker takes {asked.action} now; {states}"
     return Blocker(
         Kind.NO_WORKER,
         f"{message}.",
@@ -78,6 +83,31 @@ def _none(hot: Hot, asked: Asked) -> Blocker:
         workers=_uses(offering),
         workers_total=len(offering),
     )
+
+
+def _held_back(asked: Asked, able: Sequence[Worker], kind: Kind) -> Blocker:
+    """Others are there, but only these could have it, and they are paused or away."""
+    what = "labels it requires" if kind is Kind.LABELS else "slots it needs"
+    states, remedy = _states(able)
+    return Blocker(
+        kind,
+        f"No worker of {asked.action} with the {what} takes tasks now; {states}.",
+        f"{remedy}.",
+        action=asked.action,
+        slots=dict(asked.units) if kind is Kind.SLOTS else None,
+        workers=_uses(able),
+        workers_total=len(able),
+    )
+
+
+def _states(workers: Sequence[Worker]) -> tuple[str, str]:
+    """What keeps connected or known workers from taking anything, and what to do about it."""
+    paused = [worker.name for worker in workers if worker.paused and worker.session is not None]
+    away = [worker.name for worker in workers if worker.session is None]
+    parts = [f"paused: {_names(paused)}"] if paused else []
+    parts += [f"away, without a connection: {_names(away)}"] if away else []
+    remedy = f"Resume {_names(paused[:1])}" if paused else f"Bring back {_names(away[:1])}"
+    return "; ".join(parts), f"{remedy}, or start another worker"
 
 
 def _labels(asked: Asked, ready: Sequence[Worker]) -> Blocker:
@@ -178,6 +208,10 @@ def _sticky(hot: Hot, asked: Asked, worker_id: UUID, *, lasting: bool) -> Blocke
         workers=workers,
         workers_total=len(workers),
     )
+
+
+def _is_suited(worker: Worker, asked: Asked) -> bool:
+    return score(asked.labels, worker.labels) is not None
 
 
 def _is_large(worker: Worker, units: Mapping[str, int]) -> bool:
