@@ -143,7 +143,8 @@ def declare_flow(
         duration=RateLimitDuration.SECOND,
     )
     add("metered", rate_limits=[api, by_key])
-    add("api-only", rate_limits=[api])
+    by_minute = RateLimit(dynamic_key="'minute-' + input.key", units="input.units", limit=10_000)
+    add("api-only", rate_limits=[api, by_minute])
     label = DesiredWorkerLabel(key="name", value=CHOSEN_WORKER, required=True)
     add("routed", desired_worker_labels=[label])
     add_chain("film", sticky=StickyStrategy.HARD)

@@ -35,8 +35,10 @@ RESULT_TIMEOUT_S = 60.0
 CALLERS_OF_ONE_KEY = 3
 AHEAD_S = 14.0  # what is scheduled before the first kill is due within this time
 CRONS, SLOW_CRON = 4, "slow"
-LONG_MS, LONG_SHARE = (2_500, 3_500), 0.015  # these run while the engine is away, and afterwards
+LONG_MS = (2_500, 3_500)  # longer than the engine is away
+LONG_ONES = ("limited", "dynamic", "shared-a", "newest-waits", "first", "alone", "batch")
 
+EVERYTHING = ("tenant", "")
 KEYS = ("ann", "bob", "eve")
 PLACES = {"ann": 1, "bob": 2, "eve": 3}
 
@@ -122,6 +124,12 @@ class FlowLoad:
         calls += [self._pause_and_resume()]
         self._streams = [asyncio.create_task(call) for call in calls]
 
+    async def begin_long(self) -> None:
+        """What runs while the engine is away and goes on afterwards: it holds its places."""
+        for name in LONG_ONES:
+            jobs = self._some(name, 1, sleep_ms=LONG_MS)
+            await (self._with_key(jobs[0]) if name == "alone" else self._start(name, jobs))
+
     async def finish(self) -> None:
         """Wait until everybody has stopped, and everything that was started has ended."""
         self._over.set()
@@ -134,11 +142,14 @@ class FlowLoad:
             await insist(lambda cron=cron: self._hatchet.cron.aio_disable(cron))
 
     @property
-    def broken(self) -> Exception | None:
+    def broken(self) -> BaseException | None:
         """The error of a caller that should have got none."""
         for task in [*self._streams, *self._waiters]:
-            if task.done() and (error := task.exception()) is not None:
-                return error if isinstance(error, Exception) else RuntimeError(repr(error))
+            if task.done():
+                try:
+                    task.result()
+                except (Exception, asyncio.CancelledError) as error:
+                    return error
         return None
 
     async def _pause(self, least_s: float = 0.03, most_s: float = 0.25) -> None:
@@ -164,8 +175,7 @@ class FlowLoad:
             key = self._chance.choice(KEYS)
             given = {"key": key, "other": self._chance.choice(KEYS), "places": PLACES[key]}
             given["units"] = self._chance.randint(1, 3)
-            long = failing and self._chance.random() < LONG_SHARE
-            given["sleep_ms"] = self._chance.randint(*(LONG_MS if long else sleep_ms))
+            given["sleep_ms"] = self._chance.randint(*sleep_ms)
             if failing:
                 given["fail_on"] = self._chance.choices([[], [0], [0, 1]], [88, 8, 4])[0]
             jobs.append(self._job(workflow, **given))
@@ -208,17 +218,21 @@ class FlowLoad:
     async def _same_keys(self, name: str) -> None:
         """Several callers ask for the same key at the same time; "once" gets new keys now and then,
         and asks for the old ones again, too."""
-        keys = [f"{name}-0"]
+        keys = [*KEYS]
         while not self._over.is_set():
             if name == "once" and self._chance.random() < 0.6:
-                keys.append(f"{name}-{len(keys)}")
+                keys.append(f"order-{len(keys)}")
             key = self._chance.choice(keys[-3:])
-            await asyncio.gather(*[self._with_key(name, key) for _ in range(CALLERS_OF_ONE_KEY)])
+            jobs = [
+                self._job(name, key=key, sleep_ms=self._chance.randint(2, 200))
+                for _ in range(CALLERS_OF_ONE_KEY)
+            ]
+            await asyncio.gather(*map(self._with_key, jobs))
             await self._pause()
 
-    async def _with_key(self, name: str, key: str) -> None:
-        job = self._job(name, key=key, sleep_ms=self._chance.randint(2, 200))
-        told = self.holders[name].setdefault(key, [])
+    async def _with_key(self, job: Job) -> None:
+        name, _ = self.jobs[job.number]
+        told = self.holders[name].setdefault(job.key, [])
         try:
             ref = await self.flow[name].aio_run_no_wait(job)
         except IdempotencyCollisionError as collision:
@@ -292,12 +306,12 @@ class FlowLoad:
         lasting: dict[tuple[str, str], Callable[[], Awaitable[Pause]]] = {
             ("workflow", "limited"): lambda: pauses.aio_pause_workflow(limited),
             ("key", KEYS[0]): lambda: pauses.aio_pause_key(KEYS[0], limited),
-            ("tenant", ""): pauses.aio_pause_all,
+            EVERYTHING: pauses.aio_pause_all,
         }
         while not self._over.is_set():
             await self._pause(0.1, 0.5)
-            lasts_s = self._chance.uniform(0.2, 0.7)
             target = self._chance.choice([*ending, *lasting])
+            lasts_s = self._chance.uniform(0.2, 0.7 if target == EVERYTHING else 3)
             if (target in ending and self._chance.random() < 0.5) or target not in lasting:
                 until = await self._until(ending[target], lasts_s)
                 self._hold(*target, now_ms(), until.timestamp() * 1_000)

@@ -55,8 +55,10 @@ async def test_limits_hold_over_kills(tmp_path: Path) -> None:
         load = FlowLoad(cluster.hatchet(trigger_timeout_s=60), random)
         await load.prepare()
         for fault in random.sample(FAULTS, k=len(FAULTS)):
-            await asyncio.sleep(random.uniform(0.5, 3))
+            await asyncio.sleep(random.uniform(0.3, 2))
             assert load.broken is None, load.broken
+            await load.begin_long()
+            await asyncio.sleep(random.uniform(0, 0.5))
             await fault(cluster, random)
         await asyncio.sleep(1)
         await load.finish()

@@ -36,7 +36,7 @@ async def unary(
         rest = max(give_up - time.monotonic(), 0.001)
         try:
             return await wire.unary(open_channel(), config.token, path, request, rest)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             failure = wire.failure(error)
             if failure is None:
                 raise

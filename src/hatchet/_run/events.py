@@ -141,13 +141,7 @@ class EventFeed:
         )
         try:
             return await self._drain(call)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # Not we were cancelled but the call, with its channel.
-            return wire.CallFailure("UNAVAILABLE", "the connection was closed")
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             failure = wire.failure(error)
             if failure is None:
                 raise

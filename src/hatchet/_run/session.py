@@ -96,6 +96,7 @@ class Session:
         self._next_seq = 1
         self._last_write = 0.0
         self._writing = False
+        self._serving = False  # from the hello on
         self._hurry = asyncio.Event()
         self._closing = False
         self.log_backlog = 0
@@ -230,8 +231,9 @@ class Session:
         return self._channel
 
     async def _drop_channel(self) -> None:
-        """After a failed attempt: a fresh channel connects at once, an old one waits."""
-        if self.welcome_is_live:
+        """After a failed attempt: a fresh channel connects at once, an old one waits. While the
+        session connects or is connected, only its own failure counts."""
+        if self._serving:
             return
         channel, self._channel = self._channel, None
         if channel is not None:
@@ -287,6 +289,7 @@ class Session:
 
         call = wire.connect(self._open_channel(), self._config.token)
         tasks: list[asyncio.Task[None]] = []
+        self._serving = True
         try:
             async with asyncio.timeout(WELCOME_TIMEOUT_S):
                 await call.write(frames.hello(__version__, self._client_name, self._instance))
@@ -310,6 +313,7 @@ class Session:
                 raise
             return failure
         finally:
+            self._serving = False
             self._writer_wake = None
             self._writing = False
             for task in tasks:

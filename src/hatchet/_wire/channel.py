@@ -1,5 +1,6 @@
 """The gRPC channel: addresses, TLS, options, and errors of calls as plain values."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -154,9 +155,17 @@ async def unary(
 
 
 def failure(error: BaseException) -> CallFailure | None:
-    """What a gRPC error says; None for other errors."""
+    """What a gRPC error says; None for other errors.
+
+    A call whose channel is closed ends with `CancelledError`, although nobody has cancelled the
+    task that waits for it.
+    """
     if isinstance(error, grpc.aio.AioRpcError):
         return CallFailure(error.code().name, error.details() or "")
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():
+            return CallFailure("UNAVAILABLE", "the connection was closed")
     return None
 
 
