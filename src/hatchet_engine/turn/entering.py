@@ -86,14 +86,15 @@ def _who_waits(turn: Turn, item: Queued) -> Bucket | None:
     return None
 
 
-def stand_aside(turn: Turn, item: Queued, after_ms: int = 0) -> None:
-    """A task no longer wants units: those who are behind it may be let go."""
+def stand_aside(turn: Turn, item: Queued, after_ms: int = 0, *, but: Bucket | None = None) -> None:
+    """A task no longer wants units: those who are behind it may be let go. ``but``: it still wants
+    those of this limit."""
     if item.demand is None:
         return
     buckets = turn.hot.buckets
     for key, _ in item.demand.units:
         bucket = buckets.find(item.tenant_id, key)
-        if bucket is not None and bucket.line.depth:
+        if bucket is not None and bucket is not but and bucket.line.depth:
             buckets.look_at(bucket, turn.now_ms + after_ms)
 
 

@@ -116,7 +116,7 @@ def hold_back(turn: Turn, item: Queued, bucket: Bucket) -> None:
     park(turn, item, bucket.line_for(_units(item, bucket)))
     due_ms = turn.now_ms if unread else bucket.meter.next_ms(turn.now_ms)
     turn.hot.buckets.look_at(bucket, due_ms)
-    stand_aside(turn, item, LEFT_OVER_MS)
+    stand_aside(turn, item, LEFT_OVER_MS, but=bucket)
     turn.plan.event(
         EventKind.REQUEUED_RATE_LIMIT,
         item.tenant_id,
