@@ -33,7 +33,7 @@ from hatchet_engine.turn.state import Turn
 
 DUE_READ_MAX = 70  # rows of either kind in one turn; the rest follows in the next ones
 PAUSE_MS = 10  # between two such turns while there is other work
-TASKS_MAX = 1_000  # tasks of the runs that one turn makes
+TASKS_MAX = 300  # tasks of the runs of either kind that one turn makes: about 20 ms of it
 INPUT_BYTES_MAX = 8 * 1024 * 1024  # read in one turn, of either kind
 TICKS_AT_ONCE = 100  # of one cron in one turn
 

@@ -159,6 +159,8 @@ async def test_worker_list(api: Api) -> None:
     page = await api.get(f"{TENANT}/worker", "WorkerList", statuses=["INACTIVE"], limit=1, offset=1)
     assert [row["metadata"]["id"] for row in page["rows"]] == [str(silent)]
     assert page["pagination"] == {"current_page": 2, "next_page": 2, "num_pages": 2}
+    page = await api.get(f"{TENANT}/worker", "WorkerList", labels=["absent:None"])
+    assert page["rows"] == []
     assert (await api.refused("GET", f"{TENANT}/worker?labels=zone"))[0] == 400
 
 

@@ -48,7 +48,7 @@ async def worker_list(
     # Whether a worker is active only the engine knows, so the page is cut here.
     shown = []
     for row in await workers.worker_list(scope.engine.read_pool, scope.tenant_id, now_ms):
-        if all(str(row.labels.get(key)) == value for key, value in wanted):
+        if all(key in row.labels and str(row.labels[key]) == value for key, value in wanted):
             worker = codec.worker(row, scope.engine.worker_live(row.id), now_ms)
             if not statuses or worker.status in statuses:
                 shown.append(worker)
