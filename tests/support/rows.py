@@ -386,7 +386,7 @@ class Rows:
         id = self.ids.new(self.now_ms)
         await self.connection.execute(
             "insert into bulk_operation (id, tenant_id, kind, filter, reason, total, done, changed,"
-            " created_at, finished_at, error) values ($1,$2,$3,'{}',$4,5,2,1,$5,$6,$7)",
+            " created_at, finished_at, error) values ($1,$2,$3,$8,$4,5,2,1,$5,$6,$7)",
             id,
             self.tenant_id,
             kind,
@@ -394,6 +394,15 @@ class Rows:
             at(self.now_ms),
             more.get("finished_at"),
             more.get("error"),
+            orjson.dumps(
+                {
+                    "since_ms": self.now_ms - 1_000,
+                    "until_ms": self.now_ms,
+                    "statuses": more.get("statuses", []),
+                    "workflow_ids": more.get("workflow_ids", []),
+                    "metadata": more.get("metadata", []),
+                }
+            ).decode(),
         )
         return id
 

@@ -213,17 +213,34 @@ async def test_filters_that_select_too_much_become_bulk_operations(
 
 
 async def test_bulk_operations(api: Api) -> None:
-    first = await api.rows.bulk("CANCEL", reason="wrong release")
-    second = await api.rows.bulk("REPLAY", finished_at=at(NOW_MS + 5), error="RuntimeError: no")
+    workflow = str(uuid4())
+    first = await api.rows.bulk(
+        "CANCEL",
+        reason="wrong release",
+        statuses=[Status.QUEUED, Status.FAILED],
+        workflow_ids=[workflow],
+        metadata=[["a", "b:c"]],
+    )
+    second = await api.rows.bulk(
+        "REPLAY", reason="of no use", finished_at=at(NOW_MS + 5), error="RuntimeError: no"
+    )
     path = f"{STABLE}/bulk-operations"
     page = await api.get(path)
     assert page["pagination"]["num_pages"] == 1
     assert [row["id"] for row in page["rows"]] == [str(second), str(first)]
     assert page["rows"][0]["error"] == "RuntimeError: no"
+    times = {"since": "2025-06-15T15:06:39Z", "until": "2025-06-15T15:06:40Z"}
+    assert page["rows"][0]["filter"] == times  # what it does not say is not there
+    assert "reason" not in page["rows"][0]
     assert await api.get(f"{path}/{first}") == {
         "id": str(first),
         "kind": "CANCEL",
-        "filter": {},
+        "filter": {
+            **times,
+            "statuses": ["QUEUED", "FAILED"],
+            "workflowIds": [workflow],
+            "additionalMetadata": ["a:b:c"],
+        },
         "includeChildren": False,
         "reason": "wrong release",
         "total": 5,

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+import orjson
+
 from hatchet_engine.domain.states import Status
 from hatchet_engine.observe import runs
 from hatchet_engine.observe.bulk import BulkRow, bulk_get
@@ -13,11 +15,11 @@ from hatchet_engine.observe.run_query import RunQuery
 from hatchet_engine.observe.times import from_ms, to_ms
 from hatchet_engine.transports.rest.errors import not_found
 from hatchet_engine.transports.rest.parameters import strict_pairs_of
-from hatchet_engine.transports.rest.responses import json_object
 from hatchet_engine.transports.rest.schemas.runs import (
     BulkOperation,
     BulkOperationKind,
     V1TaskFilter,
+    V1TaskStatus,
 )
 from hatchet_engine.transports.rest.scope import Scope
 from hatchet_engine.turn.commands import RunFilter, StartBulk
@@ -38,6 +40,18 @@ def filter_of(selection: V1TaskFilter) -> RunFilter:
         statuses=[Status[status.value] for status in selection.statuses or ()],
         workflow_ids=selection.workflow_ids or (),
         metadata=strict_pairs_of(selection.additional_metadata, "additionalMetadata"),
+    )
+
+
+def filter_shown(text: str) -> V1TaskFilter:
+    """A stored filter as it is sent; `until` is the time at which the operation began, at most."""
+    stored = orjson.loads(text)
+    return V1TaskFilter(
+        since=from_ms(stored["since_ms"]),
+        until=from_ms(stored["until_ms"]),
+        statuses=[V1TaskStatus(Status(status).name) for status in stored["statuses"]] or None,
+        workflow_ids=stored["workflow_ids"] or None,
+        additional_metadata=[f"{key}:{value}" for key, value in stored["metadata"]] or None,
     )
 
 
@@ -83,9 +97,9 @@ def shown(row: BulkRow) -> BulkOperation:
     return BulkOperation(
         id=str(row.id),
         kind=BulkOperationKind(row.kind),
-        filter=json_object(row.filter),
+        filter=filter_shown(row.filter),
         include_children=row.children,
-        reason=row.reason,
+        reason=row.reason if row.kind == BulkOperationKind.CANCEL else None,
         total=row.total,
         done=row.done,
         changed=row.changed,

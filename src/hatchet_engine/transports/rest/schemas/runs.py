@@ -280,9 +280,9 @@ class BulkOperation(Schema):
 
     id: Uuid
     kind: BulkOperationKind
-    filter: JsonObject
+    filter: V1TaskFilter
     include_children: bool = False
-    reason: str | None = None
+    reason: str | None = None  # of the runs that it cancels
     total: int  # runs selected when it began
     done: int  # of them looked at
     changed: int  # tasks cancelled or queued again
