@@ -26,6 +26,8 @@ _EARLIER = """
 select task_id::text, attempt, (data ->> 'assigned_ms')::bigint as assigned_ms
 from task_event where kind = any($1)"""
 
+_METERS = "select key, began_ms, limit_value - remaining as taken from rate_limit"
+
 _ENDS_OF_ATTEMPTS = [EventKind.ATTEMPT_FAILED, EventKind.TIMED_OUT, EventKind.REASSIGNED]
 
 
@@ -69,6 +71,13 @@ class Interval(NamedTuple):
     who: str
 
 
+class MeterRow(NamedTuple):
+    """A rate limit: when its present window began, and how many units are taken from it."""
+
+    began_ms: int
+    taken: int
+
+
 class Evidence:
     """All runs, oldest first, and the journal of the workers.
 
@@ -79,6 +88,7 @@ class Evidence:
         self.runs = runs
         self.tasks = tasks  # what workers are given
         self.moved = Counter[str]()
+        self.meters: dict[str, MeterRow] = {}
         self.spans: dict[str, list[Span]] = {task.id: [] for task in tasks}
         for span in journal.read().spans.values():
             self.spans[span.task_id].append(span)
@@ -156,6 +166,8 @@ async def gather_evidence(
     tasks = [row for row in rows.values() if row.kind is not TaskKind.DAG]
     evidence = Evidence(runs, tasks, journal)
     evidence.moved.update(task_id for task_id, _ in moved)
+    for meter in await connection.fetch(_METERS):
+        evidence.meters[meter["key"]] = MeterRow(meter["began_ms"], meter["taken"])
     return evidence
 
 

@@ -85,17 +85,30 @@ def check_concurrency(evidence: Evidence) -> None:
 
 
 def check_units(evidence: Evidence) -> None:
-    """RL-6, RL-7: of each key never more units in a window than its limit."""
+    """RL-6, RL-7: of each key never more units in a window than its limit, and what it has left is
+    what was not taken, to the unit."""
     _check_meter(API, evidence, evidence.of("metered", "api-only"), API_UNITS, lambda run: 1)
     for key, runs in evidence.by_key("metered").items():
-        _check_meter(f"key-{key}", evidence, runs, KEY_UNITS, lambda run: run.job.units)
+        _check_meter(f"key-{key}", evidence, runs, KEY_UNITS, _units)
+    for key, runs in evidence.by_key("api-only").items():
+        _check_left(f"minute-{key}", evidence, _takes(runs, _units))
+
+
+def _units(run: Row) -> int:
+    return run.job.units
+
+
+def _takes(runs: list[Row], units: Callable[[Row], int]) -> list[tuple[float, int]]:
+    """Time and number of the units of every attempt, in order."""
+    return sorted((at_ms, units(run)) for run in runs for at_ms in run.assigned.values())
 
 
 def _check_meter(
     key: str, evidence: Evidence, runs: list[Row], limit: int, units: Callable[[Row], int]
 ) -> None:
-    takes = sorted((at_ms, units(run)) for run in runs for at_ms in run.assigned.values())
+    takes = _takes(runs, units)
     assert windows_fit(takes, limit), f"rate limit {key}: over {limit} in a window: {takes}"
+    _check_left(key, evidence, takes)
     # Workers get what was placed a moment later, after a kill much later; but never too early.
     starts = sorted((at_ms, units(run)) for run in runs for at_ms in evidence.starts_ms(run))
     begun = 0
@@ -106,6 +119,13 @@ def _check_meter(
         assert begun <= windows * limit, (
             f"rate limit {key}: {begun} units had begun within {windows} windows of {limit}"
         )
+
+
+def _check_left(key: str, evidence: Evidence, takes: list[tuple[float, int]]) -> None:
+    """The last window; that of a minute goes on over several kills."""
+    meter = evidence.meters[key]
+    taken = sum(count for at_ms, count in takes if at_ms >= meter.began_ms)
+    assert meter.taken == taken, f"rate limit {key}: {taken} units were taken, and it says {meter}"
 
 
 def check_routes(evidence: Evidence) -> None:
