@@ -29,7 +29,7 @@ from hatchet_engine.turn.commands import (
 )
 from hatchet_engine.turn.why_workers import Asked, worker_blocker
 from tests.support.engine import START_MS, TENANT, Harness
-from tests.support.rules import OTHER_TENANT
+from tests.support.rules import OTHER_TENANT, pass_time, replay
 from tests.support.why import ask, kinds, maybe, only
 
 pytestmark = pytest.mark.usefixtures("forget_definitions")
@@ -351,6 +351,20 @@ async def test_backoff(h: Harness) -> None:
     assert (answer.since_ms, answer.place, answer.times_out_ms) == (None, None, None)
 
 
+async def test_backoff_after_a_replay_counts_anew(h: Harness) -> None:
+    await h.put(retries=1, backoff_factor=2.0)
+    worker = await h.worker()
+    (run,) = await h.trigger()
+    await worker.fail(worker.started[-1])
+    await pass_time(h, 10_000, worker)
+    await worker.fail(worker.started[-1])
+    await replay(h, run)
+    await h.settle()
+    await worker.fail(worker.started[-1])
+    [blocker] = (await ask(h, run)).blockers
+    assert (blocker.kind, blocker.attempt, blocker.attempts) == (Kind.BACKOFF, 2, 2)
+
+
 async def pause(
     h: Harness, kind: PauseKind, target: object = "", until_ms: int | None = None
 ) -> None:
@@ -476,7 +490,7 @@ async def test_conditions(h: Harness) -> None:
         Condition("event", "CANCEL", "c", "c", event_key="stop"),
         Condition("sleep", "QUEUE", "s", "g", sleep="1m"),
         Condition("event", "QUEUE", "e", "g", event_key="go", event_scope="eu"),
-        Condition("event", "QUEUE", "f", "h", event_key="fuel"),
+        Condition("event", "QUEUE", "f", "h", "input.litres > 40", event_key="fuel"),
     ]
     await h.put_dag("dag", task("a", conditions=conditions))
     (run,) = await h.trigger("dag")
@@ -486,18 +500,24 @@ async def test_conditions(h: Harness) -> None:
     assert blocker.conditions == (
         domain.Awaited(1, START_MS + 60_000, None, None, False, "1"),
         domain.Awaited(2, None, "go", "eu", False, "1"),
-        domain.Awaited(3, None, "fuel", None, False, "2"),
+        domain.Awaited(3, None, "fuel", None, False, "2", "input.litres > 40"),
     )
     time = moment(START_MS + 60_000)
-    assert blocker.message == f"It waits for {time} or event 'go' in scope 'eu', and event 'fuel'."
+    assert blocker.message == (
+        f"It waits for {time} or event 'go' in scope 'eu', and event 'fuel' with "
+        "input.litres > 40. It is cancelled on event 'stop'."
+    )
     assert blocker.until_ms == START_MS + 60_000
     assert blocker.remedy == (
-        f"Wait until {time} or push event 'go' in scope 'eu', and push event 'fuel'."
+        f"Wait until {time} or push event 'go' in scope 'eu', and push event 'fuel' with "
+        "input.litres > 40."
     )
     await h.engine.submit(PushEvents(TENANT, [NewEvent("go", "{}", scope="eu")]))
     blocker = await only(h, ids[0])
     assert [one.met for one in blocker.conditions] == [False, True, False]
-    assert blocker.message == "It waits for event 'fuel'."
+    assert blocker.message == (
+        "It waits for event 'fuel' with input.litres > 40. It is cancelled on event 'stop'."
+    )
 
 
 async def test_a_run_that_waits_for_a_place_as_a_whole(h: Harness) -> None:

@@ -57,6 +57,7 @@ class WhyCondition(Model):
     due_at: datetime | None = None
     event_key: str | None = None
     scope: str | None = None
+    expression: str | None = None
     met: bool
 
 

@@ -91,7 +91,7 @@ class Parent:
 @dataclass(slots=True, frozen=True)
 class Awaited:
     """A time or an event that lets a task start. Of a ``group`` one is enough, and every group is
-    to be met. ``position``: in the definition."""
+    to be met. ``position``: in the definition. ``expression``: what must be true of the event."""
 
     position: int
     due_ms: int | None
@@ -99,13 +99,15 @@ class Awaited:
     scope: str | None
     met: bool
     group: str = ""
+    expression: str = ""
 
     @property
     def text(self) -> str:
         if self.due_ms is not None:
             return moment(self.due_ms)
         scope = f" in scope {self.scope!r}" if self.scope else ""
-        return f"event {self.event_key!r}{scope}"
+        where = f" with {self.expression}" if self.expression else ""
+        return f"event {self.event_key!r}{scope}{where}"
 
 
 @dataclass(slots=True, frozen=True)

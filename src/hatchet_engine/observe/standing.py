@@ -23,7 +23,7 @@ QUEUE, LINE, BACKOFF, WORKER = "queue", "line", "backoff", "worker"
 @dataclass(slots=True, frozen=True)
 class Standing:
     """``since_ms``: unknown of a backoff. ``until_ms``: schedule timeout in a queue or line, end of
-    the backoff, deadline on a worker."""
+    the backoff, deadline on a worker. ``retries``: in a backoff, with the one to come."""
 
     task_id: UUID
     kind: str
@@ -35,6 +35,7 @@ class Standing:
     since_ms: int | None
     until_ms: int
     demand: Demand | None
+    retries: int = 0
 
 
 async def standings(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from hatchet_engine.domain.conditions import QUEUE
+from hatchet_engine.domain.conditions import CANCEL, QUEUE, SKIP
 from hatchet_engine.domain.definition import TaskDefinition
 from hatchet_engine.domain.rates import Meter
 from hatchet_engine.domain.states import Status, TaskKind
@@ -103,7 +103,8 @@ def _line(facts: Facts, task: TaskRow, standing: Standing) -> list[Blocker]:
 
 
 def _backoff(task: TaskRow, standing: Standing) -> Blocker:
-    attempt, attempts = standing.attempt + 1, _attempts(task)
+    # A replay gives a fresh budget, while attempts count on.
+    attempt, attempts = standing.retries + 1, _attempts(task)
     of = f" of {attempts}" if attempts else ""
     return Blocker(
         Kind.BACKOFF,
@@ -172,23 +173,36 @@ def _parents(parents: Sequence[TaskRow]) -> Blocker:
 
 
 def _conditions(definition: TaskDefinition, awaited: Sequence[Awaited]) -> Blocker:
-    """What is watched to skip or cancel the task is left out: it holds nothing back."""
+    """What is watched to skip or cancel the task is told, and is no condition: it holds nothing
+    back."""
     groups: dict[str, list[Awaited]] = {}
+    others: dict[str, list[str]] = {}
     for one in awaited:
         condition = definition.conditions[one.position]
+        known = replace(one, group=condition.or_group, expression=condition.expression)
         if condition.action == QUEUE:
-            group = condition.or_group
-            groups.setdefault(group, []).append(replace(one, group=group))
+            groups.setdefault(known.group, []).append(known)
+        elif not known.met:
+            others.setdefault(condition.action, []).append(known.text)
     unmet = [group for group in groups.values() if not any(one.met for one in group)]
     told = ", and ".join(" or ".join(one.text for one in group) for group in unmet)
     helps = ", and ".join(" or ".join(_help(one) for one in group) for group in unmet)
     dues = [one.due_ms for group in unmet for one in group if one.due_ms is not None]
     return Blocker(
         Kind.CONDITIONS,
-        f"It waits for {told}.",
+        f"It waits for {told}." + _watched(others),
         f"{helps[:1].upper()}{helps[1:]}.",
         until_ms=min(dues, default=None),
         conditions=tuple(one for group in groups.values() for one in group),
+    )
+
+
+def _watched(others: Mapping[str, Sequence[str]]) -> str:
+    """What would be the end of the wait in another way."""
+    ends = {SKIP: "skipped", CANCEL: "cancelled"}
+    return "".join(
+        f" It is {ends[action]} on {' or '.join(texts)}."
+        for action, texts in sorted(others.items())
     )
 
 

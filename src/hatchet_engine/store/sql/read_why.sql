@@ -3,7 +3,7 @@
 -- name: standings
 -- $2: ids of tasks, or of runs that wait to begin; $3 and $4: the smallest and the largest of them.
 select i.task_id, 'queue' as kind, '' as line, i.queue_id, i.rank, i.round, i.attempt,
-       i.queued_ms as since_ms, i.schedule_timeout_ms as until_ms, i.demand::text as demand
+       i.queued_ms as since_ms, i.schedule_timeout_ms as until_ms, i.demand::text as demand, 0 as retries
 from task t
 join workflow_version v on v.id = t.version_id
 join queue q on q.tenant_id = $1
@@ -17,16 +17,17 @@ cross join lateral (
 where t.tenant_id = $1 and t.id = any ($2::uuid[]) and t.id >= $3 and t.id <= $4 and t.kind <> 1
 union all
 select p.task_id, 'line', p.line, 0, p.rank, 0, p.attempt, p.queued_ms, p.schedule_timeout_ms,
-       p.demand::text
+       p.demand::text, 0
 from parked_item p
 where p.tenant_id = $1 and p.task_id = any ($2::uuid[])
 union all
-select d.task_id, 'backoff', '', d.queue_id, 0, 0, d.attempt, null, d.due_ms, d.demand::text
+select d.task_id, 'backoff', '', d.queue_id, 0, 0, d.attempt, null, d.due_ms, d.demand::text,
+       d.app_retries
 from delayed_item d
 where d.tenant_id = $1 and d.task_id = any ($2::uuid[])
 union all
 select a.task_id, 'worker', '', a.queue_id, 0, 0, a.attempt, a.assigned_ms, a.deadline_ms,
-       a.demand::text
+       a.demand::text, 0
 from assignment a
 where a.tenant_id = $1 and a.task_id = any ($2::uuid[]);
 

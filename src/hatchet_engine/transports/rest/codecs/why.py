@@ -79,6 +79,7 @@ def _blocker(one: domain.Blocker) -> schema.WhyBlocker:
                 due_at=_time(wait.due_ms),
                 event_key=wait.event_key,
                 scope=wait.scope,
+                expression=wait.expression or None,
                 met=wait.met,
             )
             for wait in one.conditions

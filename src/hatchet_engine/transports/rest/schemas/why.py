@@ -52,6 +52,7 @@ class WhyCondition(Schema):
     due_at: datetime | None = None
     event_key: str | None = None
     scope: str | None = None
+    expression: str | None = None
     met: bool
 
 
