@@ -8,9 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from hatchet_engine.domain.definition import BatchConfig, ConcurrencyRule, RateLimitUse
+from hatchet_engine.domain.definition import (
+    BatchConfig,
+    ConcurrencyRule,
+    RateLimitUse,
+    TaskDefinition,
+)
 from hatchet_engine.turn import batches, gather, lines
 from hatchet_engine.turn.commands import (
+    ChangeWorker,
     LeaveWorker,
     Pause,
     PauseKind,
@@ -26,7 +32,7 @@ from tests.support.invariants import check_all, check_recovery
 from tests.support.rules import cancel, pass_time
 from tests.support.stored_invariants import check_stored
 
-NAMES = ("plain", "grouped", "limited", "keyed")
+NAMES = ("plain", "grouped", "limited", "keyed", "bound")
 STEPS = 60
 KINDS = (ReportKind.COMPLETED, ReportKind.COMPLETED, ReportKind.FAILED, ReportKind.CANCELLED)
 
@@ -36,6 +42,7 @@ class World:
         self.h = h
         self.dice = random.Random(seed)
         self.workers: list[FakeWorker] = []
+        self.left: list[UUID] = []
         self.runs: list[UUID] = []
         self.paused = False
 
@@ -49,6 +56,14 @@ class World:
         await h.put("limited", batch=small, rate_limits=[RateLimitUse("api", 1)], retries=1)
         rule = ConcurrencyRule("input.k", 2, "GROUP_ROUND_ROBIN")
         await h.put("keyed", batch=BatchConfig(2, 300), concurrency=[rule])
+        bound = TaskDefinition(
+            name="bound",
+            action="bound:bound",
+            batch=BatchConfig(3, 300, "input.k", 2),
+            rate_limits=[RateLimitUse("api", 1)],
+            schedule_timeout_ms=20_000,
+        )
+        await h.put_dag("bound", bound, sticky="HARD")
         await self.worker_comes()
 
     async def worker_comes(self) -> None:
@@ -60,16 +75,24 @@ class World:
     async def worker_leaves(self) -> None:
         if len(self.workers) > 1:
             worker = self.workers.pop(self.dice.randrange(len(self.workers)))
+            self.left.append(worker.id)
             await self.h.engine.submit(LeaveWorker(TENANT, worker.id))
+
+    async def pause_worker(self) -> None:
+        worker = self.h.engine.hot.workers.get(self.dice.choice(self.workers).id)
+        if worker is not None:
+            await self.h.engine.submit(ChangeWorker(TENANT, worker.id, paused=not worker.paused))
 
     async def trigger(self) -> None:
         key = self.dice.choice("abc")
         padding = "x" * self.dice.choice((0, 0, 300))
+        known = [worker.id for worker in self.workers]
         self.runs += await self.h.trigger(
-            self.dice.choice(NAMES),
+            self.dice.choice((*NAMES, "bound")),
             f'{{"k":"{key}","p":"{padding}"}}',
             count=self.dice.randint(1, 9),
             priority=self.dice.choice((1, 2, 3)),
+            desired_worker_id=self.dice.choice([None, None, *known, *known, *self.left]),
         )
 
     async def report(self) -> None:
@@ -116,6 +139,7 @@ class World:
         steps = (
             *[self.trigger, self.report, self.time_passes] * 6,
             *[self.cancel, self.release_slot, self.worker_comes, self.worker_leaves] * 2,
+            *[self.pause_worker] * 3,
             self.restart,
             self.pause,
         )
@@ -124,6 +148,8 @@ class World:
     async def end(self) -> None:
         if self.paused:
             await self.pause()
+        for worker in self.workers:
+            await self.h.engine.submit(ChangeWorker(TENANT, worker.id, paused=False))
         for _ in range(200):
             while self.h.engine.hot.running:
                 ids = list(self.h.engine.hot.running.values())

@@ -248,11 +248,14 @@ def _check_batches(hot: Hot, tables: Tables, now_ms: int) -> None:
             assert running.demand.group == batch.group.key
         assert len({running.released for running in batch.members.values()}) == 1
     sizes: dict[str, int] = {}
+    firsts: dict[str, tuple[int, UUID, Demand]] = {}  # a batch goes where its first may go (BA-9)
     for row in tables.parked.values():
-        if is_batch_line(row["line"]):
+        if is_batch_line(id_ := row["line"]):
             demand = read_demand(row["demand"])
             assert demand is not None
-            sizes[row["line"]] = sizes.get(row["line"], 0) + demand.size
+            sizes[id_] = sizes.get(id_, 0) + demand.size
+            here = (row["rank"], row["task_id"], demand)
+            firsts[id_] = min(here, firsts.get(id_, here), key=lambda one: one[:2])
     for group in hot.batches.groups():
         line = group.line
         assert line.depth or group.running, f"nobody is in group {line.id}"
@@ -263,7 +266,7 @@ def _check_batches(hot: Hot, tables: Tables, now_ms: int) -> None:
         if line.depth and group.ripe(now_ms) is not None and not group.full:
             assert group in step.queue.ripe
             assert not any(
-                worker.fits(step.units) and _suits(worker, step.labels)
+                worker.fits(step.units) and _suits(worker, step, firsts[line.id][2])
                 for worker in step.queue.workers
             ), f"BA-3: a batch of {line.id} waits though a worker has room"
     assert not sizes, f"lines of batches without a group: {sizes}"
@@ -392,7 +395,8 @@ def _suits(worker: Worker, step: Step, demand: Demand | None) -> bool:
     if demand is not None:
         if step.version.definition.sticky == "HARD" and demand.worker_id is not None:
             return worker.id == demand.worker_id
-        labels = demand.labels or step.labels
+        if demand.group is None:  # of batches only the definition's labels count (RO-9)
+            labels = demand.labels or step.labels
     return not labels or score(labels, worker.labels) is not None
 
 
