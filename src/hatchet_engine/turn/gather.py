@@ -19,7 +19,7 @@ from hatchet_engine.turn.queues import Queue, Queued
 from hatchet_engine.turn.rates import hold_back, lacking, take
 from hatchet_engine.turn.read_lines import LINE_READ_MAX, read_lines
 from hatchet_engine.turn.state import Turn
-from hatchet_engine.turn.stranded import STRANDED_MAX, ranking_of, wanted_worker, words
+from hatchet_engine.turn.stranded import STRANDED_MAX, ranking_of, set_aside, wanted_worker, words
 from hatchet_engine.turn.workers import Worker
 
 READ_GROUPS_MAX = 100  # ripe groups whose lines are read in one turn
@@ -126,21 +126,10 @@ def _strand(turn: Turn, queue: Queue, item: Queued) -> bool:
         return False
     if wanted_worker(hot, shape, ranking_of(queue, shape)) is not None:
         return False
-    turn.stranded += 1
     line = hot.lines.get(no_worker_line(queue.id, shape.worker_id, shape.digest))
     leave_line(turn, item)
-    park(turn, item, line)
+    set_aside(turn, item, line, words(hot, queue, shape))
     hot.stranded.add(line, shape)
-    if not item.told:
-        item.told = True
-        turn.plan.event(
-            EventKind.REQUEUED_NO_WORKER,
-            item.tenant_id,
-            item.task_id,
-            item.attempt,
-            None,
-            words(hot, queue, shape),
-        )
     return True
 
 

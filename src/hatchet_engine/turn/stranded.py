@@ -16,7 +16,7 @@ from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.entering import enter_queue, leave_line, leave_queue, park, stand_aside
 from hatchet_engine.turn.lines import Line, no_worker_line, read_no_worker_line
 from hatchet_engine.turn.pauses import hold
-from hatchet_engine.turn.queues import Queue
+from hatchet_engine.turn.queues import Queue, Queued
 from hatchet_engine.turn.rankings import Ranking
 from hatchet_engine.turn.read_lines import LINE_READ_MAX, read_lines
 from hatchet_engine.turn.shapes import Shape
@@ -67,24 +67,29 @@ def strand(turn: Turn, queue: Queue, shape: Shape) -> None:
         item = head[3]
         if hot.pauses and hold(turn, item):
             continue
-        turn.stranded += 1
         leave_queue(turn, item)
-        stand_aside(turn, item)
-        park(turn, item, line)
-        if not item.told:
-            item.told = True
-            turn.plan.event(
-                EventKind.REQUEUED_NO_WORKER,
-                item.tenant_id,
-                item.task_id,
-                item.attempt,
-                None,
-                reason,
-            )
+        set_aside(turn, item, line, reason)
     if line.depth:
         hot.stranded.add(line, shape)
     else:
         hot.lines.forget(line)
+
+
+def set_aside(turn: Turn, item: Queued, line: Line, reason: str) -> None:
+    """A task that stands nowhere waits for a worker that qualifies; it is told once."""
+    turn.stranded += 1
+    stand_aside(turn, item)
+    park(turn, item, line)
+    if not item.told:
+        item.told = True
+        turn.plan.event(
+            EventKind.REQUEUED_NO_WORKER,
+            item.tenant_id,
+            item.task_id,
+            item.attempt,
+            None,
+            reason,
+        )
 
 
 async def call_back(connection: asyncpg.Connection, turn: Turn) -> None:
