@@ -17,6 +17,7 @@ import pytest
 from hatchet_engine.store import partitions
 from hatchet_engine.store.sql import load
 from hatchet_engine.turn.connection import prepare_writer
+from tests.support.clean import clear
 from tests.support.plans import Prepared
 
 NOW_MS = 1_767_225_600_000
@@ -196,13 +197,18 @@ def test_every_statement_is_looked_at() -> None:
     assert set(statements()) == {*CASES, *CASES_OF_ONE, *ALL}
 
 
+@pytest.mark.parametrize("emptied", [False, True], ids=["new", "emptied"])
 @pytest.mark.parametrize("rows", [None, 0, 1, 10, 200])
-async def test_plans_made_early_stay_good(database: str, rows: int | None) -> None:
-    """``rows``: how many there are when statements are planned; None: no statistics at all."""
+async def test_plans_made_early_stay_good(database: str, rows: int | None, emptied: bool) -> None:
+    """``rows``: how many there are when statements are planned; None: no statistics at all.
+    ``emptied``: the tables have been large before, and their indexes still are."""
     connection = await asyncpg.connect(database)
     filler = await asyncpg.connect(database)
     await prepare_writer(connection)
     await partitions.create_ahead(filler, NOW_MS)
+    if emptied:
+        await _fill(filler, 0, ROWS)
+        await clear(filler)
     if rows is not None:
         await _fill(filler, 0, rows)
         await filler.execute("vacuum analyze")
