@@ -171,7 +171,7 @@ def _watch(server: Child, worker: Child) -> None:
         for child in (server, worker):
             if not child.running:
                 raise child.failure()
-        time.sleep(WATCH_INTERVAL_S)
+        time.sleep(WATCH_INTERVAL_S)  # one can't wait for the end of either of two processes
 
 
 def _done(console: Console, what: str, began: float) -> None:

@@ -118,7 +118,8 @@ class Child:
 def wait_until(
     condition: Callable[[], bool], *, timeout_s: float, interval_s: float, what: str
 ) -> None:
-    """Ask again and again until it is so; raises `CommandError` naming `what` after `timeout_s`."""
+    """Ask again and again until it is so, since another process decides it; raises `CommandError`
+    naming `what` after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:

@@ -105,7 +105,7 @@ def wait_for_end(api: Any, run_id: str, timeout_s: float | None) -> Any:
                 f"run {run_id} has not ended within {timeout_s:g} s; it goes on",
                 hint=f"hatchet runs watch {run_id}",
             )
-        time.sleep(pause_s)
+        time.sleep(pause_s)  # REST answers at once; longer and longer pauses spare the server
         pause_s = min(pause_s * INTERVAL_GROWTH, WATCH_INTERVAL_S_MAX)
     return api.get(f"/api/v1/stable/workflow-runs/{run_id}")
 

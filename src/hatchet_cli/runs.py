@@ -369,7 +369,7 @@ def _watch_latest(api: Any, timeout_s: float | None, *, as_json: bool) -> None:
                 shown = {row["metadata"]["id"]: row["status"] for row in rows}
             else:
                 live.update(_live_table(rows), refresh=True)
-            time.sleep(REFRESH_INTERVAL_S)
+            time.sleep(REFRESH_INTERVAL_S)  # a list is shown anew; nobody tells of its changes
 
 
 def _live_table(rows: list[dict[str, Any]]) -> Table:

@@ -97,13 +97,13 @@ BatchBody = Callable[
 
 
 async def _elsewhere(input: Job, ctx: Context) -> Done:
-    raise NotImplementedError("runs in flow_worker.py")
+    raise AssertionError("runs in flow_worker.py")
 
 
 async def _batch_elsewhere(
     inputs: dict[BatchMemberId, Job], ctx: BatchContext
 ) -> dict[BatchMemberId, Done | Exception]:
-    raise NotImplementedError("runs in flow_worker.py")
+    raise AssertionError("runs in flow_worker.py")
 
 
 def declare_flow(

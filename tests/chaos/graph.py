@@ -31,7 +31,7 @@ Body = Callable[[Context], Awaitable[None]]
 
 
 async def _elsewhere(ctx: Context) -> None:
-    raise NotImplementedError("runs in graph_worker.py")
+    raise AssertionError("runs in graph_worker.py")
 
 
 def declare_graph(hatchet: Hatchet, body: Body = _elsewhere) -> Any:

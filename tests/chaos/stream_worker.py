@@ -21,7 +21,7 @@ class Talk(BaseModel):
 
 
 async def _elsewhere(input: Talk, ctx: Context) -> dict[str, int]:
-    raise NotImplementedError("runs in the worker's process")
+    raise AssertionError("runs in the worker's process")
 
 
 def declare(

@@ -29,7 +29,7 @@ class Done(BaseModel):
 
 
 async def _elsewhere(input: Work, ctx: Context) -> Done:
-    raise NotImplementedError("runs in worker_program.py")
+    raise AssertionError("runs in worker_program.py")
 
 
 def declare(hatchet: Hatchet, body: Callable[[Work, Context], Awaitable[Done]] = _elsewhere) -> Any:

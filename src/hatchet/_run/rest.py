@@ -199,7 +199,7 @@ class Call(Generic[T]):
                 pause_s = self._client.pause_s(self._method, error, attempt)
                 if not self._retry or pause_s is None:
                     raise
-            time.sleep(pause_s)
+            time.sleep(pause_s)  # before it tries again: the caller is not async
             attempt += 1
 
     async def aio(self) -> T:

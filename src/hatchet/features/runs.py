@@ -64,6 +64,13 @@ class ListOptions(RunSelection, total=False):
     include_payloads: bool
 
 
+class RerunOptions(TypedDict, total=False):
+    """Keywords of `rerun` besides the input."""
+
+    additional_metadata: JSONMapping | None
+    priority: int | None
+
+
 class RunsClient:
     """Read, cancel and replay runs. Methods named `aio_...` do the same from async code.
 
@@ -268,16 +275,12 @@ class RunsClient:
         await self._change("replay", BulkCancelReplayOpts(ids=[run_id])).aio()
 
     def _rerun(
-        self,
-        run_id: str,
-        input: JSONMapping | None,
-        additional_metadata: JSONMapping | None,
-        priority: int | None,
+        self, run_id: str, input: JSONMapping | None, options: "RerunOptions"
     ) -> Call[V1WorkflowRunDetails]:
         given = {
             "input": input,
-            "additionalMetadata": additional_metadata,
-            "priority": priority,
+            "additionalMetadata": options.get("additional_metadata"),
+            "priority": options.get("priority"),
         }
         return self._client.rest.call(
             "POST",
@@ -287,11 +290,7 @@ class RunsClient:
         )
 
     def rerun(
-        self,
-        run_id: str,
-        input: JSONMapping | None = None,
-        additional_metadata: JSONMapping | None = None,
-        priority: int | None = None,
+        self, run_id: str, input: JSONMapping | None = None, **options: "Unpack[RerunOptions]"
     ) -> V1WorkflowRunDetails:
         """Start a new run of the same workflow, its newest version, with another input.
 
@@ -302,16 +301,12 @@ class RunsClient:
             again = hatchet.runs.rerun(run_id, input={"name": "Ada"})
             hatchet.runs.get_run_ref(again.run.metadata.id).result()
         """
-        return self._rerun(run_id, input, additional_metadata, priority).send()
+        return self._rerun(run_id, input, options).send()
 
     async def aio_rerun(
-        self,
-        run_id: str,
-        input: JSONMapping | None = None,
-        additional_metadata: JSONMapping | None = None,
-        priority: int | None = None,
+        self, run_id: str, input: JSONMapping | None = None, **options: "Unpack[RerunOptions]"
     ) -> V1WorkflowRunDetails:
-        return await self._rerun(run_id, input, additional_metadata, priority).aio()
+        return await self._rerun(run_id, input, options).aio()
 
     def bulk_cancel(self, opts: BulkCancelReplayOpts, *, children: bool = False) -> None:
         """Cancel many, by ids or by filter; with `children`, what they have spawned as well."""
@@ -429,7 +424,7 @@ class RunsClient:
     ) -> None:
         for number, chunk in enumerate(_chunks(found.send(), chunk_size)):
             if number:
-                time.sleep(pause_s)
+                time.sleep(pause_s)  # what the caller has asked for, to spare the server
             self._change(verb, BulkCancelReplayOpts(ids=chunk), children).send()
 
     async def _aio_change_all(

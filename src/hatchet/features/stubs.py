@@ -106,7 +106,7 @@ class StubsClient:
         """A standalone task that another program's worker runs."""
 
         def elsewhere(input: Any, ctx: Any) -> Any:
-            raise NotImplementedError(f"task {name!r} is declared in another program")
+            raise RuntimeError(f"task {name!r} is declared in another program and runs there only")
 
         config = WorkflowConfig(
             name=name,

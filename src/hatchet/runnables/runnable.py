@@ -1,5 +1,6 @@
 """The ways to run a workflow or a standalone task."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
@@ -33,16 +34,16 @@ NO_INPUT: Any = EmptyModel()
 RESERVED = "hatchet__"
 
 
-class Runnable(Managed[TInput], Generic[TInput, TResult, TRef]):
+class Runnable(Managed[TInput], Generic[TInput, TResult, TRef], ABC):
     """The ways to run something: now or later awaited, one or many, sync or async."""
 
-    # Both are given by Workflow and Standalone, which differ in what a result is.
-
+    @abstractmethod
     def _read_outcome(self, run_id: str, outcome: RunOutcome) -> TResult:
-        raise NotImplementedError
+        """The result of a run that has ended; raises what it failed with."""
 
+    @abstractmethod
     def _ref(self, run_id: str) -> TRef:
-        raise NotImplementedError
+        """What the caller gets of a run that is not waited for."""
 
     @overload
     def run(

@@ -26,7 +26,7 @@ from hatchet_engine.turn.read_lines import read_lines
 from hatchet_engine.turn.state import Turn
 
 EVICT_MAX = 1_000  # cancelled in one go
-JUDGED_MAX = 10_000  # of those who wait for one key, judged at once by a strategy that cancels
+JUDGED_MAX = 10_000  # of those who wait for one key, judged in one turn by a strategy that cancels
 
 
 async def evict(loader: Loader, turn: Turn) -> None:
@@ -99,7 +99,7 @@ def _let_in(turn: Turn, group: Group) -> None:
     if group.free > 0 and line.wants_reading:
         turn.freed[group] = None
     if group.cancels and len(line.items) < line.depth and not line.complete:
-        turn.freed[group] = None  # the others are judged next
+        turn.hot.groups.unsure[group] = None  # the next turn judges the others
 
 
 def _cancel_some(turn: Turn, group: Group, newcomers: list[Queued]) -> None:

@@ -381,6 +381,7 @@ class Engine:
             or hot.batches.changed
             or hot.ongoing
             or hot.stranded.due
+            or hot.groups.unsure
         )
 
     async def _decide_direct(
@@ -422,12 +423,11 @@ class Engine:
         if self._stepping(batch) is not None:
             await bulk.step(loader.connection, turn)
         await age(loader.connection, turn)
+        if self.hot.stranded.due:
+            await call_back(loader.connection, turn)
         await self._settle(turn, loader)
         free_keys(turn)
         release_waiting(turn)
-        if self.hot.stranded.due:
-            await call_back(loader.connection, turn)
-            await self._settle(turn, loader)  # those of batches come to their groups
         await ripen(loader.connection, turn)
         place(turn)
         tell_waiting(turn)

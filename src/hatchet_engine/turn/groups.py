@@ -62,7 +62,8 @@ class Groups:
         self._by_id: dict[str, Group] = {}
         self.held: dict[UUID, list[Group]] = {}  # by holder
         self.paused: set[str] = set()  # ids of groups that are paused
-        self.unsure: dict[Group, None] = {}  # read from the tables, with somebody in line
+        # With somebody in line, to be looked at in the next turn.
+        self.unsure: dict[Group, None] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -96,7 +97,7 @@ class Groups:
         self.unsure[self.get(id, strategy, limit)] = None
 
     def take_unsure(self) -> dict[Group, None]:
-        """Those that were read with somebody in line, to be looked at."""
+        """Those that the turn before, or the start, has left to be looked at."""
         found, self.unsure = self.unsure, {}
         return found
 

@@ -120,9 +120,12 @@ class Loader:
             hot.next_schedule_timeout_ms = min(
                 (one for one in nexts if one is not None), default=None
             )
+        runs: dict[UUID, list[UUID]] = {}
         for row in self.due_parked:
             if row["step"] == WHOLE_RUN:
-                await load_dags(connection, self.turn, row["tenant_id"], [row["task_id"]])
+                runs.setdefault(row["tenant_id"], []).append(row["task_id"])
+        for tenant_id, run_ids in runs.items():
+            await load_dags(connection, self.turn, tenant_id, run_ids)
 
     async def _next_delayed(self, now_ms: int) -> int | None:
         return await queue.delayed_next_due_after_ms(self.connection, now_ms)

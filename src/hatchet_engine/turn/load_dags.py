@@ -163,10 +163,10 @@ async def load_noted(connection: asyncpg.Connection, turn: Turn) -> Waits:
     ]
     for noted in happened:
         runs.setdefault(noted.tenant_id, []).append(noted.run_id)
+    for tenant_id, run_id in turn.admitted_runs:
+        runs.setdefault(tenant_id, []).append(run_id)
     for tenant_id, run_ids in runs.items():
         await load_dags(connection, turn, tenant_id, run_ids)
-    for tenant_id, run_id in turn.admitted_runs:
-        await load_dags(connection, turn, tenant_id, [run_id])
     for dag, positions in turn.postponed:
         for position in positions:
             turn.touched.add(dag)

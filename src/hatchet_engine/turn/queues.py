@@ -8,6 +8,7 @@ window is ``complete`` (the table has nothing behind it) new items join it direc
 from __future__ import annotations
 
 import heapq
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -128,7 +129,7 @@ class Queued:
         return self.task_id < other.task_id
 
 
-class Window:
+class Window(ABC):
     """The first waiting items, in order; what is behind ``edge`` is in the table only."""
 
     __slots__ = ("complete", "depth", "edge", "items")
@@ -166,17 +167,17 @@ class Window:
             self.edge = (last.rank, last.round, last.task_id)
         self.complete = read_all
 
+    @abstractmethod
     def _push(self, item: Queued) -> None:
         """Take it into the window."""
-        raise NotImplementedError
 
     def _entries(self) -> Iterator[Entry]:
         """All items of the window with their keys, in any order."""
         return ((one.rank, one.round, one.task_id, one) for one in self.items.values())
 
+    @abstractmethod
     def _keep(self, entries: list[Entry]) -> None:
         """Let go of all others; ``entries`` are in order."""
-        raise NotImplementedError
 
     def _shrink(self) -> None:
         """Keep the first half; the rest is in the table, or will be with this turn's commit."""
