@@ -7,7 +7,7 @@ import pytest
 from hatchet_engine.turn import ageing
 from hatchet_engine.turn.commands import CancelTasks
 from hatchet_engine.turn.state import Limits
-from tests.engine.test_concurrency import run_all
+from tests.support.concurrency import run_all
 from tests.support.engine import TENANT, Harness, running_engine
 from tests.support.invariants import check_all
 from tests.support.rules import pass_time

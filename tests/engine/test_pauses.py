@@ -10,7 +10,7 @@ from hatchet_engine.domain.errors import Code
 from hatchet_engine.domain.states import Status
 from hatchet_engine.turn import pauses
 from hatchet_engine.turn.commands import Pause, PausedThing, PauseKind, Resume
-from tests.engine.test_concurrency import key, rule, run_all
+from tests.support.concurrency import key, rule, run_all
 from tests.support.engine import START_MS, TENANT, Harness
 from tests.support.rules import pass_time, refused, status
 

@@ -36,7 +36,7 @@ from hatchet_engine.turn.deliveries import Assigned
 from hatchet_engine.turn.engine import Engine
 from tests.simulation.dag_draw import EVENT_KEYS, NAMES, ON_FAILURE, draw_tasks
 from tests.simulation.reference_dag import Place, ReferenceRun
-from tests.simulation.world import ParkingClock
+from tests.simulation.workers import ParkingClock
 from tests.support.engine import START_MS, TENANT, FakeWorker, Results
 from tests.support.invariants import Tables, check_all
 

@@ -88,6 +88,7 @@ class FlowWorld(World):
         patch(rates, "DUE_MAX", draw.choice((1, 2)))
         patch(pauses, "RELEASED_MAX", draw.choice((1, 2, 5)))
         patch(admit, "EVICT_MAX", draw.choice((1, 3)))
+        patch(admit, "JUDGED_MAX", draw.choice((2, 4)))  # one of them may be left waiting
 
     async def check(self) -> None:
         before = self.before
@@ -116,19 +117,13 @@ class FlowWorld(World):
     def _actions_of(self, name: str) -> list[str]:
         return actions_of(name)
 
-    def _trigger(self) -> TriggerRuns:
-        names = [key[1] for key in self.engine.hot.definitions.latest]
-        count = self.random.choice((1, 1, 2, 5, 12))
-        items = [
-            TriggerItem(
-                self.random.choice(names),
-                orjson.dumps(draw_input(self.random)).decode(),
-                metadata=self.random.choice(("", '{"team":"x"}')),
-                priority=self.random.choice((None, 1, 2, 3)),
-            )
-            for _ in range(count)
-        ]
-        return TriggerRuns(TENANT, items, self.results)
+    def _item(self, workflow: str) -> TriggerItem:
+        return TriggerItem(
+            workflow,
+            orjson.dumps(draw_input(self.random)).decode(),
+            metadata=self.random.choice(("", '{"team":"x"}')),
+            priority=self.random.choice((None, 1, 2, 3)),
+        )
 
     def noted(self, command: TriggerRuns, runs: list[UUID]) -> None:
         for item, run in zip(command.items, runs, strict=True):

@@ -13,14 +13,13 @@ from uuid import UUID
 
 import asyncpg
 
-from hatchet_engine.domain.definition import TaskDefinition, WorkflowDefinition
+from hatchet_engine.domain.definition import WorkflowDefinition
 from hatchet_engine.domain.errors import Refused
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.registration import check
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.sessions.subscriptions import Subscriptions
 from hatchet_engine.sessions.watchers import RunWatchers
-from hatchet_engine.turn.clock import ManualClock
 from hatchet_engine.turn.commands import (
     CancelTasks,
     ChangeWorker,
@@ -40,8 +39,10 @@ from hatchet_engine.turn.commands import (
     TriggerItem,
     TriggerRuns,
 )
-from hatchet_engine.turn.deliveries import Assigned, AssignedBatch, CancelNotice
+from hatchet_engine.turn.deliveries import Assigned
 from hatchet_engine.turn.engine import ConnectionLost, Engine
+from tests.simulation.draw import draw_task
+from tests.simulation.workers import Key, ParkingClock, SimWorker, Stream
 from tests.support.engine import START_MS, TENANT, Results
 from tests.support.flaky import Commit, FlakyConnection
 from tests.support.invariants import Tables, check_all, check_recovery
@@ -53,69 +54,7 @@ _ATTEMPT = re.compile(r'"attempt":(\d+)')  # what reports say of themselves
 END_ROUNDS_MAX = 60
 IDLE_PATIENCE_S = 10
 
-Key = tuple[UUID, int]  # task id, attempt
 Actions = dict[str, tuple[int, Callable[[Any], Awaitable[None]]]]
-
-
-class Stream:
-    """One connection of a worker; what comes by a broken one is lost."""
-
-    def __init__(self, worker: SimWorker) -> None:
-        self.worker = worker
-        self.broken = False
-        self.closed = False
-
-    def deliver(
-        self, assigned: Sequence[Assigned | AssignedBatch], cancels: Sequence[CancelNotice]
-    ) -> None:
-        for given in assigned:
-            for task in given.members if isinstance(given, AssignedBatch) else [given]:
-                self.worker.receive(task, lost=self.broken)
-        if not self.broken:
-            for notice in cancels:
-                self.worker.cancelled.append((notice.task_id, notice.attempt))
-
-    def close(self, reason: str) -> None:
-        self.closed = True
-
-
-class SimWorker:
-    def __init__(self, world: World, protocol: str) -> None:
-        self.world = world
-        self.protocol = protocol
-        self.id = UUID(int=0)
-        self.alive = True
-        self.stream: Stream | None = None
-        self.tasks: dict[Key, Assigned] = {}  # being worked on, as far as this worker knows
-        self.cancelled: list[Key] = []
-
-    def receive(self, task: Assigned, *, lost: bool) -> None:
-        key = (task.task_id, task.attempt)
-        holder = self.world.holders.setdefault(key, self)
-        self.world.assigned_ms.setdefault(key, self.world.clock.now_ms())
-        assert holder is self, f"2: attempt {key} went to two workers"
-        if lost:
-            return
-        if key in self.world.received:
-            assert self.protocol == "session", f"2: attempt {key} was delivered twice"
-        self.world.received.add(key)
-        self.tasks[key] = task
-        self.world.deliveries.append(task)
-
-
-class ParkingClock(ManualClock):
-    """Tells when the engine's loop has gone to sleep, so that nobody need ask all the time."""
-
-    def __init__(self, now_ms: int) -> None:
-        super().__init__(now_ms)
-        self.parked = asyncio.Event()
-
-    async def wait(self, wake: asyncio.Event, until_ms: int | None) -> None:
-        self.parked.set()
-        try:
-            await super().wait(wake, until_ms)
-        finally:
-            self.parked.clear()
 
 
 class World:
@@ -314,18 +253,8 @@ class World:
 
     def _definition(self, name: str) -> PutWorkflow:
         draw = self.random
-        backoff = draw.choice((None, None, 1.0, 2.0))
-        task = TaskDefinition(
-            name=name,
-            action=f"{name}:{name}",
-            retries=draw.choice((0, 1, 2, 5)),
-            backoff_factor=backoff,
-            backoff_max_s=draw.choice((1, 10)) if backoff else None,
-            execution_timeout_ms=draw.choice((2_000, 30_000, 300_000)),
-            schedule_timeout_ms=draw.choice((1_000, 20_000, 120_000)),
-            slots=draw.choice(({}, {}, {"default": 2}, {"gpu": 1}, {"default": 1, "gpu": 1})),
-            labels=self._wish(),
-        )
+        task = draw_task(draw, name, name)
+        task.labels = self._wish()
         sticky = draw.choice((None, None, "SOFT", "HARD"))
         return PutWorkflow(
             TENANT, check(WorkflowDefinition(name=name, tasks=[task], sticky=sticky))
@@ -350,17 +279,17 @@ class World:
     def _trigger(self) -> TriggerRuns:
         names = [key[1] for key in self.engine.hot.definitions.latest]
         count = self.random.choice((1, 1, 2, 5, 15))
-        items = [
-            TriggerItem(
-                self.random.choice(names),
-                metadata=self.random.choice(("", '{"team":"x"}')),
-                priority=self.random.choice((None, 1, 2, 3)),
-                desired_worker_id=self._some_worker(),
-                desired_labels=self._wish() or None,
-            )
-            for _ in range(count)
-        ]
+        items = [self._item(self.random.choice(names)) for _ in range(count)]
         return TriggerRuns(TENANT, items, self.results)
+
+    def _item(self, workflow: str) -> TriggerItem:
+        return TriggerItem(
+            workflow,
+            metadata=self.random.choice(("", '{"team":"x"}')),
+            priority=self.random.choice((None, 1, 2, 3)),
+            desired_worker_id=self._some_worker(),
+            desired_labels=self._wish() or None,
+        )
 
     def _join(
         self, slots: dict[str, int] | None = None, names: Sequence[str] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from hatchet_engine.domain.definition import ConcurrencyRule, TaskDefinition
 from hatchet_engine.domain.why import Answer, Blocker, Kind
 from hatchet_engine.observe import why
 from hatchet_engine.turn.state import Hot
@@ -40,3 +41,11 @@ def kinds(answer: Answer) -> list[Kind]:
 
 async def kinds_of(h: Harness, id: UUID) -> list[Kind]:
     return kinds(await ask(h, id))
+
+
+def rule(most: int = 1) -> ConcurrencyRule:
+    return ConcurrencyRule("input.key", most, "GROUP_ROUND_ROBIN")
+
+
+def task(name: str, *parents: str, **more: object) -> TaskDefinition:
+    return TaskDefinition(name=name, action=f"{name}:{name}", parents=list(parents), **more)  # type: ignore[arg-type]
