@@ -51,7 +51,7 @@ NAMES = ("a", "b", "c", "d")
 ZONES = ("eu", "us")
 HEARTBEAT_MS = 10_000
 _ATTEMPT = re.compile(r'"attempt":(\d+)')  # what reports say of themselves
-END_ROUNDS_MAX = 60
+END_ROUNDS_MAX = 100
 IDLE_PATIENCE_S = 10
 
 Actions = dict[str, tuple[int, Callable[[Any], Awaitable[None]]]]
