@@ -185,7 +185,7 @@ class Cluster:
                     return {row["name"]: row["slotConfig"] for row in rows}
                 names = [(row["name"], row["status"]) for row in response.json()["rows"]]
                 assert time.monotonic() < deadline, f"{listening} workers expected: {names}"
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # REST answers at once; nobody tells of a change
 
     def close(self) -> None:
         for hatchet in self._clients:

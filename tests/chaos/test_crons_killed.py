@@ -38,7 +38,7 @@ async def test_no_tick_is_lost_or_doubled(tmp_path: Path) -> None:
             return bool(row["first"] >= goal)
 
         while not await fired():
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # the time of the system has to pass
         rows = await cluster.fetch(
             "select metadata ->> 'hatchet__cron_name' as name, "
             "metadata ->> 'hatchet__cron_scheduled_at' as at from task order by id"

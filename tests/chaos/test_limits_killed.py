@@ -60,7 +60,7 @@ async def test_limits_hold_over_kills(tmp_path: Path) -> None:
             await load.begin_long()
             await asyncio.sleep(random.uniform(0, 0.5))
             await fault(cluster, random)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # the load goes on for a while after the last fault
         await load.finish()
 
         await cluster.check(listening=2)
