@@ -17,6 +17,7 @@ from hatchet_engine.turn.definitions import Version
 from hatchet_engine.turn.lines import is_place_line, place_line
 from hatchet_engine.turn.rates import LEFT_OVER_MS
 from tests.simulation.flow_draw import WINDOWS_MS, key_of, most_of, units_of
+from tests.simulation.world_checks import asked_of
 from tests.support.engine import TENANT
 from tests.support.invariants import Row, Tables
 
@@ -160,7 +161,8 @@ class FlowChecks:
                     assert mine < first, f"6: {mine} overtook {first}"
 
     def _alike(self, one: Row, other: Row) -> bool:
-        return self.world._asked(one) == self.world._asked(other)
+        engine = self.world.engine
+        return asked_of(engine, one) == asked_of(engine, other)
 
     def _paused(self, now: Tables, task_id: UUID, pauses: list[Row]) -> bool:
         workflow_id = self.versions[now.task[task_id]["version_id"]].workflow_id

@@ -3,7 +3,7 @@ broken, nobody overtakes, and nobody waits for what is there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import orjson
@@ -12,7 +12,6 @@ import pytest
 from hatchet_engine.domain.registration import check
 from hatchet_engine.turn import admit, lines, load, pauses, queues, rates, read_lines
 from hatchet_engine.turn.commands import (
-    Command,
     DeleteRateLimit,
     Pause,
     PauseKind,
@@ -35,6 +34,7 @@ from tests.simulation.flow_draw import (
     draw_workflow,
 )
 from tests.simulation.world import ACTIONS, Actions, World, one
+from tests.simulation.world_commands import Draw
 from tests.support.engine import TENANT
 from tests.support.invariants import Tables
 
@@ -59,14 +59,13 @@ class FlowWorld(World):
 
     async def start(self) -> None:
         self._narrow()
-        await self.engine.take_over(self.flaky)  # type: ignore[arg-type]
-        self._loop = self.run_engine()
-        for name in self.random.sample(NAMES, self.random.randint(1, len(NAMES))):
-            await self.engine.submit(self._definition(name))
-        await self.act(*[self._join() for _ in range(self.random.randint(0, 2))])
+        await super().start()
         for key in STATIC_KEYS:
             if self.random.random() < 0.8:
                 await self.submit(self._put(key))
+
+    def _first_names(self) -> Sequence[str]:
+        return self.random.sample(NAMES, self.random.randint(1, len(NAMES)))
 
     async def stop(self) -> None:
         self._edges.undo()
@@ -167,7 +166,7 @@ class FlowWorld(World):
             return None
         return Resume(TENANT, *self.random.choice(sorted(self.paused)))
 
-    def commands(self) -> Sequence[Callable[[], Command[object] | None]]:
+    def commands(self) -> Sequence[Draw]:
         return (
             *super().commands(),
             self._trigger,

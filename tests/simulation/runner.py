@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sized
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -36,6 +37,27 @@ class RandomWorld(Protocol):
 
 
 MakeWorld = Callable[[int, asyncpg.Connection, asyncpg.Connection], RandomWorld]
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The worlds of a test: groups of seeds, each of which is one case of it."""
+
+    make: MakeWorld
+    steps: int  # of each world
+    count: int = 300
+    per_case: int = 25
+    runs_per_seed_min: int = 10
+
+    @property
+    def firsts(self) -> range:
+        """The first seed of each case."""
+        return range(0, self.count, self.per_case)
+
+    def run(self, dsn: str, first: int) -> None:
+        runs = run_seeds(self.make, self.steps, dsn, range(first, first + self.per_case))
+        least = self.runs_per_seed_min * self.per_case
+        assert runs > least, "the worlds are too quiet to prove anything"
 
 
 def run_seeds(make: MakeWorld, steps: int, dsn: str, seeds: range) -> int:

@@ -11,21 +11,17 @@ import sys
 
 import pytest
 
-from tests.simulation.runner import look_at, run_seeds
+from tests.simulation.runner import Seeds, look_at
 from tests.simulation.world import World
 
-SEEDS = 300
-SEEDS_PER_TEST = 25
-STEPS = 60
-RUNS_PER_SEED_MIN = 10
+SEEDS = Seeds(World, steps=60)
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
+@pytest.mark.parametrize("first", SEEDS.firsts)
 def test_invariants_hold_in_random_worlds(database: str, first: int) -> None:
-    runs = run_seeds(World, STEPS, database, range(first, first + SEEDS_PER_TEST))
-    assert runs > RUNS_PER_SEED_MIN * SEEDS_PER_TEST, "the worlds are too quiet to prove anything"
+    SEEDS.run(database, first)
 
 
 if __name__ == "__main__":
-    look_at(World, STEPS, sys.argv[1:])
+    look_at(SEEDS.make, SEEDS.steps, sys.argv[1:])
