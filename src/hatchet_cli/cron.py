@@ -23,9 +23,9 @@ Expression = Annotated[
 Zone = Annotated[str | None, typer.Option(help="IANA time zone; default: UTC.")]
 
 
-def _path(api: Any, cron: str = "") -> str:
+def _path(api: Any, cron: str | None = None) -> str:
     base = f"{api.tenant}/workflows/crons"
-    return f"{base}/{cron}" if cron else base
+    return base if cron is None else f"{base}/{cron}"
 
 
 @app.command("list")

@@ -156,6 +156,10 @@ def what(row: dict[str, Any]) -> str:
     """What is paused, in words."""
     if row["kind"] == "TENANT":
         return "everything"
+    if row["kind"] == "RATE_LIMIT":
+        return f"rate limit {row['key']}"
+    if row["kind"] == "WORKER":
+        return f"worker {row.get('workerName') or row['workerId']}"
     if row["kind"] == "WORKFLOW":
         return f"workflow {row.get('workflowName') or row['workflowId']}"
     return f"key {row['key']} of {row.get('workflowName') or row.get('name') or row['target']}"

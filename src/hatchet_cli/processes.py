@@ -124,4 +124,4 @@ def wait_until(
     while not condition():
         if time.monotonic() > deadline:
             raise CommandError(f"{what} took longer than {timeout_s:g} s")
-        time.sleep(interval_s)
+        time.sleep(interval_s)  # another process decides, and nobody tells

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from hatchet_cli import output
-from hatchet_cli.durations import read_duration
+from hatchet_cli import output, pauses
 
 PAGE_ROWS = 200
 
-app = typer.Typer(help="List, put, pause and delete rate limits.", no_args_is_help=True)
+app = typer.Typer(help="List, put, pause, resume and delete rate limits.", no_args_is_help=True)
 
 Key = Annotated[str, typer.Argument(help="Key of the limit, as tasks name it.")]
 
@@ -52,14 +50,14 @@ def list_rate_limits(
         output.print_json(rows)
         return
     output.print_table(
-        ["key", "left", "limit", "per", "paused until"],
+        ["key", "left", "limit", "per", "paused"],
         [
             [
                 row["key"],
                 row["value"],
                 row["limitValue"],
                 row["window"].removeprefix("1 ").lower(),
-                row.get("pausedUntil"),
+                _paused(row),
             ]
             for row in rows
         ],
@@ -92,25 +90,35 @@ def put(
 @app.command("pause")
 def pause(
     key: Key,
-    duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="For how long.")],
+    duration: pauses.For = None,
+    reason: pauses.Reason = "",
     as_json: output.JsonOption = False,
 ) -> None:
-    """Give out no units for a while. A longer pause that is on stays.
+    """Give out no units for now; tasks that run go on.
 
     Examples:
 
-        hatchet rate-limits pause mail-api --for 90s
+        hatchet rate-limits pause mail-api --for 90s --reason "429 from the provider"
     """
     from hatchet_cli.api import Api
 
-    until = datetime.now(UTC) + read_duration("--for", duration)
     with Api() as api:
-        body = {"key": key, "until": until.isoformat().replace("+00:00", "Z")}
-        paused = api.post(f"{api.stable_tenant}/rate-limits/pause", body)
-    if as_json:
-        output.print_json(paused)
-    else:
-        output.note(f"{key} is paused until {paused['pausedUntil']}")
+        body = {"kind": "RATE_LIMIT", "key": key}
+        pauses.begin(api, body, duration, reason, as_json=as_json)
+
+
+@app.command("resume")
+def resume(key: Key) -> None:
+    """End the pause of a limit; tasks that wait for it go on.
+
+    Examples:
+
+        hatchet rate-limits resume mail-api
+    """
+    from hatchet_cli.api import Api
+
+    with Api() as api:
+        pauses.end(api, "RATE_LIMIT", key)
 
 
 @app.command("delete")
@@ -126,3 +134,10 @@ def delete(key: Key) -> None:
     with Api() as api:
         api.delete(f"{api.tenant}/rate-limits", {"key": key})
     output.note(f"{key} is deleted")
+
+
+def _paused(row: dict[str, Any]) -> str | None:
+    """Until when, if it is paused."""
+    if not row.get("isPaused"):
+        return None
+    return f"until {row['pausedUntil']}" if "pausedUntil" in row else "until resumed"

@@ -15,14 +15,15 @@ from hatchet_cli.workflows import PAGE_ROWS, workflow_ids
 
 STATUSES = ("SCHEDULED", "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED")
 
-app = typer.Typer(help="List and make scheduled runs.", no_args_is_help=True)
+app = typer.Typer(help="List, make and move scheduled runs.", no_args_is_help=True)
 
 ScheduledId = Annotated[str, typer.Argument(metavar="SCHEDULED", help="Its id.")]
+When = Annotated[str, typer.Argument(help="A time such as 2026-05-01T08:00:00Z, or +15m from now.")]
 
 
-def _path(api: Any, id: str = "") -> str:
+def _path(api: Any, id: str | None = None) -> str:
     base = f"{api.tenant}/workflows/scheduled"
-    return f"{base}/{id}" if id else base
+    return base if id is None else f"{base}/{id}"
 
 
 @app.command("list")
@@ -73,9 +74,7 @@ def list_scheduled(
 @app.command("create")
 def create_scheduled(
     workflow: Annotated[str, typer.Argument(help="Name of the workflow.")],
-    when: Annotated[
-        str, typer.Argument(help="A time such as 2026-05-01T08:00:00Z, or +15m from now.")
-    ],
+    when: When,
     input: Annotated[
         str, typer.Option("--input", "-i", help="JSON object, @FILE or - for standard input.")
     ] = "{}",
@@ -110,6 +109,19 @@ def create_scheduled(
         output.print_json(made)
     else:
         output.print_plain(made["metadata"]["id"])
+
+
+@app.command("move")
+def move_scheduled(scheduled: ScheduledId, when: When) -> None:
+    """Give a scheduled run another time. Not one that `workflow.schedule` has made.
+
+    Example: hatchet scheduled move 019a7c5e-… +1h
+    """
+    from hatchet_cli.api import Api
+
+    with Api() as api:
+        moved = api.patch(_path(api, scheduled), {"triggerAt": read_moment(when)})
+    output.note(f"scheduled run {scheduled} is due at {moved['triggerAt']}")
 
 
 @app.command("delete")

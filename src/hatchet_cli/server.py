@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -122,11 +123,12 @@ def run_server(settings: Settings, *, write_profile: bool) -> None:
 
     from hatchet_engine.app.embedded import EmbeddedPostgresError
     from hatchet_engine.app.log_output import configure_logging
+    from hatchet_engine.domain.errors import Refused
 
     configure_logging(settings)
     try:
         uvloop.run(_serve(settings, write_profile=write_profile))
-    except EmbeddedPostgresError as error:
+    except (EmbeddedPostgresError, Refused) as error:
         raise output.CommandError(str(error)) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         hint = None if settings.embedded else "check --database-url (HATCHET_DATABASE_URL)"
@@ -142,8 +144,9 @@ async def _serve(settings: Settings, *, write_profile: bool) -> None:
     def ask_to_stop(sig: signal.Signals) -> None:
         if stop.is_set():
             os._exit(128 + sig)
-        output.note("stopping (once more to end at once)")
         stop.set()
+        with contextlib.suppress(OSError, SystemExit):  # nobody may be left to read it
+            output.note("stopping (once more to end at once)")
 
     for sig in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sig, ask_to_stop, sig)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hatchet_cli import output
+from hatchet_cli import output, pauses
 
 app = typer.Typer(help="List, pause and resume workers.", no_args_is_help=True)
 
@@ -54,36 +54,37 @@ def list_workers(
 
 
 @app.command("pause")
-def pause(worker: WorkerId, as_json: output.JsonOption = False) -> None:
+def pause(
+    worker: WorkerId,
+    duration: pauses.For = None,
+    reason: pauses.Reason = "",
+    as_json: output.JsonOption = False,
+) -> None:
     """Give a worker nothing new; what it runs goes on.
 
     Examples:
 
-        hatchet workers pause 019a7c5e-…
+        hatchet workers pause 019a7c5e-… --reason "disk is full"
     """
-    _set_paused(worker, True, as_json=as_json)
+    from hatchet_cli.api import Api
+
+    with Api() as api:
+        body = {"kind": "WORKER", "workerId": worker}
+        pauses.begin(api, body, duration, reason, as_json=as_json)
 
 
 @app.command("resume")
-def resume(worker: WorkerId, as_json: output.JsonOption = False) -> None:
+def resume(worker: WorkerId) -> None:
     """Let a paused worker take tasks again.
 
     Examples:
 
         hatchet workers resume 019a7c5e-…
     """
-    _set_paused(worker, False, as_json=as_json)
-
-
-def _set_paused(worker: str, paused: bool, *, as_json: bool) -> None:
     from hatchet_cli.api import Api
 
     with Api() as api:
-        row = api.patch(f"/api/v1/workers/{worker}", {"isPaused": paused})
-    if as_json:
-        output.print_json(row)
-    else:
-        output.note(f"worker {row['name']} is {row['status']}")
+        pauses.end(api, "WORKER", worker)
 
 
 def _slots(row: dict[str, Any]) -> str:

@@ -45,14 +45,15 @@ class Readers:
             self.chunks += 1
         return text
 
-    async def reached(self, share: float) -> None:
+    async def reached(self, share: float) -> bool:
+        """Wait until so much of all chunks is read; False if nothing is left by then."""
         goal = TASKS * CHUNKS * share
         await until(
             lambda: self.chunks >= goal or all(one.done() for one in self._following),
             f"{goal:.0f} chunks are read",
             60,
         )
-        assert not all(one.done() for one in self._following), "the streams were over too early"
+        return not all(one.done() for one in self._following)
 
     async def check(self, cluster: Cluster) -> None:
         expected = "".join(f"{number};" for number in range(CHUNKS))
@@ -77,7 +78,7 @@ async def test_streams_survive_kills_of_the_engine(tmp_path: Path) -> None:
         readers = Readers(cluster.hatchet())
         await readers.start()
         for kill in range(KILLS):
-            await readers.reached((kill + 0.5 + random.uniform(-0.3, 0.3)) / KILLS)
+            assert await readers.reached((kill + 0.5 + random.uniform(-0.3, 0.3)) / KILLS)
             await cluster.restart()
         await readers.check(cluster)
 
@@ -97,7 +98,10 @@ async def test_streams_survive_broken_connections(tmp_path: Path) -> None:
         faults += random.choices(faults, k=CUTS - len(faults))
         random.shuffle(faults)
         for number, fault in enumerate(faults):
-            await readers.reached((number + 0.5) / CUTS)
+            if not await readers.reached((number + 0.5) / CUTS):
+                # What a worker has kept while it could not connect comes in one piece.
+                assert number >= CUTS - 2
+                break
             await of_worker.disturb(fault, random.uniform(0.05, 0.5))
             if number % 3 == 0:
                 await of_readers.disturb(Fault.CUT, 0.1)

@@ -26,6 +26,7 @@ from hatchet_engine.app.embedded import (
     attach,
     borrow,
 )
+from hatchet_engine.app.embedded import server as embedded_server
 from hatchet_engine.app.embedded.cluster import find_programs, read_postmaster
 from hatchet_engine.app.embedded.leftover import is_postgres
 
@@ -221,6 +222,37 @@ async def test_postgres_left_over_without_owner_is_taken_down_first(data_dir: Pa
     async with EmbeddedPostgres(data_dir) as dsn:
         assert await execute(dsn, "SELECT 1") == 1
         assert not is_postgres(pid)
+
+
+async def test_a_helper_that_does_not_end_is_not_waited_for(data_dir: Path) -> None:
+    """Its postmaster is gone, and it waits for a lock that nobody will give back."""
+    postgres = EmbeddedPostgres(data_dir)
+    dsn = await postgres.start(supervise=False)
+    assert postgres.pid is not None
+    helper, *_ = psutil.Process(postgres.pid).children()
+    helper.suspend()
+    os.kill(postgres.pid, signal.SIGKILL)
+    await wait_for_exit(postgres.pid)
+    await postgres.stop()
+    before = time.monotonic()
+    async with EmbeddedPostgres(data_dir):
+        assert time.monotonic() - before < 5
+        assert await execute(dsn, "SELECT 1") == 1
+
+
+async def test_postgres_that_dies_without_a_word_to_its_client(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never_answered(_: str) -> None:
+        assert postgres.pid is not None
+        os.kill(postgres.pid, signal.SIGKILL)
+        await asyncio.Event().wait()
+
+    postgres = EmbeddedPostgres(data_dir)
+    monkeypatch.setattr(embedded_server, "_ensure_database", never_answered)
+    with pytest.raises(EmbeddedPostgresError, match="died as it started"):
+        await postgres.start()
+    assert postgres.pid is None
 
 
 async def test_path_too_long_for_a_socket(data_dir: Path) -> None:

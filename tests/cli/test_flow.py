@@ -19,6 +19,7 @@ LIMIT = {
     "value": 3,
     "window": "1 MINUTE",
     "lastRefill": "2025-01-01T00:00:00Z",
+    "isPaused": True,
     "pausedUntil": "2025-01-01T00:01:00Z",
 }
 PAUSE = {
@@ -53,8 +54,8 @@ def test_rate_limits_list(api: FakeApi, hatchet: Hatchet) -> None:
     result = hatchet("rate-limits", "list", "--search", "mail")
     assert result.code == 0
     assert result.out.split() == [
-        *("key", "left", "limit", "per", "paused", "until"),
-        *("mail-api", "3", "10", "minute", "2025-01-01T00:01:00Z"),
+        *("key", "left", "limit", "per", "paused"),
+        *("mail-api", "3", "10", "minute", "until", "2025-01-01T00:01:00Z"),
     ]
     assert api.calls[0].query == {"search": ["mail"], "limit": ["50"], "offset": ["0"]}
     assert hatchet("rate-limits", "list", "--json").json == [LIMIT]
@@ -62,23 +63,53 @@ def test_rate_limits_list(api: FakeApi, hatchet: Hatchet) -> None:
     assert hatchet("rate-limits", "list").err == "no rate limits\n"
 
 
-def test_rate_limits_put_pause_delete(api: FakeApi, hatchet: Hatchet) -> None:
+def test_rate_limits_put_and_delete(api: FakeApi, hatchet: Hatchet) -> None:
     api.answers["PUT", f"{STABLE}/rate-limits"] = {}
-    api.answers["POST", f"{STABLE}/rate-limits/pause"] = LIMIT
     api.answers["DELETE", f"{OLD}/rate-limits"] = {}
     assert hatchet("rate-limits", "put", "mail-api", "10", "--per", "minute").code == 0
-    result = hatchet("rate-limits", "pause", "mail-api", "--for", "90s")
-    assert result.err == "mail-api is paused until 2025-01-01T00:01:00Z\n"
     assert hatchet("rate-limits", "delete", "mail-api").err == "mail-api is deleted\n"
-    put, pause, delete = api.calls
+    put, delete = api.calls
     assert put.body == {"key": "mail-api", "limit": 10, "window": "MINUTE"}
-    assert pause.body["key"] == "mail-api"
-    assert soon(pause.body["until"], timedelta(seconds=90))
     assert delete.query == {"key": ["mail-api"]}
     assert hatchet("rate-limits", "put", "mail-api", "-1").code == 2
     assert hatchet("rate-limits", "put", "mail-api", "1", "--per", "fortnight").code == 2
-    assert "--for" in hatchet("rate-limits", "pause", "mail-api", "--for", "soon").err
-    assert len(api.calls) == 3
+    assert len(api.calls) == 2
+
+
+PAUSED_KEY = {**PAUSE, "kind": "RATE_LIMIT", "target": "mail-api", "key": "mail-api"}
+PAUSED_WORKER = {**PAUSE, "kind": "WORKER", "target": "w1", "workerId": "w1", "workerName": "big"}
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "row", "asked"),
+    [
+        ("rate-limits", "rate limit mail-api", PAUSED_KEY, {"key": "mail-api"}),
+        ("workers", "worker big", PAUSED_WORKER, {"workerId": "w1"}),
+    ],
+)
+def test_pauses_of_rate_limits_and_workers(
+    api: FakeApi,
+    hatchet: Hatchet,
+    command: str,
+    name: str,
+    row: dict[str, Any],
+    asked: dict[str, str],
+) -> None:
+    api.answers["POST", f"{STABLE}/pauses"] = row
+    api.answers["DELETE", f"{STABLE}/pauses"] = {}
+    api.answers["GET", f"{STABLE}/pauses"] = {"rows": [row]}
+    result = hatchet(command, "pause", row["target"], "--for", "90s", "--reason", "why not")
+    assert result.err == f"{name} is paused\n"
+    body = api.calls[-1].body
+    assert soon(body.pop("until"), timedelta(seconds=90))
+    who = {"by": getpass.getuser(), "reason": "why not"}
+    assert body == {"kind": row["kind"], **asked, **who}
+    assert hatchet(command, "pause", row["target"], "--json").json == row
+    assert "until" not in api.calls[-1].body
+    assert hatchet(command, "resume", row["target"]).err == "the pause has ended\n"
+    assert api.calls[-1].query == {"kind": [row["kind"]], "target": [row["target"]]}
+    assert name in hatchet("pauses", "list").out
+    assert "--for" in hatchet(command, "pause", row["target"], "--for", "soon").err
 
 
 def test_workflows_pause_and_resume(registered: FakeApi, hatchet: Hatchet) -> None:
@@ -102,16 +133,6 @@ def test_workflows_pause_and_resume(registered: FakeApi, hatchet: Hatchet) -> No
     assert registered.calls[-1].query == {"kind": ["WORKFLOW"], "target": [WORKFLOW]}
     result = hatchet("workflows", "pause", "biling")
     assert (result.code, "there is no workflow 'biling'" in result.err) == (1, True)
-
-
-@pytest.mark.parametrize(("verb", "paused"), [("pause", True), ("resume", False)])
-def test_workers(api: FakeApi, hatchet: Hatchet, verb: str, paused: bool) -> None:
-    row = {"name": "w", "status": "PAUSED" if paused else "ACTIVE"}
-    api.answers["PATCH", "/api/v1/workers/w1"] = row
-    assert hatchet("workers", verb, "w1").err == f"worker w is {row['status']}\n"
-    assert api.calls[0].body == {"isPaused": paused}
-    assert hatchet("workers", verb, "w1", "--json").json == row
-    assert hatchet("workers", verb, "other").code == 1
 
 
 def test_pauses(registered: FakeApi, hatchet: Hatchet) -> None:

@@ -15,7 +15,7 @@ from hatchet_cli.output import CommandError
 from hatchet_cli.processes import Child
 from hatchet_cli.worker_process import load_workers
 
-READY_THEN_WAIT = "print('ready http://here'); import time; time.sleep(60)"
+READY_THEN_WAIT = "print('ready http://here'); import signal; signal.pause()"
 DEADLINE_S = 10.0
 
 
@@ -38,7 +38,7 @@ def test_process_that_ends_too_early_is_quoted() -> None:
 
 
 def test_process_that_is_too_slow() -> None:
-    child = Child("server", [sys.executable, "-c", "import time; time.sleep(60)"])
+    child = Child("server", [sys.executable, "-c", "import signal; signal.pause()"])
     with pytest.raises(CommandError, match="not ready within"):
         child.wait_ready(0.05)
     child.stop()
@@ -47,11 +47,11 @@ def test_process_that_is_too_slow() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the parent-death signal of Linux")
 def test_tied_process_ends_with_its_parent(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from hatchet_cli.processes import Child\n"
+        "import signal, sys; from hatchet_cli.processes import Child\n"
         "inner = 'from hatchet_cli.processes import tie_to_parent; tie_to_parent();'\n"
-        "inner += 'import os, time; print(\"ready\", os.getpid()); time.sleep(60)'\n"
+        "inner += 'import os, signal; print(\"ready\", os.getpid()); signal.pause()'\n"
         "child = Child('inner', [sys.executable, '-c', inner])\n"
-        "print(child.wait_ready(10), flush=True); time.sleep(60)"
+        "print(child.wait_ready(10), flush=True); signal.pause()"
     )
     outer = Child("outer", [sys.executable, "-c", program])
     pid = int(outer.wait_ready(DEADLINE_S).split()[1])
@@ -59,7 +59,7 @@ def test_tied_process_ends_with_its_parent(tmp_path: Path) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.01)  # it is no child of ours: nobody tells of its end
     outer.stop()
 
 

@@ -91,12 +91,16 @@ def test_scheduled(api: FakeApi, hatchet: Hatchet) -> None:
     api.answers["POST", f"{WORKFLOWS}/remind/scheduled"] = SCHEDULED
     api.answers["DELETE", f"{WORKFLOWS}/scheduled/{ID}"] = {}
     api.answers["POST", f"{WORKFLOWS}/scheduled/{ID}"] = {"externalId": RUN}
+    api.answers["PATCH", f"{WORKFLOWS}/scheduled/{ID}"] = SCHEDULED
     assert "SCHEDULED" in hatchet("scheduled", "list", "-s", "scheduled").out
     assert api.calls[-1].query["statuses"] == ["SCHEDULED"]
     at = "2026-05-01T08:00:00+02:00"
     assert hatchet("scheduled", "create", "remind", at).out == f"{ID}\n"
     assert api.calls[-1].body["triggerAt"] == "2026-05-01T06:00:00+00:00"
     assert hatchet("scheduled", "run-now", ID).out == f"{RUN}\n"
+    assert "due at 2026" in hatchet("scheduled", "move", ID, at).err
+    assert api.calls[-1].body == {"triggerAt": "2026-05-01T06:00:00+00:00"}
+    assert hatchet("scheduled", "move", ID, "never").code == 2
     assert hatchet("scheduled", "delete", ID).code == 0
     assert hatchet("scheduled", "create", "remind", "soon").code == 2
 

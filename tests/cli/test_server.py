@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,10 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from hatchet._core.profile import Profile, load_profile
 from hatchet_cli.profile import save_profile
+from hatchet_engine.store.migrate import migrate
 
 DEADLINE_S = 20.0
 
@@ -34,7 +37,7 @@ async def serve(settings, *, on_ready, stop=None):
     on_ready(ServerInfo("http://127.0.0.1:1", "127.0.0.1:2", "0.1.0", "a stand-in"))
     await stop.wait()
     if slow_stop:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
 async def profile_token(settings, info, old_token):
     return old_token or "new-token"
@@ -102,6 +105,19 @@ def test_signal_stops_it_cleanly(start: Start, sig: signal.Signals) -> None:
     assert profile.server_pid is None
 
 
+def test_signal_stops_it_cleanly_when_nobody_reads_its_log(start: Start) -> None:
+    server = start()
+    read_line(server)
+    assert server.stderr is not None
+    server.stderr.close()
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(DEADLINE_S) == 0
+    profile = load_profile()
+    assert profile is not None
+    assert profile.server_pid is None
+    server.stderr = None
+
+
 def test_second_signal_ends_a_slow_stop(start: Start) -> None:
     server = start("--slow-stop")
     read_line(server)
@@ -144,3 +160,20 @@ def test_directory_that_cannot_hold_a_profile_does_not_stop_the_server(
     _, err = server.communicate(timeout=DEADLINE_S)
     assert "no profile was written" in err
     assert server.returncode == 0
+
+
+def test_database_of_another_build_is_one_sentence(empty_database_url: str) -> None:
+    async def edit() -> None:
+        await migrate(empty_database_url)
+        connection = await asyncpg.connect(empty_database_url)
+        await connection.execute("update schema_version set digest = '0'")
+        await connection.close()
+
+    asyncio.run(edit())
+    command = [sys.executable, "-m", "hatchet_cli", "server", "--no-profile"]
+    command += ["--database-url", empty_database_url, "--http-port", "0", "--grpc-port", "0"]
+    # In a process of its own: it sets up the log of the whole process.
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("error: the database was made by another build of hatchet")
+    assert "Traceback" not in ended.stderr

@@ -15,7 +15,6 @@ from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.states import EventKind, Status
 from hatchet_engine.turn import gather, lines
 from hatchet_engine.turn.commands import (
-    ChangeWorker,
     Pause,
     PauseKind,
     PutRateLimit,
@@ -24,7 +23,16 @@ from hatchet_engine.turn.commands import (
 from tests.support.batches import ids, put, sizes
 from tests.support.engine import TENANT, FakeWorker, Harness
 from tests.support.invariants import check_recovery
-from tests.support.rules import cancel, events, pass_time, refused, replay, status
+from tests.support.rules import (
+    cancel,
+    events,
+    pass_time,
+    pause_worker,
+    refused,
+    replay,
+    resume_worker,
+    status,
+)
 
 
 async def test_members_behind_the_window_are_read(
@@ -160,7 +168,7 @@ async def _of_two_workers(h: Harness, **batch: int) -> tuple[FakeWorker, FakeWor
 
 async def test_ba_9_others_need_not_wait_for_a_worker_that_is_away(h: Harness) -> None:
     away, here = await _of_two_workers(h)
-    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=True))
+    await pause_worker(h, away)
     bound = await h.trigger(count=2, desired_worker_id=away.id)
     assert await events(h, bound[0]) == [EventKind.REQUEUED_NO_WORKER]
     free = await h.trigger(count=3)
@@ -169,14 +177,14 @@ async def test_ba_9_others_need_not_wait_for_a_worker_that_is_away(h: Harness) -
     assert [ids(batch) for batch in here.batches] == [free[:2], free[2:]]
     assert away.batches == []
     await check_recovery(h.engine, h.pool)
-    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=False))
+    await resume_worker(h, away)
     await h.settle()
     assert [ids(batch) for batch in away.batches] == [bound]
 
 
 async def test_ba_9_who_waits_for_a_worker_that_is_away_may_be_cancelled(h: Harness) -> None:
     away, here = await _of_two_workers(h)
-    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=True))
+    await pause_worker(h, away)
     first, second = await h.trigger(count=2, desired_worker_id=away.id)
     await cancel(h, first)
     await pass_time(h, 300_000, here)
@@ -187,13 +195,13 @@ async def test_ba_9_who_waits_for_a_worker_that_is_away_may_be_cancelled(h: Harn
 
 async def test_ba_9_a_worker_that_is_away_comes_back_after_a_restart(h: Harness) -> None:
     away, here = await _of_two_workers(h)
-    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=True))
+    await pause_worker(h, away)
     bound = await h.trigger(count=2, desired_worker_id=away.id)
     await h.restart()
     await here.open()
     await away.open()
     assert sizes(here) == []
-    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=False))
+    await resume_worker(h, away)
     await h.settle()
     assert [ids(batch) for batch in away.batches] == [bound]
 
@@ -203,7 +211,7 @@ async def test_ba_9_few_at_a_time_are_set_aside(
 ) -> None:
     monkeypatch.setattr(gather, "STRANDED_MAX", 2)
     away, here = await _of_two_workers(h)
-    await h.engine.submit(ChangeWorker(TENANT, away.id, paused=True))
+    await pause_worker(h, away)
     await h.trigger(count=5, desired_worker_id=away.id)
     await h.advance(200)
     await h.trigger(count=2)

@@ -81,7 +81,9 @@ class World:
     async def pause_worker(self) -> None:
         worker = self.h.engine.hot.workers.get(self.dice.choice(self.workers).id)
         if worker is not None:
-            await self.h.engine.submit(ChangeWorker(TENANT, worker.id, paused=not worker.paused))
+            await self.h.engine.submit(
+                ChangeWorker(TENANT, worker.id, draining=not worker.draining)
+            )
 
     async def trigger(self) -> None:
         key = self.dice.choice("abc")
@@ -149,7 +151,7 @@ class World:
         if self.paused:
             await self.pause()
         for worker in self.workers:
-            await self.h.engine.submit(ChangeWorker(TENANT, worker.id, paused=False))
+            await self.h.engine.submit(ChangeWorker(TENANT, worker.id, draining=False))
         for _ in range(200):
             while self.h.engine.hot.running:
                 ids = list(self.h.engine.hot.running.values())

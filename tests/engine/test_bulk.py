@@ -88,6 +88,20 @@ async def test_children_are_cancelled_after_a_restart(clean_database: str) -> No
         assert (await row(h))["changed"] == 15
 
 
+async def test_more_children_than_a_step_takes_are_cancelled_before_their_parent(
+    clean_database: str,
+) -> None:
+    few = Limits(cancel_ids_max=3, bulk_step_runs=2)
+    async with running_engine(clean_database, limits=few) as h:
+        parents, family = await _families(h, parents=2, children=4)  # 8 below each
+        await h.engine.submit(StartBulk(TENANT, "CANCEL", parents, children=True))
+        await h.settle()
+        found = await row(h)
+        assert (found["total"], found["done"], found["changed"]) == (2, 2, len(family))
+        assert found["finished_at"] is not None
+        assert await _cancelled(h) == set(family)
+
+
 @pytest.mark.parametrize(("most", "steps"), [(30, 1), (29, 2), (1, 6)])
 async def test_steps_with_many_children_take_fewer_runs(
     clean_database: str, monkeypatch: pytest.MonkeyPatch, most: int, steps: int

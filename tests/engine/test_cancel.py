@@ -67,6 +67,23 @@ async def test_cx_1_too_many_ids_are_refused(clean_database: str) -> None:
         assert await cancel(h, *runs[:3]) == runs[:3]
 
 
+async def test_more_children_than_a_call_takes_are_refused(clean_database: str) -> None:
+    async with running_engine(clean_database, limits=Limits(cancel_ids_max=3)) as h:
+        await h.put()
+        (parent,) = await h.trigger()
+        children = [
+            run
+            for index in range(4)
+            for run in await h.trigger(parent_task_id=parent, child_index=index)
+        ]
+        with refused(Code.INVALID_ARGUMENT, "more than 3 runs that these have spawned go on"):
+            await h.engine.submit(CancelTasks(TENANT, [parent], children=True))
+        assert await h.count("outcome") == 0
+        await cancel(h, children[0])  # what has ended does not count
+        found = await h.engine.submit(CancelTasks(TENANT, [parent], children=True))
+        assert set(found) == {parent, *children[1:]}
+
+
 async def test_cx_2_filter_by_status(h: Harness) -> None:
     await h.put()
     worker = await h.worker(slots=1)

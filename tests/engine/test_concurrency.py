@@ -6,9 +6,6 @@ import pytest
 
 from hatchet_engine.domain.errors import Code
 from hatchet_engine.domain.states import Status
-from hatchet_engine.turn.commands import (
-    ChangeWorker,
-)
 from tests.support.concurrency import (
     dag_worker,
     key,
@@ -17,8 +14,8 @@ from tests.support.concurrency import (
     statuses,
     two_steps,
 )
-from tests.support.engine import TENANT, Harness
-from tests.support.rules import cancel, outcome, pass_time, refused, replay, status
+from tests.support.engine import Harness
+from tests.support.rules import cancel, outcome, pass_time, pause_worker, refused, replay, status
 
 # ---------------------------------------------------------------- GROUP_ROUND_ROBIN
 
@@ -124,7 +121,7 @@ async def test_con_8_each_hop_starts_a_new_schedule_timeout(h: Harness) -> None:
     runs = await h.trigger(input=key("a"), count=2)
     await pass_time(h, 9_000, worker)
     await h.put("other")
-    await h.engine.submit(ChangeWorker(TENANT, worker.id, paused=True))
+    await pause_worker(h, worker)
     await worker.complete(worker.started.pop(0))
     await pass_time(h, 9_000, worker)
     assert await status(h, runs[1]) is Status.QUEUED

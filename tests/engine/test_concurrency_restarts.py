@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from hatchet_engine.domain.concurrency import Strategy
 from hatchet_engine.turn import lines, read_lines
@@ -13,6 +14,7 @@ from tests.support.concurrency import (
 )
 from tests.support.engine import TENANT, Harness
 from tests.support.invariants import check_recovery
+from tests.support.rules import add_tenant
 
 # ---------------------------------------------------------------- windows and restarts
 
@@ -119,3 +121,22 @@ async def test_con_6_the_strategy_of_a_key_is_known_after_a_restart(h: Harness) 
     await h.restart()
     (group,) = [g for line in h.engine.hot.lines.by_id if (g := h.engine.hot.groups.find(line))]
     assert (group.strategy, group.limit) == (Strategy.CANCEL_QUEUED_EXCEPT_OLDEST, 1)
+
+
+async def test_workflows_that_do_not_agree_on_a_shared_limit_are_warned_of(h: Harness) -> None:
+    """No error, or whoever changes it could never register both of them."""
+    shared = {"name": "shared", "tenant_scoped": True}
+    with capture_logs() as logs:
+        await h.put("one", concurrency=[rule("'all'", 2, **shared)])
+        await h.put("two", concurrency=[rule("'all'", 2, **shared)])
+        await h.put("other", concurrency=[rule("'all'", 3, name="shared")])
+        assert logs == []
+        await h.put("two", concurrency=[rule("'all'", 3, **shared)])
+    assert [(one["log_level"], one["workflow"], one["other_workflow"]) for one in logs] == [
+        ("warning", "two", "one")
+    ]
+    assert (logs[0]["field"], logs[0]["value"], logs[0]["other_value"]) == ("max_runs", 3, 2)
+    with capture_logs() as logs:
+        await h.put("one", concurrency=[rule("'all'", 3, **shared)])
+        await h.put("two", await add_tenant(h), concurrency=[rule("'all'", 9, **shared)])
+    assert logs == []

@@ -28,7 +28,7 @@ from hatchet_engine.turn.commands import (
     TriggerRuns,
 )
 from hatchet_engine.turn.connection import prepare_writer
-from hatchet_engine.turn.engine import ConnectionLost
+from hatchet_engine.turn.failed import ConnectionLost
 from hatchet_engine.turn.schedule_commands import CreateCron, DeleteCron, ScheduleRuns
 from tests.support.engine import START_MS, TENANT, Harness, standing_engine
 from tests.support.flaky import Commit, FlakyConnection
@@ -490,7 +490,7 @@ async def test_lease_renewed_is_not_taken(nodes: list[asyncpg.Connection]) -> No
     lease = await take(first, A)
     assert lease is not None
     await second.execute("update shard set lease_until = clock_timestamp() - interval '1 ms'")
-    assert await leases.renew(second, lease, await leases.database_now(second))
+    assert await leases.renew(second, lease)
     assert await take(second, B) is None
     until = await second.fetchval("select lease_until from shard")
     assert until - await leases.database_now(second) <= timedelta(seconds=leases.LEASE_S)
@@ -502,7 +502,7 @@ async def test_lease_that_changed_hands_is_not_renewed(nodes: list[asyncpg.Conne
     assert lease is not None
     await first.close()
     assert await take(second, B) is not None
-    assert not await leases.renew(second, lease, await leases.database_now(second))
+    assert not await leases.renew(second, lease)
 
 
 async def test_evicted_engine_loses_its_connection_and_keeps_its_callers(flaky: Flaky) -> None:

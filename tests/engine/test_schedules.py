@@ -8,7 +8,7 @@ import pytest
 
 from hatchet_engine.domain.calendar import CatchUp, Policies, to_make_good
 from hatchet_engine.domain.errors import Code
-from hatchet_engine.turn import firing
+from hatchet_engine.turn import due, fire_crons, firing
 from hatchet_engine.turn.schedule_commands import (
     EnableCron,
 )
@@ -55,7 +55,7 @@ async def test_more_due_than_one_turn_takes(h: Harness) -> None:
 async def test_large_graphs_are_spread_over_turns(
     h: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "TASKS_MAX", 6)
+    monkeypatch.setattr(due, "TASKS_MAX", 6)
     await h.put_dag("hello", step("a"), step("b", "a"), step("c", "b"))
     await schedule(h, *[START_MS + MINUTE] * 5)
     turns = h.engine.turns
@@ -124,8 +124,8 @@ async def test_crons_are_looked_at_when_it_is_their_turn(
         looked.append(h.engine.turns)
         return to_make_good(*arguments)
 
-    monkeypatch.setattr(firing, "to_make_good", counted)
-    monkeypatch.setattr(firing, "TASKS_MAX", 10)
+    monkeypatch.setattr(fire_crons, "to_make_good", counted)
+    monkeypatch.setattr(due, "TASKS_MAX", 10)
     await h.put()
     for name in ("a", "b", "c"):
         await cron(h, name=name, policies=Policies(catch_up=CatchUp.ALL, catch_up_max=10))
@@ -137,7 +137,7 @@ async def test_crons_are_looked_at_when_it_is_their_turn(
 async def test_late_ticks_of_large_runs_are_cut_into_turns(
     h: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "TASKS_MAX", 10)
+    monkeypatch.setattr(due, "TASKS_MAX", 10)
     await h.put_dag("hello", *(step(f"s{number}") for number in range(4)))
     await cron(h, "*/10 * * * * *")
     turns = h.engine.turns

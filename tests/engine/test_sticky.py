@@ -10,8 +10,8 @@ from hatchet_engine.turn.commands import (
 )
 from tests.support.dags import step
 from tests.support.engine import TENANT, FakeWorker, Harness
-from tests.support.routing import NOBODY, change, close, ids, likes, must, put, reason
-from tests.support.rules import outcome, pass_time, replay, status
+from tests.support.routing import NOBODY, close, ids, likes, must, put, reason
+from tests.support.rules import outcome, pass_time, pause_worker, replay, status
 
 # ---------------------------------------------------------------- sticky
 
@@ -85,7 +85,7 @@ async def test_hard_names_what_is_wrong_with_the_worker(h: Harness) -> None:
     await h.worker()
     paused, away = await h.worker(), await h.worker(open=False)
     small, other = await h.worker(slots=2), await h.worker("elsewhere")
-    await change(h, paused, paused=True)
+    await pause_worker(h, paused)
     for worker, word in (
         (paused, "is paused"),
         (away, "is not connected"),

@@ -61,10 +61,10 @@ async def test_paused_worker_takes_them_when_it_resumes(h: Harness) -> None:
     await put(h, "HARD")
     one = await h.worker()
     await h.worker()
-    await change(h, one, paused=True)
+    await change(h, one, draining=True)
     runs = await h.trigger(count=3, desired_worker_id=one.id)
     assert await h.count("parked_item") == 3
-    await change(h, one, paused=False)
+    await change(h, one, draining=False)
     assert ids(one) == runs
 
 

@@ -8,8 +8,8 @@ from hatchet_engine.domain import why as domain
 from hatchet_engine.domain.definition import BatchConfig, TaskDefinition
 from hatchet_engine.domain.labels import DesiredLabel
 from hatchet_engine.domain.why import Kind, moment
-from hatchet_engine.turn.commands import ChangeWorker
-from tests.support.engine import START_MS, TENANT, Harness
+from tests.support.engine import START_MS, Harness
+from tests.support.rules import pause_worker
 from tests.support.why import ask, kinds_of, only
 
 pytestmark = pytest.mark.usefixtures("forget_definitions")
@@ -51,7 +51,7 @@ async def test_a_batch_that_no_worker_takes(h: Harness) -> None:
     assert [use.id for use in full.blockers[0].workers] == [worker.id]
     assert full.place == domain.Place("its batch", 1)
     assert (await only(h, runs[2])).kind is Kind.WORKERS_FULL
-    await h.engine.submit(ChangeWorker(TENANT, worker.id, paused=True))
+    await pause_worker(h, worker)
     blocker = await only(h, runs[0])
     assert (blocker.kind, blocker.remedy) == (
         Kind.NO_WORKER,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hatchet_engine.domain import why as domain
@@ -144,8 +146,18 @@ async def test_a_rate_limit_that_is_paused(h: Harness) -> None:
     await h.worker()
     (run,) = await h.trigger()
     blocker = await only(h, run)
-    assert blocker.message == f"Rate limit 'api' is paused until {moment(START_MS + 90_000)}."
-    assert blocker.until_ms == START_MS + 90_000
+    assert blocker.kind is Kind.PAUSED
+    assert blocker.message == (
+        f"Its rate limit 'api' is paused since {moment(START_MS)}, "
+        f"until {moment(START_MS + 90_000)}."
+    )
+    assert (blocker.key, blocker.until_ms) == ("api", START_MS + 90_000)
+    assert await ask(h, run) == replace(await ask(h, run, hot=None), partial="")
+    await pause(h, PauseKind.RATE_LIMIT, "api")
+    assert (await only(h, run)).message.endswith(", until somebody resumes it: a deploy.")
+    await h.engine.submit(PutRateLimit(TENANT, "api", 0, "SECOND"))
+    paused, lacking = (await ask(h, run)).blockers  # both are to change
+    assert (paused.kind, lacking.kind) == (Kind.PAUSED, Kind.RATE_LIMIT)
 
 
 async def test_units_and_workers_both_lack(h: Harness) -> None:

@@ -9,12 +9,11 @@ import pytest
 from hatchet_engine.domain import why as domain
 from hatchet_engine.domain.labels import Comparator, DesiredLabel
 from hatchet_engine.domain.states import Status
-from hatchet_engine.domain.why import Kind
-from hatchet_engine.turn.commands import (
-    ChangeWorker,
-)
+from hatchet_engine.domain.why import Kind, moment
+from hatchet_engine.turn.commands import ChangeWorker, Pause, PauseKind
 from hatchet_engine.turn.why_workers import Asked, worker_blocker
 from tests.support.engine import START_MS, TENANT, Harness
+from tests.support.rules import pause_worker
 from tests.support.why import ask, only
 
 pytestmark = pytest.mark.usefixtures("forget_definitions")
@@ -50,7 +49,9 @@ async def test_workers_of_another_action_or_tenant_do_not_count(h: Harness) -> N
 async def test_workers_that_are_paused_or_away(h: Harness) -> None:
     await h.put()
     paused = await h.worker()
-    await h.engine.submit(ChangeWorker(TENANT, paused.id, paused=True))
+    await h.engine.submit(
+        Pause(TENANT, PauseKind.WORKER, str(paused.id), START_MS + 9_000, "ada", "disk")
+    )
     away = await h.worker(open=False)
     (run,) = await h.trigger()
     blocker = await only(h, run)
@@ -59,9 +60,22 @@ async def test_workers_that_are_paused_or_away(h: Harness) -> None:
         (paused.id, "paused"),
         (away.id, "away"),
     }
-    assert "paused: w" in blocker.message
-    assert "away, without a connection: w" in blocker.message
+    assert blocker.message == (
+        f"No worker takes hello:hello now; w is paused by ada since {moment(START_MS)}, until "
+        f"{moment(START_MS + 9_000)}: disk; away, without a connection: w."
+    )
     assert blocker.remedy == "Resume w, or start another worker."
+
+
+async def test_a_worker_that_is_about_to_stop(h: Harness) -> None:
+    await h.put()
+    worker = await h.worker()
+    await h.engine.submit(ChangeWorker(TENANT, worker.id, draining=True))
+    (run,) = await h.trigger()
+    blocker = await only(h, run)
+    assert blocker.message == "No worker takes hello:hello now; about to stop: w."
+    assert blocker.remedy == "Start another worker."
+    assert [one.state for one in blocker.workers] == ["draining"]
 
 
 async def test_workers_that_are_full_and_by_what(h: Harness) -> None:
@@ -115,18 +129,19 @@ async def test_a_paused_worker_has_what_the_others_lack(h: Harness) -> None:
     await h.worker(slots=9)
     small = await h.worker(labels={"gpu": "yes"}, slots=2)
     paused = await h.worker(labels={"gpu": "yes"}, slots=4)
-    await h.engine.submit(ChangeWorker(TENANT, paused.id, paused=True))
+    await pause_worker(h, paused)
     (run,) = await h.trigger()
     blocker = await only(h, run)
     assert (blocker.kind, [one.id for one in blocker.workers]) == (Kind.SLOTS, [paused.id])
     assert blocker.message == (
-        "No worker of hello:hello with the slots it needs takes tasks now; paused: w."
+        "No worker of hello:hello with the slots it needs takes tasks now; "
+        f"w is paused since {moment(START_MS)}, until somebody resumes it."
     )
     assert blocker.remedy == "Resume w, or start another worker."
-    await h.engine.submit(ChangeWorker(TENANT, small.id, paused=True))
+    await pause_worker(h, small)
     blocker = await only(h, run)
     assert (blocker.kind, [one.id for one in blocker.workers]) == (Kind.LABELS, [paused.id])
-    assert "with the labels it requires takes tasks now; paused: w." in blocker.message
+    assert "with the labels it requires takes tasks now; w is paused" in blocker.message
     assert blocker.remedy == "Resume w, or start another worker."
 
 
@@ -168,7 +183,7 @@ async def test_a_task_bound_to_a_worker(h: Harness) -> None:
     assert "too few slots" in bound(worker.id, 2)
     await worker.complete(worker.started[0])
     assert bound(worker.id) == ""
-    await h.engine.submit(ChangeWorker(TENANT, worker.id, paused=True))
+    await pause_worker(h, worker)
     assert "which is paused" in bound(worker.id)
     other = await h.worker("other")
     assert "does not offer hello:hello" in bound(other.id)

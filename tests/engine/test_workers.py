@@ -24,8 +24,9 @@ async def close(h: Harness, worker: FakeWorker) -> None:
     await h.engine.submit(CloseStream(TENANT, worker.id, worker))
 
 
-async def pause(h: Harness, worker: FakeWorker, paused: bool) -> None:
-    await h.engine.submit(ChangeWorker(TENANT, worker.id, paused=paused))
+async def drain(h: Harness, worker: FakeWorker, draining: bool) -> None:
+    """What it says of itself."""
+    await h.engine.submit(ChangeWorker(TENANT, worker.id, draining=draining))
 
 
 def reconnected(worker: FakeWorker) -> FakeWorker:
@@ -143,26 +144,26 @@ async def test_wk_4_reports_without_a_stream_are_welcome(h: Harness) -> None:
     assert await status(h, run) is Status.COMPLETED
 
 
-async def test_wk_6_paused_worker_gets_no_work_but_ends_its_own(h: Harness) -> None:
+async def test_wk_6_draining_worker_gets_no_work_but_ends_its_own(h: Harness) -> None:
     await h.put()
     worker = await h.worker()
     first, second = await h.trigger(), None
     (task,) = await worker.next()
-    await pause(h, worker, True)
+    await drain(h, worker, True)
     (second,) = await h.trigger()
     await worker.complete(task)
     assert await status(h, first[0]) is Status.COMPLETED
     assert await status(h, second) is Status.QUEUED
-    assert (await h.fetch("select paused from worker"))[0]["paused"]
+    assert (await h.fetch("select draining from worker"))[0]["draining"]
     h.engine.heartbeat(TENANT, worker.id)
-    await pause(h, worker, False)
+    await drain(h, worker, False)
     assert (await worker.next())[0].task_id == second
 
 
-async def test_wk_6_pause_survives_reconnect_and_restart(h: Harness) -> None:
+async def test_wk_6_draining_survives_reconnect_and_restart(h: Harness) -> None:
     await h.put()
     worker = await h.worker()
-    await pause(h, worker, True)
+    await drain(h, worker, True)
     assert h.engine._connection is not None
     await h.engine.take_over(h.engine._connection)
     stream = reconnected(worker)
@@ -177,7 +178,7 @@ async def test_wk_8_draining_worker_keeps_a_long_task(h: Harness) -> None:
     (run,) = await h.trigger()
     (task,) = await draining.next()
     idle = await h.worker()
-    await pause(h, draining, True)
+    await drain(h, draining, True)
     await draining.report(task, ReportKind.STARTED)
     await pass_time(h, 90_000, draining, idle)
     assert idle.started == []
@@ -263,8 +264,8 @@ async def test_wk_9_changing_a_given_up_worker_does_not_revive_it(h: Harness) ->
     await h.put()
     worker = await h.worker()
     await h.advance(30_000)
-    await pause(h, worker, True)
-    assert (await h.fetch("select paused from worker"))[0]["paused"]
+    await drain(h, worker, True)
+    assert (await h.fetch("select draining from worker"))[0]["draining"]
     await h.advance(30_000)
     assert worker.id not in h.engine.hot.workers
     (run,) = await h.trigger()

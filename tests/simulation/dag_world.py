@@ -266,7 +266,7 @@ class DagWorld:
         return self.random.choice(found) if found else None
 
     async def _set_paused(self, paused: bool) -> None:
-        await self.engine.submit(ChangeWorker(TENANT, self.worker.id, paused=paused))
+        await self.engine.submit(ChangeWorker(TENANT, self.worker.id, draining=paused))
         self.paused = paused
         for run in self.runs.values():
             run.model.pause(paused)

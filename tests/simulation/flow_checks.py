@@ -126,7 +126,7 @@ class FlowChecks:
         paused = {row["target"] for row in on}
         waited: dict[str, list[tuple[int, UUID]]] = {}
         for id_, row in now.parked.items():
-            if id_ in before.parked and before.parked[id_]["line"] == row["line"]:
+            if before.parked.get(id_) == row:
                 waited.setdefault(row["line"], []).append((row["rank"], id_))
         for row in now.held:
             line, holder = row["line"], row["holder_id"]
@@ -171,8 +171,13 @@ class FlowChecks:
         )
 
     def _check_paused(self, now: Tables, new: list[tuple[UUID, int]], on: list[Row]) -> None:
+        things = {(row["kind"], row["target"]) for row in on}
         for task_id, _ in new:
             assert not self._paused(now, task_id, on), f"REG-24: {task_id} was given out, paused"
+            for key, units in self._units(now, task_id).items():
+                assert not units or (PauseKind.RATE_LIMIT, key) not in things, f"B16: {key}"
+            worker_id = str(now.assigned[task_id]["worker_id"]) if task_id in now.assigned else ""
+            assert (PauseKind.WORKER, worker_id) not in things, f"WK-6: {task_id} got {worker_id}"
 
     # ------------------------------------------------------------ rate limits
 
@@ -227,7 +232,7 @@ class FlowChecks:
             heads[row["line"]] = min(heads.get(row["line"], (9, id_)), (row["rank"], id_))
         held = Counter(row["line"] for row in now.held)
         kept = {row["target"] for row in paused}
-        left = self._left(now)
+        left = self._left(now, paused)
         claimed = Counter[str]()  # by those who were called and have no slot yet
         for id_ in now.queued:
             claimed.update(self._units(now, id_))
@@ -270,9 +275,10 @@ class FlowChecks:
         due_ms = None if bucket is None else bucket.due_ms
         return due_ms is not None and due_ms <= self.world.clock.now_ms() + LEFT_OVER_MS
 
-    def _left(self, now: Tables) -> dict[str, tuple[int, int] | None]:
+    def _left(self, now: Tables, paused: list[Row]) -> dict[str, tuple[int, int] | None]:
         """Units that are there now, and the limit, of each key that has one."""
         now_ms = self.world.clock.now_ms()
+        kept = {row["target"] for row in paused if row["kind"] == PauseKind.RATE_LIMIT}
         found: dict[str, tuple[int, int] | None] = {}
         for row in now.rates:
             limit = row["limit_value"]
@@ -281,8 +287,7 @@ class FlowChecks:
                 continue
             over = now_ms >= row["began_ms"] + WINDOWS_MS[row["window_length"]]
             there = limit if over else row["remaining"]
-            until_ms = row["paused_until_ms"]
-            if until_ms is not None and until_ms > now_ms:
+            if row["key"] in kept:
                 there = 0
             found[row["key"]] = (there, limit)
         return found

@@ -66,6 +66,7 @@ def draw_workflow(
         before = [one.name for one in tasks[:at]]
         task.parents = draw.sample(before, min(len(before), draw.choice((0, 1, 1, 2))))
         task.concurrency = _rules(draw, strategies, draw.choice((0, 0, 1)))
+    _agree([rule for task in tasks for rule in task.concurrency if rule.tenant_scoped])
     rules = _rules(draw, strategies, draw.choice((0, 1, 1, 2)), shared=False)
     return WorkflowDefinition(name, tasks=tasks, concurrency=rules)
 
@@ -101,6 +102,13 @@ def _rules(
             rule.name, rule.tenant_scoped, shared = SHARED, True, False
         rules.append(rule)
     return rules
+
+
+def _agree(shared: list[ConcurrencyRule]) -> None:
+    """Within a workflow the rules of one shared limit are the same but for the key."""
+    for rule in shared[1:]:
+        rule.strategy, rule.max_runs = shared[0].strategy, shared[0].max_runs
+        rule.max_runs_expression = shared[0].max_runs_expression
 
 
 def _uses(draw: random.Random) -> list[RateLimitUse]:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from hatchet_engine.domain.registration import check
-from hatchet_engine.turn import admit, lines, load, pauses, queues, rates, read_lines
+from hatchet_engine.turn import admit, held, lines, load, queues, rates, read_lines
 from hatchet_engine.turn.commands import (
     DeleteRateLimit,
     Pause,
@@ -85,7 +85,7 @@ class FlowWorld(World):
         patch(load, "LINE_READ_MAX", draw.choice((2, 3)))
         patch(rates, "CALLED_MAX", draw.choice((1, 2, 5)))
         patch(rates, "DUE_MAX", draw.choice((1, 2)))
-        patch(pauses, "RELEASED_MAX", draw.choice((1, 2, 5)))
+        patch(held, "RELEASED_MAX", draw.choice((1, 2, 5)))
         patch(admit, "EVICT_MAX", draw.choice((1, 3)))
         patch(admit, "JUDGED_MAX", draw.choice((2, 4)))  # one of them may be left waiting
 
@@ -142,7 +142,9 @@ class FlowWorld(World):
 
     def _pause_rate(self) -> PauseRateLimit:
         until_ms = self.clock.now_ms() + self.random.choice((1, 1_000, 30_000))
-        return PauseRateLimit(TENANT, self.random.choice(RATE_KEYS), until_ms)
+        key = self.random.choice(RATE_KEYS)
+        self.paused.add((PauseKind.RATE_LIMIT, key))
+        return PauseRateLimit(TENANT, key, until_ms)
 
     def _pause_thing(self) -> Pause | None:
         draw = self.random
@@ -156,6 +158,13 @@ class FlowWorld(World):
             if not known:
                 return None
             target = draw.choice(known)
+        elif kind is PauseKind.RATE_LIMIT:
+            target = draw.choice(RATE_KEYS)
+        elif kind is PauseKind.WORKER:
+            worker = self._any_worker()
+            if worker is None:
+                return None
+            target = str(worker.id)
         self.paused.add((kind, target))
         until_ms = draw.choice((None, self.clock.now_ms() + 1, self.clock.now_ms() + 5_000))
         ttl_ms = draw.choice((None, None, 5_000)) if kind is PauseKind.WORKFLOW else None

@@ -22,7 +22,7 @@ async def h(database: str) -> AsyncIterator[Harness]:
 
 
 async def paused(h: Harness, worker: FakeWorker, paused: bool = True) -> None:
-    await h.engine.submit(ChangeWorker(TENANT, worker.id, paused=paused))
+    await h.engine.submit(ChangeWorker(TENANT, worker.id, draining=paused))
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -23,7 +23,7 @@ from hatchet_engine.turn.commands import (
     ReportTasks,
     TriggerRuns,
 )
-from hatchet_engine.turn.engine import ConnectionLost
+from hatchet_engine.turn.failed import ConnectionLost
 from tests.simulation.workers import Key, SimWorker
 from tests.simulation.world_checks import check_attempts, check_ends, check_order
 from tests.simulation.world_commands import NAMES, WorldCommands
@@ -141,7 +141,7 @@ class World(WorldCommands):
         for worker in self.workers:
             if worker.alive:
                 await self.submit(self._open(worker))
-                await self.submit(ChangeWorker(TENANT, worker.id, paused=False))
+                await self.submit(ChangeWorker(TENANT, worker.id, draining=False))
         await self.act(self._join(slots={"default": 9, "gpu": 9}, names=NAMES))
         await self.lift_limits()
         for _ in range(END_ROUNDS_MAX):

@@ -209,7 +209,7 @@ class WorldCommands:
             return None
         if self.random.random() < 0.4:
             return ChangeWorker(TENANT, worker.id, labels={"zone": self.random.choice(ZONES)})
-        return ChangeWorker(TENANT, worker.id, paused=self.random.random() < 0.5)
+        return ChangeWorker(TENANT, worker.id, draining=self.random.random() < 0.5)
 
     def _any_worker(self) -> SimWorker | None:
         joined = [worker for worker in self.workers if worker.alive]

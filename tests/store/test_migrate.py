@@ -15,7 +15,7 @@ import pytest
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.store import partitions
-from hatchet_engine.store.migrate import migrate, migrations
+from hatchet_engine.store.migrate import Migration, migrate, migrations
 from hatchet_engine.store.partitions import DAY_MS, DAYS_AHEAD, TABLES, Day
 
 NOW_MS = 1_767_225_600_000  # 2026-01-01
@@ -68,6 +68,22 @@ async def test_newer_database_is_refused(empty_database: str) -> None:
         await migrate(empty_database)
     assert caught.value.code is Code.FAILED_PRECONDITION
     assert "9999" in caught.value.message
+
+
+@pytest.mark.parametrize("digest", ["'0'", "null"])
+async def test_database_of_other_migrations_is_refused(empty_database: str, digest: str) -> None:
+    """None: of a build that did not note them."""
+    await migrate(empty_database)
+    await query(empty_database, f"update schema_version set digest = {digest} where number = 2")
+    with pytest.raises(Refused, match=r"migration 2 \(.*begin with an empty database") as caught:
+        await migrate(empty_database)
+    assert caught.value.code is Code.FAILED_PRECONDITION
+
+
+def test_digest_is_that_of_what_a_migration_does() -> None:
+    one = Migration(1, "a", "create table a (\n  id int -- its id\n);")
+    assert one.digest == Migration(1, "a", "-- A table.\n\ncreate table a ( id int );").digest
+    assert one.digest != Migration(1, "a", "create table a (\n  id bigint\n);").digest
 
 
 async def test_failing_migration_leaves_nothing_behind(

@@ -18,6 +18,7 @@ from hatchet_engine.domain.dag import Member, doomed, member_of, on_failure, run
 from hatchet_engine.domain.demand import Demand, read_demand
 from hatchet_engine.domain.labels import score
 from hatchet_engine.domain.states import Status, TaskKind
+from hatchet_engine.turn.commands import PauseKind
 from hatchet_engine.turn.definitions import Step
 from hatchet_engine.turn.engine import Engine
 from hatchet_engine.turn.lines import is_batch_line
@@ -58,8 +59,10 @@ select 'ended', id, attempt, status, case when status = 2 then output else error
        null, skipped
 from outcome
 union all
-select 'worker', id, case when paused then 1 else 0 end, null, null, null, null, null, null
-from worker where left_at is null
+select 'worker', id, draining::integer, exists (
+    select from pause p where p.tenant_id = w.tenant_id and p.kind = 5 and p.target = w.id::text
+)::integer, null, null, null, null, null
+from worker w where left_at is null
 """
 
 Row = asyncpg.Record
@@ -335,6 +338,7 @@ def _check_queues(hot: Hot, tables: Tables) -> None:
             and queue.action in worker.actions
             and worker.session is not None
             and not worker.paused
+            and not worker.draining
         }
         listed = [worker.id for worker in queue.workers]
         assert len(listed) == len(set(listed))
@@ -409,7 +413,8 @@ def check_workers(hot: Hot, tables: Tables) -> None:
         if row is None:
             assert worker.session is None, f"worker {worker.id} has left, but has a stream"
         else:
-            assert worker.paused == bool(row["attempt"]), f"pause of {worker.id}"
+            stored = bool(row["attempt"]), bool(row["status"])
+            assert (worker.draining, worker.paused) == stored, f"pause of {worker.id}"
 
 
 async def check_all(engine: Engine, connection: Any, *, lowered: bool = False) -> Tables:
@@ -460,8 +465,19 @@ def _picture(hot: Hot) -> dict[str, object]:
         },
         "depths": {queue.action: queue.depth for queue in hot.queues.values()},
         "workers": {
-            worker.id: (worker.slots, worker.free, worker.labels, worker.paused, worker.actions)
+            worker.id: (
+                worker.slots,
+                worker.free,
+                worker.labels,
+                worker.draining,
+                worker.paused,
+                worker.actions,
+            )
             for worker in hot.workers.values()
+        },
+        "paused": {kind: sorted(map(repr, hot.pauses.of_kind(kind))) for kind in PauseKind},
+        "paused limits": {
+            key for key, bucket in hot.buckets._by_key.items() if bucket.meter.paused
         },
         "latest": {key: version.id for key, version in hot.definitions.latest.items()},
     }

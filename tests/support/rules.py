@@ -11,7 +11,14 @@ import pytest
 
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import EventKind, Status
-from hatchet_engine.turn.commands import CancelTasks, ReplayTasks
+from hatchet_engine.turn.commands import (
+    CancelTasks,
+    Pause,
+    PausedThing,
+    PauseKind,
+    ReplayTasks,
+    Resume,
+)
 from tests.support.engine import TENANT, FakeWorker, Harness
 
 HEARTBEAT_MS = 10_000
@@ -78,3 +85,12 @@ async def add_tenant(h: Harness, tenant_id: UUID = OTHER_TENANT) -> UUID:
         f"tenant-{tenant_id}",
     )
     return tenant_id
+
+
+async def pause_worker(h: Harness, worker: FakeWorker) -> PausedThing:
+    """Somebody pauses it from outside."""
+    return await h.engine.submit(Pause(TENANT, PauseKind.WORKER, str(worker.id)))
+
+
+async def resume_worker(h: Harness, worker: FakeWorker) -> bool:
+    return await h.engine.submit(Resume(TENANT, PauseKind.WORKER, str(worker.id)))

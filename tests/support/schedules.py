@@ -21,8 +21,8 @@ async def cron(h: Harness, expression: str = "* * * * *", **more: object) -> UUI
     return await h.engine.submit(CreateCron(TENANT, expression=expression, **options))  # type: ignore[arg-type]
 
 
-async def schedule(h: Harness, *due_ms: int, **more: object) -> list[UUID]:
-    made = await h.engine.submit(ScheduleRuns(TENANT, "hello", due_ms, **more))  # type: ignore[arg-type]
+async def schedule(h: Harness, *due_ms: int, workflow: str = "hello", **more: object) -> list[UUID]:
+    made = await h.engine.submit(ScheduleRuns(TENANT, workflow, due_ms, **more))  # type: ignore[arg-type]
     return list(made.ids)
 
 

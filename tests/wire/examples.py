@@ -22,9 +22,14 @@ def start_worker(
     directory: Path,
 ) -> Program:
     """A worker of an example, listening; `name` is the one it is listed under."""
+    before = {one["id"] for one in client.call("workers")}  # one may go by the same name
     worker = start_program(name, command, environ=environ, cwd=directory)
     client.wait_until(
-        lambda: [(one["name"], one["status"]) for one in client.call("workers")],
+        lambda: [
+            (one["name"], one["status"])
+            for one in client.call("workers")
+            if one["id"] not in before
+        ],
         lambda found: (name, "ACTIVE") in found,
         f"{name} is active",
         timeout_s=START_TIMEOUT_S,

@@ -8,6 +8,7 @@ import asyncio
 import http.client
 import json
 import random
+import selectors
 import ssl
 import threading
 import time
@@ -35,6 +36,7 @@ T = TypeVar("T")
 TIMEOUT_S = 30.0
 KEPT_CONNECTIONS = 8
 THREADS = 8
+RESENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # to do it twice is to do it once
 NOT_OFFERED = 501  # by this version: trying again does not help
 
 Query = Mapping[str, Any]
@@ -77,7 +79,11 @@ class RestClient:
             return self._executor
 
     def exchange(self, method: str, target: str, body: bytes | None) -> bytes:
-        """One request and its answer; a connection that broke while idle is replaced."""
+        """One request and its answer; a connection that broke while idle is replaced.
+
+        One that breaks after the request was sent may have brought it there: what must not be done
+        twice is an error then, and not sent again.
+        """
         headers = {
             "Authorization": f"Bearer {self._config.token}",
             "Accept": "application/json",
@@ -93,7 +99,7 @@ class RestClient:
                 break
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
                 connection.close()
-                if fresh:
+                if fresh or method not in RESENT:
                     raise self._broken(method, error) from error
                 connection, fresh = self._open(), True
             except (OSError, http.client.HTTPException) as error:
@@ -117,9 +123,14 @@ class RestClient:
             executor.shutdown(wait=False)
 
     def _take(self) -> tuple[http.client.HTTPConnection, bool]:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop(), False
+        while True:
+            with self._lock:
+                if not self._idle:
+                    break
+                connection = self._idle.pop()
+            if not _ended(connection):
+                return connection, False
+            connection.close()
         return self._open(), True
 
     def _open(self) -> http.client.HTTPConnection:
@@ -168,6 +179,13 @@ class RestClient:
         else:
             again = policy.retry_transport_errors and method in policy.retry_transport_methods
         return 2.0 ** (attempt - 1) + random.uniform(0, 1) if again else None
+
+
+def _ended(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server has closed an idle connection, or says what nobody asked for."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 class Call(Generic[T]):

@@ -52,9 +52,9 @@ class CronClient:
     def __init__(self, client: "Client") -> None:
         self._client = client
 
-    def _path(self, cron_id: str = "") -> str:
+    def _path(self, cron_id: str | None = None) -> str:
         base = f"/api/v1/tenants/{self._client.rest.tenant}/workflows/crons"
-        return f"{base}/{cron_id}" if cron_id else base
+        return base if cron_id is None else f"{base}/{cron_id}"
 
     def _create(
         self,

@@ -32,11 +32,11 @@ class FiltersClient:
     def __init__(self, client: "Client") -> None:
         self._client = client
 
-    def _path(self, filter_id: str = "") -> str:
+    def _path(self, filter_id: str | None = None) -> str:
         base = f"/api/v1/stable/tenants/{self._client.rest.tenant}/filters"
-        return f"{base}/{filter_id}" if filter_id else base
+        return base if filter_id is None else f"{base}/{filter_id}"
 
-    def _one(self, method: str, filter_id: str, body: Any = None) -> Call[V1Filter]:
+    def _one(self, method: str, filter_id: str | None, body: Any = None) -> Call[V1Filter]:
         return self._client.rest.call(
             method, self._path(filter_id), V1Filter.model_validate_json, body=body
         )
@@ -92,7 +92,7 @@ class FiltersClient:
         body: JSONMapping = {"workflowId": workflow_id, "expression": expression, "scope": scope}
         if payload is not None:
             body["payload"] = payload
-        return self._one("POST", "", body)
+        return self._one("POST", None, body)
 
     def create(
         self, workflow_id: str, expression: str, scope: str, payload: JSONMapping | None = None

@@ -9,7 +9,8 @@ from hatchet.features.models import Model, PaginationResponse
 
 
 class RateLimit(Model):
-    """A limit and what is left of it now."""
+    """A limit and what is left of it now. `paused_until` None: it is not paused, or (`is_paused`)
+    until somebody resumes it."""
 
     key: str
     tenant_id: str
@@ -17,6 +18,7 @@ class RateLimit(Model):
     value: int
     window: str
     last_refill: datetime
+    is_paused: bool = False
     paused_until: datetime | None = None
 
 
@@ -40,6 +42,8 @@ class PauseKind(StrEnum):
     TENANT = "TENANT"
     WORKFLOW = "WORKFLOW"
     CONCURRENCY_KEY = "CONCURRENCY_KEY"
+    RATE_LIMIT = "RATE_LIMIT"
+    WORKER = "WORKER"
 
 
 class Pause(Model):
@@ -57,6 +61,8 @@ class Pause(Model):
     name: str | None = None
     expression: str | None = None
     key: str | None = None
+    worker_id: str | None = None
+    worker_name: str | None = None
     queue_ttl: str | None = Field(default=None, alias="queueTTL")
 
 

@@ -14,7 +14,7 @@ __all__ = ["PausesClient"]
 
 
 class PausesClient:
-    """Pauses of everything, of a workflow, or of one key of a concurrency rule.
+    """Pauses: of everything, a workflow, a worker, a rate limit, one key of a concurrency rule.
 
     What runs goes on; what waits is not given to workers until the pause ends, with a fresh
     schedule timeout then. Methods named `aio_...` do the same from async code. Errors of all
@@ -163,6 +163,32 @@ class PausesClient:
         return await self._key(
             key, workflow_id, name, task_name, expression, until, reason, by
         ).aio()
+
+    def pause_rate_limit(
+        self, key: str, until: datetime | None = None, reason: str = "", by: str = ""
+    ) -> Pause:
+        """Give out no units of a rate limit for now.
+
+        It changes the pause that is on, also to an earlier end; `hatchet.rate_limits.pause` only
+        ever makes it longer, as tasks want that hear "come back later" from an API.
+        """
+        return self._begin(PauseKind.RATE_LIMIT, until, reason, by, key=key).send()
+
+    async def aio_pause_rate_limit(
+        self, key: str, until: datetime | None = None, reason: str = "", by: str = ""
+    ) -> Pause:
+        return await self._begin(PauseKind.RATE_LIMIT, until, reason, by, key=key).aio()
+
+    def pause_worker(
+        self, worker_id: str, until: datetime | None = None, reason: str = "", by: str = ""
+    ) -> Pause:
+        """Give a worker no new tasks for now. The pause ends when the worker leaves, too."""
+        return self._begin(PauseKind.WORKER, until, reason, by, workerId=worker_id).send()
+
+    async def aio_pause_worker(
+        self, worker_id: str, until: datetime | None = None, reason: str = "", by: str = ""
+    ) -> Pause:
+        return await self._begin(PauseKind.WORKER, until, reason, by, workerId=worker_id).aio()
 
     def _end(self, pause: Pause) -> Call[None]:
         query = {"kind": pause.kind, "target": pause.target}

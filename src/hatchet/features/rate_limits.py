@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from hatchet._run.rest import Call, nothing
 from hatchet.features.flow_models import (
+    PauseKind,
     RateLimitList,
     RateLimitOrderByDirection,
     RateLimitOrderByField,
@@ -60,7 +61,8 @@ class RateLimitsClient:
         """Give out no units of a key before a time; the time in force, in UTC.
 
         For an API that answers "too many requests, come back later". A naive time is UTC. A longer
-        pause that is on already stays. Tasks that run go on; see also `ctx.pause_rate_limit`.
+        pause that is on already stays. Tasks that run go on; see also `ctx.pause_rate_limit`, and
+        `hatchet.pauses.pause_rate_limit`, which says why and can make a pause shorter.
         """
         from hatchet._wire import rate_limits as wire
 
@@ -72,6 +74,18 @@ class RateLimitsClient:
 
         request = wire.pause_request(_key(key), until)
         return wire.paused_until(await self._client.session.unary(wire.PAUSE_PATH, request))
+
+    def _resume(self, key: str) -> Call[None]:
+        path = f"/api/v1/stable/tenants/{self._client.rest.tenant}/pauses"
+        query = {"kind": PauseKind.RATE_LIMIT, "target": _key(key)}
+        return self._client.rest.call("DELETE", path, nothing, query=query, retry=True)
+
+    def resume(self, key: str) -> None:
+        """End the pause of a key, whoever began it. No error if there is none."""
+        self._resume(key).send()
+
+    async def aio_resume(self, key: str) -> None:
+        await self._resume(key).aio()
 
     @property
     def _path(self) -> str:

@@ -63,9 +63,9 @@ class ScheduledClient:
     def __init__(self, client: "Client") -> None:
         self._client = client
 
-    def _path(self, rest: str = "") -> str:
+    def _path(self, rest: str | None = None) -> str:
         base = f"/api/v1/tenants/{self._client.rest.tenant}/workflows/scheduled"
-        return f"{base}/{rest}" if rest else base
+        return base if rest is None else f"{base}/{rest}"
 
     def _one(self, method: str, id: str, body: Any = None) -> Call[ScheduledWorkflows]:
         return self._client.rest.call(

@@ -60,7 +60,10 @@ class WorkersClient:
         return await self._update(worker_id, opts).aio()
 
     def pause(self, worker_id: str) -> Worker:
-        """Give the worker no new tasks; running ones go on."""
+        """Give the worker no new tasks; running ones go on.
+
+        `hatchet.pauses.pause_worker` also says until when, why and by whom.
+        """
         return self.update(worker_id, UpdateWorkerRequest(is_paused=True))
 
     async def aio_pause(self, worker_id: str) -> Worker:

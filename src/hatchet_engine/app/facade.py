@@ -145,7 +145,7 @@ class Facade:
                 WorkerStatus(
                     worker.name,
                     worker.session is not None,
-                    worker.paused,
+                    worker.paused or worker.draining,
                     len(worker.running),
                     dict(worker.slots),
                     dict(worker.free),

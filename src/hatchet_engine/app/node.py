@@ -13,7 +13,8 @@ import structlog
 
 from hatchet_engine.shards import lease as leases
 from hatchet_engine.turn.connection import prepare_writer
-from hatchet_engine.turn.engine import ConnectionLost, Engine
+from hatchet_engine.turn.engine import Engine
+from hatchet_engine.turn.failed import ConnectionLost
 from hatchet_engine.upkeep.loop import DEFAULT_RETENTION_DAYS, Upkeep
 
 log = structlog.get_logger("hatchet.node")

@@ -7,7 +7,6 @@ import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from uuid import UUID
 
@@ -44,6 +43,7 @@ log = structlog.get_logger("hatchet.server")
 
 # A payload must fit into one message to an official SDK (4 MiB) together with its envelope.
 ENVELOPE_BYTES = 64 * 1024
+CLOCK_READS = 3
 FIRST_OWNER_WAIT_S = 3.0  # a node that finds the shard taken serves as a standby after that
 
 
@@ -91,13 +91,15 @@ async def _parts(settings: Settings, dsn: str) -> AsyncIterator[ServerInfo]:
     await migrate(dsn)
     connection = await asyncpg.connect(dsn)
     try:
-        database_time = await database_now(connection)
-        offset_ms = round((database_time - datetime.now(UTC)).total_seconds() * 1_000)
+        clock = SystemClock()
+        for _ in range(CLOCK_READS):  # the quickest counts
+            sent_s = clock.host_s()
+            database_time = await database_now(connection)
+            clock.compare(database_time, sent_s, clock.host_s())
         await ensure_default_tenant(connection, database_time)
         database: str = "PostgreSQL " + await connection.fetchval("show server_version")
     finally:
         await connection.close()
-    clock = SystemClock(offset_ms)
     subscriptions, watchers = Subscriptions(), RunWatchers()
     engine = Engine(clock=clock, waiters=subscriptions, watchers=watchers, limits=_limits(settings))
     node = Node(engine, dsn, settings.node_name, settings.retention_days)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from hatchet_engine.domain.errors import invalid
+
 FIXED_MS = {
     "SECOND": 1_000,
     "MINUTE": 60_000,
@@ -14,6 +16,16 @@ FIXED_MS = {
 KEY_BYTES_MAX = 2_000
 WINDOWS = (*FIXED_MS, "MONTH", "YEAR")  # shortest first
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def check_key(key: str, bytes_max: int) -> None:
+    """``Refused`` unless this can be the key of a limit."""
+    if not key:
+        raise invalid("key: is required", field="key")
+    if "\x00" in key:
+        raise invalid("key: holds the null character, which can't be stored", field="key")
+    if len(key.encode()) > bytes_max:
+        raise invalid(f"key: is longer than {bytes_max} bytes; shorten it", field="key")
 
 
 def window_end_ms(start_ms: int, window: str) -> int:
@@ -42,10 +54,11 @@ class Meter:
     """How many units of a limit are left. Windows are fixed: one begins when the first unit is
     asked for after the last one has passed, and unused units are not carried over (RL-6).
 
-    ``limit`` None: nobody has said how many units there are; nothing passes (RL-10).
+    ``limit`` None: nobody has said how many units there are; nothing passes (RL-10). ``paused``:
+    nothing passes either, until somebody says otherwise.
     """
 
-    __slots__ = ("began_ms", "limit", "paused_until_ms", "remaining", "window")
+    __slots__ = ("began_ms", "limit", "paused", "remaining", "window")
 
     def __init__(
         self,
@@ -53,49 +66,39 @@ class Meter:
         window: str,
         remaining: int,
         began_ms: int,
-        paused_until_ms: int | None = None,
+        paused: bool = False,
     ) -> None:
         self.limit = limit
         self.window = window
         self.remaining = remaining
         self.began_ms = began_ms
-        self.paused_until_ms = paused_until_ms
+        self.paused = paused
 
     def refill(self, now_ms: int) -> None:
         """Begin a new window if the last one is over."""
         if self.limit is not None and now_ms >= window_end_ms(self.began_ms, self.window):
             self.began_ms = now_ms
             self.remaining = self.limit
-        if self.paused_until_ms is not None and now_ms >= self.paused_until_ms:
-            self.paused_until_ms = None
 
     def available(self, now_ms: int) -> int:
         self.refill(now_ms)
-        if self.limit is None or self.paused_until_ms is not None:
-            return 0
-        return self.remaining
+        return 0 if self.limit is None or self.paused else self.remaining
 
     def at(self, now_ms: int) -> Meter:
         """What it will say at a time, without beginning a window of this one."""
-        meter = Meter(self.limit, self.window, self.remaining, self.began_ms, self.paused_until_ms)
+        meter = Meter(self.limit, self.window, self.remaining, self.began_ms, self.paused)
         meter.refill(now_ms)
         return meter
 
     def take(self, units: int) -> None:
         self.remaining -= units
 
-    def next_ms(self, now_ms: int) -> int | None:
-        """When more units may be there; None: not before somebody changes the limit."""
-        if self.limit is None:
+    def next_ms(self) -> int | None:
+        """When more units may be there; None: not before somebody changes the limit or ends its
+        pause."""
+        if self.limit is None or self.paused:
             return None
-        end_ms = window_end_ms(self.began_ms, self.window)
-        if self.paused_until_ms is None:
-            return end_ms
-        return (
-            max(self.paused_until_ms, now_ms)
-            if self.remaining > 0
-            else max(self.paused_until_ms, end_ms)
-        )
+        return window_end_ms(self.began_ms, self.window)
 
     def change(self, limit: int, window: str, now_ms: int) -> bool:
         """Set limit and window. Units that are left never become more by that (RL-3); a new meter

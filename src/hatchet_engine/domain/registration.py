@@ -13,7 +13,6 @@ from hatchet_engine.domain.calendar import parse as parse_cron
 from hatchet_engine.domain.definition import (
     DEFAULT_BACKOFF_MAX_S,
     BatchConfig,
-    ConcurrencyRule,
     Condition,
     RateLimitUse,
     TaskDefinition,
@@ -25,6 +24,7 @@ from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.idempotency import METHODS
 from hatchet_engine.domain.payloads import check_object, has_nul_escape
 from hatchet_engine.domain.rates import KEY_BYTES_MAX, WINDOWS
+from hatchet_engine.domain.registration_concurrency import check_concurrency
 from hatchet_engine.domain.registration_expressions import check_expressions, described
 from hatchet_engine.domain.states import PRIORITY_MAX, PRIORITY_MIN
 
@@ -42,13 +42,6 @@ EVENT_KEY_LENGTH_MAX = 1_024
 CRONS_MAX = 1_000
 CRON_INPUT_BYTES_MAX = 4 * 1024 * 1024 - 64 * 1024
 NO_GROUP = ("", str(UUID(int=0)))  # or-groups that were not given: each condition its own
-STRATEGIES = (
-    "CANCEL_IN_PROGRESS",
-    "GROUP_ROUND_ROBIN",
-    "CANCEL_NEWEST",
-    "CANCEL_QUEUED_EXCEPT_NEWEST",
-    "CANCEL_QUEUED_EXCEPT_OLDEST",
-)
 
 
 def check(definition: WorkflowDefinition) -> WorkflowDefinition:
@@ -68,6 +61,7 @@ def check(definition: WorkflowDefinition) -> WorkflowDefinition:
     for task in definition.tasks:
         _check_task(task)
     _check_workflow(definition)
+    check_concurrency(definition)
     _check_text(definition)
     check_expressions(definition)
     ordered = _sorted_tasks(definition.tasks, regular)
@@ -101,8 +95,6 @@ def _check_workflow(definition: WorkflowDefinition) -> None:
             f"default_priority: priority must be between 1 and 3, got {priority}",
             field="default_priority",
         )
-    for rule in definition.concurrency:
-        _check_concurrency(rule, "concurrency")
     _check_crons(definition)
     for key in definition.event_triggers:
         if not 1 <= len(key) <= EVENT_KEY_LENGTH_MAX:
@@ -176,8 +168,6 @@ def _check_task(task: TaskDefinition) -> None:
                 f"got {slot_type!r}: {units}",
                 field="slot_requests",
             )
-    for rule in task.concurrency:
-        _check_concurrency(rule, f"{where}: concurrency")
     for use in task.rate_limits:
         _check_rate_limit(use, where)
     for condition in task.conditions:
@@ -256,27 +246,6 @@ def _check_batch(task: TaskDefinition, batch: BatchConfig, where: str) -> None:
             raise invalid(
                 f"{where}: batch {field} must be between 1 and {most}, got {value}", field="batch"
             )
-
-
-def _check_concurrency(rule: ConcurrencyRule, where: str) -> None:
-    if not rule.expression:
-        raise invalid(f"{where}: expression is required", field="concurrency")
-    if rule.strategy not in STRATEGIES:
-        raise invalid(
-            f"{where}: strategy {rule.strategy} is not offered; use one of {', '.join(STRATEGIES)}",
-            field="concurrency",
-        )
-    if rule.max_runs < 1:
-        raise invalid(f"{where}: max_runs must be at least 1", field="concurrency")
-    if rule.tenant_scoped and not rule.name:
-        raise invalid(
-            f"{where}: a limit that workflows of the tenant share needs a name", field="concurrency"
-        )
-    if rule.name is not None and len(rule.name) > NAME_LENGTH_MAX:
-        raise invalid(
-            f"{where}: name is {len(rule.name)} characters long, the limit is {NAME_LENGTH_MAX}",
-            field="concurrency",
-        )
 
 
 def _check_text(definition: WorkflowDefinition) -> None:

@@ -16,6 +16,7 @@ from hatchet_engine.domain.expressions import (
     BATCH_KEY,
     CONCURRENCY_KEY,
     CONDITION,
+    CONSTANT,
     FILTER,
     IDEMPOTENCY_KEY,
     MAX_RUNS,
@@ -24,9 +25,12 @@ from hatchet_engine.domain.expressions import (
     RUN_CONCURRENCY_KEY,
     RUN_MAX_RUNS,
     Environment,
+    EvaluationError,
     ExpressionError,
     compile,
 )
+
+NO_LIMIT_GIVEN = "-1"  # as clients send it: the limit stays as it is
 
 
 def check_expressions(definition: WorkflowDefinition) -> None:
@@ -49,7 +53,10 @@ def _check_task(task: TaskDefinition, where: str) -> None:
     for use in task.rate_limits:
         for name, text, environment in _of_rate_limit(use):
             if text:
-                _compile(text, environment, f"{where}: rate limit {use.key!r}: {name}", _LIMITS)
+                place = f"{where}: rate limit {use.key!r}: {name}"
+                _compile(text, environment, place, _LIMITS)
+                if environment is RATE_LIMIT_UNITS:
+                    _check_constant(text, 0, place, _LIMITS)
     for condition in task.conditions:
         _compile(
             condition.expression,
@@ -74,10 +81,11 @@ _LIMITS = "rate_limits"
 
 
 def _of_rate_limit(use: RateLimitUse) -> Iterable[tuple[str, str | None, Environment]]:
+    limit = None if use.limit_expr == NO_LIMIT_GIVEN else use.limit_expr
     return (
         ("key_expr", use.key_expr, RATE_LIMIT_KEY),
         ("units_expr", use.units_expr, RATE_LIMIT_UNITS),
-        ("limit_values_expr", use.limit_expr, RATE_LIMIT_UNITS),
+        ("limit_values_expr", limit, RATE_LIMIT_UNITS),
     )
 
 
@@ -86,6 +94,7 @@ def _check_rule(rule: ConcurrencyRule, where: str, key: Environment, max_runs: E
     if rule.max_runs_expression:
         where = f"{where}.max_runs_expression"
         _compile(rule.max_runs_expression, max_runs, where, "concurrency")
+        _check_constant(rule.max_runs_expression, 1, where, "concurrency")
 
 
 def _compile(text: str, environment: Environment, where: str, field: str) -> None:
@@ -93,3 +102,15 @@ def _compile(text: str, environment: Environment, where: str, field: str) -> Non
         compile(text, environment)
     except ExpressionError as error:
         raise invalid(f"{where}: {error}", field=field) from None
+
+
+def _check_constant(text: str, least: int, where: str, field: str) -> None:
+    """A number that is the same for all runs is judged here, not when the first of them fails."""
+    try:
+        value = compile(text, CONSTANT).evaluate({})
+    except ExpressionError:
+        return  # it looks at something of the run
+    except EvaluationError as error:
+        raise invalid(f"{where}: {error}", field=field) from None
+    if int(value) < least:
+        raise invalid(f"{where}: must be at least {least}, {text!r} is {value}", field=field)

@@ -56,7 +56,7 @@ class WorkerUse:
 
     id: UUID
     name: str
-    state: str  # "ready", "paused", "away"
+    state: str  # "ready", "paused", "draining", "away"
     slots: Mapping[str, int]
     free: Mapping[str, int]
     tasks: tuple[TaskOnWorker, ...] = ()

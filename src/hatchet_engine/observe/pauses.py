@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
 
+from hatchet_engine.store.history import columns
 from hatchet_engine.store.sql import load
 from hatchet_engine.turn.commands import PausedThing, PauseKind
 
@@ -31,4 +33,19 @@ async def pause_list(pool: asyncpg.Pool, tenant_id: UUID) -> list[PausedThing]:
             drop_scheduled=record["drop_scheduled"],
         )
         for record in records
+    ]
+
+
+def holding_all_of(workflow_id: UUID) -> list[tuple[PauseKind, str]]:
+    """The pauses that hold all tasks of a workflow."""
+    return [(PauseKind.TENANT, ""), (PauseKind.WORKFLOW, str(workflow_id))]
+
+
+async def pauses_on(
+    pool: asyncpg.Pool, tenant_id: UUID, things: Sequence[tuple[PauseKind, str]]
+) -> list[PausedThing]:
+    """Those of these pauses, named by kind and target, that are on."""
+    records = await pool.fetch(_SQL["pauses_of"], tenant_id, *columns(things))
+    return [
+        PausedThing(tenant_id, PauseKind(kind), target, *more) for kind, target, *more in records
     ]

@@ -11,6 +11,7 @@ import asyncpg
 
 from hatchet_engine.observe.times import from_ms
 from hatchet_engine.store.sql import load
+from hatchet_engine.turn.commands import PauseKind
 
 _SQL = load("read_flow")
 
@@ -30,7 +31,8 @@ class RateLimitRow:
     value: int  # units left now
     window: str  # SECOND ... YEAR
     began_at: datetime  # of the window that was the last one to be used
-    paused_until: datetime | None
+    paused: bool
+    paused_until: datetime | None  # None: until somebody resumes it, if it is paused
 
 
 async def rate_limit_list(
@@ -47,7 +49,7 @@ async def rate_limit_list(
     """One page and the total. ``search``: a part of the key, case counts."""
     text = _SQL["rate_limit_list"].replace("{order}", f"{order} {_direction(descending)}")
     text = text.replace("{direction}", _direction(descending))
-    records = await pool.fetch(text, tenant_id, search, now_ms, offset, limit)
+    records = await pool.fetch(text, tenant_id, search, now_ms, offset, limit, PauseKind.RATE_LIMIT)
     if records:
         return [_row(record) for record in records], records[0]["total"]
     if offset == 0:
@@ -67,5 +69,6 @@ def _row(record: asyncpg.Record) -> RateLimitRow:
         value=record["value"],
         window=record["window_length"],
         began_at=from_ms(record["began_ms"]),
+        paused=record["paused"],
         paused_until=None if paused_ms is None else from_ms(paused_ms),
     )

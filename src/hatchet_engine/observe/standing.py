@@ -14,7 +14,6 @@ from hatchet_engine.domain.why import PLACES_COUNTED_MAX, Awaited, Blocker, Hold
 from hatchet_engine.observe import definitions
 from hatchet_engine.store import rates
 from hatchet_engine.store.sql import load
-from hatchet_engine.turn.commands import PausedThing, PauseKind
 
 _SQL = load("read_why")
 QUEUE, LINE, BACKOFF, WORKER = "queue", "line", "backoff", "worker"
@@ -106,14 +105,3 @@ async def meters(pool: asyncpg.Pool, tenant_id: UUID, keys: Sequence[str]) -> Ma
     """Rate limits as the table has them."""
     records = await pool.fetch(_SQL["limits_of_keys"], tenant_id, list(keys))
     return {record["key"]: rates.meter(record) for record in records}
-
-
-async def pauses(
-    pool: asyncpg.Pool, tenant_id: UUID, workflow_id: UUID, lines: Sequence[str]
-) -> list[PausedThing]:
-    """Pauses that hold tasks of a workflow; ``lines``: of the concurrency keys they stand in."""
-    kinds = PauseKind.TENANT, PauseKind.WORKFLOW, PauseKind.CONCURRENCY_KEY
-    records = await pool.fetch(_SQL["pauses_of"], tenant_id, *kinds, str(workflow_id), list(lines))
-    return [
-        PausedThing(tenant_id, PauseKind(kind), target, *more) for kind, target, *more in records
-    ]

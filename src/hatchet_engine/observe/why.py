@@ -14,6 +14,7 @@ import asyncpg
 
 from hatchet_engine.domain.states import TaskKind
 from hatchet_engine.domain.why import Answer, Blocker, Kind, Place, moment
+from hatchet_engine.observe.pauses import holding_all_of, pauses_on
 from hatchet_engine.observe.rows import TaskRow, member_rows, task_rows
 from hatchet_engine.observe.standing import (
     LINE,
@@ -21,7 +22,6 @@ from hatchet_engine.observe.standing import (
     Standing,
     awaited,
     meters,
-    pauses,
     place_of,
     standings,
     with_holders,
@@ -29,6 +29,7 @@ from hatchet_engine.observe.standing import (
 from hatchet_engine.observe.times import to_ms
 from hatchet_engine.observe.why_scheduled import answer_of_scheduled, scheduled_of
 from hatchet_engine.observe.why_task import Facts, blockers_of, definition_of, run_blockers
+from hatchet_engine.turn.commands import PauseKind
 from hatchet_engine.turn.entering import NEVER_MS
 from hatchet_engine.turn.lines import is_batch_line, is_pause_line, is_place_line, is_units_line
 from hatchet_engine.turn.state import Hot
@@ -82,13 +83,21 @@ async def _facts(
     ids = [task.id for task in tasks]
     found = await standings(pool, tenant_id, list({*ids, asked.run_id}))
     waits = await awaited(pool, tenant_id, ids)
-    lines = [one.line for one in found.values() if one.line]
-    held = await pauses(pool, tenant_id, asked.workflow_id, lines)
+    demands = [one.demand for one in found.values() if one.demand is not None]
+    keys = {units.key for demand in demands for units in demand.units}
+    lines = {one.line for one in found.values() if is_place_line(one.line)}
+    held = await pauses_on(
+        pool,
+        tenant_id,
+        [
+            *holding_all_of(asked.workflow_id),
+            *((PauseKind.CONCURRENCY_KEY, line) for line in lines),
+            *((PauseKind.RATE_LIMIT, key) for key in keys),
+        ],
+    )
     if hot is not None:
         meter_of = meters_of(hot, tenant_id)
     else:
-        demands = [one.demand for one in found.values() if one.demand is not None]
-        keys = {units.key for demand in demands for units in demand.units}
         meter_of = (await meters(pool, tenant_id, list(keys))).get
     return Facts(tenant_id, now_ms, hot, run, found, waits, held, meter_of)
 

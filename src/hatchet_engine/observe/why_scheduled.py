@@ -9,7 +9,7 @@ import asyncpg
 
 from hatchet_engine.domain.states import Status
 from hatchet_engine.domain.why import Answer, Blocker, Kind, moment
-from hatchet_engine.observe.standing import pauses
+from hatchet_engine.observe.pauses import holding_all_of, pauses_on
 from hatchet_engine.observe.times import to_ms
 from hatchet_engine.observe.why_task import pause_blocker
 from hatchet_engine.store.sql import load
@@ -47,7 +47,7 @@ async def _blockers(pool: asyncpg.Pool, tenant_id: UUID, row: Any, now_ms: int) 
     from_ms = max(row["due_ms"], now_ms)
     held = [
         pause_blocker(one)
-        for one in await pauses(pool, tenant_id, row["workflow_id"], [])
+        for one in await pauses_on(pool, tenant_id, holding_all_of(row["workflow_id"]))
         if one.until_ms is None or one.until_ms > from_ms
     ]
     if row["due_ms"] > now_ms:

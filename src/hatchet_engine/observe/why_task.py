@@ -17,6 +17,7 @@ from hatchet_engine.observe.standing import BACKOFF, LINE, WORKER, Standing
 from hatchet_engine.turn.asks import Rule
 from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.lines import is_batch_line, is_place_line, is_units_line
+from hatchet_engine.turn.pause_list import pause_words
 from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.why_batches import batch_blocker, first_demand
 from hatchet_engine.turn.why_limits import concurrency_blockers, key_of, rate_blockers
@@ -46,13 +47,13 @@ def blockers_of(facts: Facts, task: TaskRow) -> list[Blocker]:
         return _without_row(facts, task)
     if standing.kind == WORKER:
         return [_running(facts, task, standing)]
-    blockers = _pauses(facts, standing.line)
+    blockers = _pauses(facts, standing)
     if standing.kind == LINE:
         blockers += _line(facts, task, standing)
     else:
         if standing.kind == BACKOFF:
             blockers.append(_backoff(task, standing))
-        blockers += rate_blockers(facts.meter_of, standing.demand, facts.now_ms)
+        blockers += _rates(facts, standing)
     worker = _worker(facts, task, standing, lasting=bool(blockers))
     if worker is not None:
         blockers.append(worker)
@@ -61,7 +62,7 @@ def blockers_of(facts: Facts, task: TaskRow) -> list[Blocker]:
 
 def run_blockers(facts: Facts, run: TaskRow, standing: Standing) -> list[Blocker]:
     """The same of a run none of whose tasks may begin yet."""
-    return [*_pauses(facts, standing.line), *_line(facts, run, standing)]
+    return [*_pauses(facts, standing), *_line(facts, run, standing)]
 
 
 def definition_of(task: TaskRow) -> TaskDefinition | None:
@@ -93,13 +94,23 @@ def _line(facts: Facts, task: TaskRow, standing: Standing) -> list[Blocker]:
     line = standing.line
     if is_place_line(line):
         blockers = concurrency_blockers(facts.hot, line, _rules(facts, task), standing.demand)
-        return blockers + rate_blockers(facts.meter_of, standing.demand, facts.now_ms)
+        return blockers + _rates(facts, standing)
     if is_units_line(line):
-        return rate_blockers(facts.meter_of, standing.demand, facts.now_ms, key_of(line))
+        return _rates(facts, standing, key_of(line))
     if is_batch_line(line):
         blocker = batch_blocker(facts.hot, line, facts.now_ms)
         return [blocker] if blocker is not None else []
     return []  # of a pause or of no worker, which are told as such
+
+
+def _rates(facts: Facts, standing: Standing, waits_for: str | None = None) -> list[Blocker]:
+    paused = {one.target for one in facts.pauses if one.kind is PauseKind.RATE_LIMIT}
+    return rate_blockers(
+        facts.meter_of,
+        standing.demand,
+        facts.now_ms,
+        waits_for if waits_for not in paused else None,  # which is told
+    )
 
 
 def _backoff(task: TaskRow, standing: Standing) -> Blocker:
@@ -152,7 +163,7 @@ def _without_row(facts: Facts, task: TaskRow) -> list[Blocker]:
     definition = definition_of(task)
     awaited = facts.awaited.get(task.id)
     if awaited and definition is not None:
-        return [_conditions(definition, awaited), *_pauses(facts, "")]
+        return [_conditions(definition, awaited), *_pauses(facts)]
     if definition is not None and definition.on_failure:
         return [Blocker(Kind.PARENTS, "It runs when another task of its run has failed.")]
     open_parents = [one for one in parents_of(task, facts.run) if not one.status.final]
@@ -217,32 +228,36 @@ def _soon(text: str) -> Blocker:
 # ---------------------------------------------------------------- what all may have
 
 
-def _pauses(facts: Facts, line: str) -> list[Blocker]:
+def _pauses(facts: Facts, standing: Standing | None = None) -> list[Blocker]:
+    """Those that are on and concern it; of keys those that it stands for or asks units of."""
+    demand = standing.demand if standing is not None else None
+    units = {one.key for one in demand.units if one.units} if demand is not None else set()
+    line = standing.line if standing is not None else None
     return [
         pause_blocker(thing)
         for thing in facts.pauses
-        if thing.kind is not PauseKind.CONCURRENCY_KEY or thing.target == line
+        if (thing.kind is not PauseKind.CONCURRENCY_KEY or thing.target == line)
+        and (thing.kind is not PauseKind.RATE_LIMIT or thing.target in units)
     ]
 
 
 def pause_blocker(thing: PausedThing) -> Blocker:
-    key = key_of(thing.target) if thing.kind is PauseKind.CONCURRENCY_KEY else None
-    what = {
-        PauseKind.TENANT: "Its tenant",
-        PauseKind.WORKFLOW: "Its workflow",
-        PauseKind.CONCURRENCY_KEY: f"Its concurrency key {key!r}",
-    }[thing.kind]
-    by = f" by {thing.by}" if thing.by else ""
-    until = "until somebody resumes it"
-    if thing.until_ms is not None:
-        until = f"until {moment(thing.until_ms)}"
-    reason = f": {thing.reason}" if thing.reason else ""
+    key = None
+    what = "Its tenant"
+    if thing.kind is PauseKind.WORKFLOW:
+        what = "Its workflow"
+    elif thing.kind is PauseKind.CONCURRENCY_KEY:
+        key = key_of(thing.target)
+        what = f"Its concurrency key {key!r}"
+    elif thing.kind is PauseKind.RATE_LIMIT:
+        key = thing.target
+        what = f"Its rate limit {key!r}"
     return Blocker(
         Kind.PAUSED,
-        f"{what} is paused{by} since {moment(thing.since_ms)}, {until}{reason}.",
+        f"{what} is {pause_words(thing)}.",
         "Resume it." if thing.until_ms is None else "Resume it, or wait until then.",
         key=key,
-        line=thing.target if key is not None else None,
+        line=thing.target if thing.kind is PauseKind.CONCURRENCY_KEY else None,
         since_ms=thing.since_ms,
         until_ms=thing.until_ms,
         by=thing.by or None,

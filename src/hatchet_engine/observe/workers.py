@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import orjson
 
 from hatchet_engine.observe.times import from_ms
 from hatchet_engine.store.sql import load
+from hatchet_engine.turn.commands import PauseKind
 
 WORKERS_MAX = 10_000
 LISTED_AFTER_LAST_HEARTBEAT = timedelta(hours=24)
@@ -38,13 +40,23 @@ class WorkerRow:
 async def worker_list(pool: asyncpg.Pool, tenant_id: UUID, now_ms: int) -> list[WorkerRow]:
     """Workers that are here or were heard of in the last 24 hours, newest first."""
     heard_since = from_ms(now_ms) - LISTED_AFTER_LAST_HEARTBEAT
-    records = await pool.fetch(_SQL["worker_list"], tenant_id, heard_since, WORKERS_MAX)
+    records = await pool.fetch(
+        _SQL["worker_list"], tenant_id, heard_since, WORKERS_MAX, PauseKind.WORKER
+    )
     return [_row(record) for record in records]
 
 
 async def worker_get(pool: asyncpg.Pool, tenant_id: UUID, worker_id: UUID) -> WorkerRow | None:
-    record = await pool.fetchrow(_SQL["worker_view"], tenant_id, worker_id)
+    record = await pool.fetchrow(_SQL["worker_view"], tenant_id, worker_id, PauseKind.WORKER)
     return None if record is None else _row(record)
+
+
+async def names_by_ids(pool: asyncpg.Pool, tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Also of those that have left."""
+    if not ids:
+        return {}
+    records = await pool.fetch(_SQL["worker_names"], tenant_id, ids)
+    return {record["id"]: record["name"] for record in records}
 
 
 def _row(record: asyncpg.Record) -> WorkerRow:

@@ -47,11 +47,12 @@ async def take(connection: asyncpg.Connection, node_id: UUID, node_name: str) ->
     return Lease(epoch, node_id)
 
 
-async def renew(connection: asyncpg.Connection, lease: Lease, now: datetime) -> bool:
-    """Stay the owner for another ``LEASE_S``; False when the shard has changed hands."""
-    until = now + timedelta(seconds=LEASE_S)
-    found = await connection.fetchval(_SQL["shard_renew"], SHARD, lease.epoch, until)
-    return found is not None
+async def renew(connection: asyncpg.Connection, lease: Lease) -> datetime | None:
+    """Stay the owner for another ``LEASE_S``. Returns the database's time; None when the shard has
+    changed hands."""
+    length = timedelta(seconds=LEASE_S)
+    at: datetime | None = await connection.fetchval(_SQL["shard_renew"], SHARD, lease.epoch, length)
+    return at
 
 
 async def give_back(connection: asyncpg.Connection, lease: Lease) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -122,7 +123,7 @@ async def outcome_members(
     rows: list[asyncpg.Record] = await connection.fetch(
         _OUTCOMES["outcome_members"], tenant_id, list(run_ids), min(run_ids)
     )
-    return rows
+    return sorted(rows, key=itemgetter("run_id", "step"))
 
 
 async def outcome_texts(
@@ -188,7 +189,7 @@ async def task_members(
     rows: list[asyncpg.Record] = await connection.fetch(
         _TASKS["task_members"], tenant_id, run_ids, min(run_ids), output_max
     )
-    return rows
+    return sorted(rows, key=itemgetter("run_id", "step"))
 
 
 async def task_parents(
@@ -224,7 +225,7 @@ def task_children_differ(batch: Batch, rows: Sequence[Row], told_max: int, at: d
 async def task_descendants(
     connection: asyncpg.Connection, tenant_id: UUID, ids: Sequence[UUID], limit: int
 ) -> list[UUID]:
-    """Runs that these tasks have spawned, at any depth."""
+    """Runs that these tasks have spawned, at any depth, and that have not ended."""
     rows = await connection.fetch(_TASKS["task_descendants"], tenant_id, ids, min(ids), limit)
     return [row["id"] for row in rows]
 

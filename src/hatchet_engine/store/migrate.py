@@ -2,11 +2,13 @@
 
 Several nodes may start at once: an advisory lock makes one of them migrate while the others wait,
 and the version table is looked at again under the lock. A database that is newer than this
-program is refused.
+program is refused, and so is one whose migrations have been edited since: that happens between
+releases only, and nothing knows what would be missing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -25,6 +27,13 @@ class Migration:
     name: str
     text: str
 
+    @property
+    def digest(self) -> str:
+        """Of what it does: comments and the layout may change."""
+        lines = (line.split("--")[0] for line in self.text.splitlines())
+        words = " ".join(" ".join(lines).split())
+        return hashlib.sha256(words.encode()).hexdigest()[:16]
+
 
 def migrations() -> list[Migration]:
     """All migrations of this program, oldest first."""
@@ -42,7 +51,8 @@ def migrations() -> list[Migration]:
 async def migrate(dsn: str) -> None:
     """Apply what is missing; does nothing on a current database.
 
-    Raises ``Refused(FAILED_PRECONDITION)`` when the database was migrated by a newer program.
+    Raises ``Refused(FAILED_PRECONDITION)`` when the database was migrated by a newer program, or by
+    other migrations than those of this one.
     """
     connection = await asyncpg.connect(dsn)
     try:
@@ -57,21 +67,33 @@ async def migrate(dsn: str) -> None:
 
 async def _migrate(connection: asyncpg.Connection) -> None:
     await connection.execute(
-        "create table if not exists schema_version (number integer primary key, name text not null)"
+        "create table if not exists schema_version "
+        "(number integer primary key, name text not null);"
+        "alter table schema_version add column if not exists digest text"
     )
     known = migrations()
-    done: int = await connection.fetchval("select coalesce(max(number), 0) from schema_version")
+    rows = await connection.fetch("select number, digest from schema_version order by number")
+    done: int = rows[-1]["number"] if rows else 0
     if done > len(known):
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"the database has schema version {done}, this program knows {len(known)}: "
             "start a newer release of hatchet on it",
         )
+    for row, migration in zip(rows, known, strict=False):
+        if row["digest"] != migration.digest:
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                f"the database was made by another build of hatchet: migration {migration.number} "
+                f"({migration.name}) is not the one that this program has. Start the build that "
+                "made it, or begin with an empty database or data directory",
+            )
     for migration in known[done:]:
         async with connection.transaction():
             await connection.execute(migration.text)
             await connection.execute(
-                "insert into schema_version (number, name) values ($1, $2)",
+                "insert into schema_version (number, name, digest) values ($1, $2, $3)",
                 migration.number,
                 migration.name,
+                migration.digest,
             )

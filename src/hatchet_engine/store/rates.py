@@ -23,17 +23,11 @@ async def list_all(connection: asyncpg.Connection) -> list[asyncpg.Record]:
 
 def meter(row: asyncpg.Record) -> Meter:
     """The limit of a row."""
-    return Meter(
-        row["limit_value"],
-        row["window_length"],
-        row["remaining"],
-        row["began_ms"],
-        row["paused_until_ms"],
-    )
+    return Meter(row["limit_value"], row["window_length"], row["remaining"], row["began_ms"])
 
 
 def put_many(batch: Batch, rows: Sequence[Row], now: datetime) -> None:
-    """``rows``: tenant id, key, limit, window, remaining, began ms, paused until ms."""
+    """``rows``: tenant id, key, limit, window, remaining, began ms."""
     batch.add(_SQL["rate_limit_put_many"], *columns(rows), now)
 
 

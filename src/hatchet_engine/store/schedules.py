@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +15,9 @@ from hatchet_engine.store.sql import load
 
 _SQL = load("schedules")
 FIRED_DROPPED_AT_ONCE = 5_000
+
+DueKey: TypeAlias = "tuple[int, UUID]"  # due ms and id: the order in which scheduled runs are fired
+BEFORE_ALL_DUE: DueKey = (-1, UUID(int=0))
 
 
 async def next_due_after_ms(connection: asyncpg.Connection, after_ms: int) -> int | None:
@@ -77,11 +81,17 @@ async def cron_delete_many(connection: asyncpg.Connection, ids: Sequence[UUID]) 
 
 
 async def cron_due(
-    connection: asyncpg.Connection, now_ms: int, limit: int, bytes_max: int
+    connection: asyncpg.Connection,
+    now_ms: int,
+    limit: int,
+    bytes_max: int,
+    only: Sequence[UUID] | None,
 ) -> list[asyncpg.Record]:
-    """Due crons; of their inputs about ``bytes_max`` at most. ``found``: how many are due, up to
-    ``limit``."""
-    rows: list[asyncpg.Record] = await connection.fetch(_SQL["cron_due"], now_ms, limit, bytes_max)
+    """Due crons, perhaps ``only`` of these; of their inputs about ``bytes_max`` at most. ``found``:
+    how many are due, up to ``limit``."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _SQL["cron_due"], now_ms, limit, bytes_max, only
+    )
     return rows
 
 
@@ -94,6 +104,11 @@ async def cron_waiting(connection: asyncpg.Connection) -> dict[UUID, UUID]:
 def cron_move_many(batch: Batch, rows: Sequence[Row]) -> None:
     """``rows``: id, tick ms, next fire ms, waiting, last tick ms, last run, error, error ms."""
     batch.add(_SQL["cron_move_many"], *columns(rows))
+
+
+async def cron_move(connection: asyncpg.Connection, row: Row) -> None:
+    """As :func:`cron_move_many`, at once."""
+    await connection.execute(_SQL["cron_move_many"], *columns([row]))
 
 
 def cron_release_many(batch: Batch, ids: Sequence[UUID], now_ms: int) -> None:
@@ -142,18 +157,41 @@ async def scheduled_delete_many(connection: asyncpg.Connection, ids: Sequence[UU
     await connection.execute(_SQL["scheduled_delete_many"], ids)
 
 
+@dataclass(frozen=True, slots=True)
+class DueRuns:
+    """``count``: how many are due, up to the limit, of which ``rows`` are the first. ``last``: the
+    last row that was looked at, one that is held among them; ``looked``: how many these were;
+    ``more``: others may lie behind."""
+
+    rows: list[asyncpg.Record]
+    count: int
+    looked: int
+    more: bool
+    last: DueKey | None
+
+
 async def scheduled_due(
     connection: asyncpg.Connection,
     now_ms: int,
     limit: int,
     bytes_max: int,
     held: Sequence[UUID],
-) -> list[asyncpg.Record]:
-    """As :func:`cron_due`, save those of the workflows ``held``."""
-    rows: list[asyncpg.Record] = await connection.fetch(
-        _SQL["scheduled_due"], now_ms, limit, bytes_max, held
+    after: DueKey,
+    looked_max: int,
+    only: Sequence[UUID] | None,
+) -> DueRuns:
+    """As :func:`cron_due`, behind ``after``, save those of the workflows ``held``; looks at
+    ``looked_max`` rows at most."""
+    rows = await connection.fetch(
+        _SQL["scheduled_due"], now_ms, limit, bytes_max, held, *after, looked_max, only
     )
-    return rows
+    first = rows[0]
+    last = (first["last_due_ms"], first["last_id"]) if first["looked"] else None
+    looked: int = first["looked"]
+    more = looked == looked_max
+    if first["id"] is None:
+        return DueRuns([], 0, looked, more, last)
+    return DueRuns(rows, first["found"], looked, more, last)
 
 
 def scheduled_fired_many(batch: Batch, rows: Sequence[Row], now_ms: int) -> None:
@@ -162,9 +200,9 @@ def scheduled_fired_many(batch: Batch, rows: Sequence[Row], now_ms: int) -> None
 
 
 async def scheduled_fired(
-    connection: asyncpg.Connection, id: UUID, run_id: UUID, now_ms: int
+    connection: asyncpg.Connection, id: UUID, run_id: UUID | None, error: str | None, now_ms: int
 ) -> None:
-    await connection.execute(_SQL["scheduled_fired_many"], [id], [run_id], [None], now_ms)
+    await connection.execute(_SQL["scheduled_fired_many"], [id], [run_id], [error], now_ms)
 
 
 async def scheduled_drop_fired(connection: asyncpg.Connection, before_ms: int) -> int:

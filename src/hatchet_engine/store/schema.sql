@@ -260,7 +260,6 @@ create table rate_limit (
     window_length text not null,
     remaining bigint not null,
     began_ms bigint not null,
-    paused_until_ms bigint,
     updated_at timestamp with time zone not null,
     constraint rate_limit_pkey PRIMARY KEY (tenant_id, key)
 );
@@ -295,6 +294,7 @@ CREATE INDEX scheduled_run_workflow ON public.scheduled_run USING btree (workflo
 create table schema_version (
     number integer not null,
     name text not null,
+    digest text,
     constraint schema_version_pkey PRIMARY KEY (number)
 );
 
@@ -419,7 +419,7 @@ create table worker (
     created_at timestamp with time zone not null,
     last_heartbeat_at timestamp with time zone,
     stream_opened_at timestamp with time zone,
-    paused boolean not null default false,
+    draining boolean not null default false,
     left_at timestamp with time zone,
     constraint worker_pkey PRIMARY KEY (id)
 );

@@ -44,8 +44,8 @@ def set_labels(batch: Batch, worker_id: UUID, labels: str) -> None:
     batch.add(_SQL["worker_set_labels"], worker_id, labels)
 
 
-def set_paused(batch: Batch, worker_id: UUID, paused: bool) -> None:
-    batch.add(_SQL["worker_set_paused"], worker_id, paused)
+def set_draining(batch: Batch, worker_id: UUID, draining: bool) -> None:
+    batch.add(_SQL["worker_set_draining"], worker_id, draining)
 
 
 async def set_heartbeat_many(

@@ -100,7 +100,7 @@ async def step(connection: asyncpg.Connection, turn: Turn) -> None:
         taken = await _apply(turn, loader, operation, ids)
         over = over and taken == len(ids)
         operation.done += taken
-        operation.cursor = ids[taken - 1]
+        operation.cursor = ids[taken - 1] if taken else operation.cursor
     finished_at = from_ms(turn.now_ms) if over else None
     turn.plan.bulk = (
         operation.id,
@@ -124,8 +124,10 @@ async def _apply(turn: Turn, loader: Loader, operation: Operation, ids: list[UUI
     """Do it to these runs, or to the first of them; to how many."""
     if operation.kind == "CANCEL":
         taken, cancelling = await _cancel_command(turn, loader, operation, ids)
-        operation.changed += len(cancel.cancel(turn, cancelling))
-        return taken
+        part = ids[0] not in turn.loaded[id(cancelling)][0]  # it has spawned more than fit in
+        changed = len(cancel.cancel(turn, cancelling))
+        operation.changed += changed
+        return 0 if part and changed else taken
     replaying = ReplayTasks(operation.tenant_id, ids, lenient=True)
     await loader.command(replaying)
     operation.changed += len(replay.replay(turn, replaying))
@@ -144,6 +146,7 @@ async def _cancel_command(
             ids[:taken],
             reason=operation.reason,
             children=operation.children,
+            in_parts=True,
         )
         await loader.command(command)
         if taken == 1 or len(turn.loaded[id(command)][0]) <= max(taken, STEP_CHILDREN_MAX):

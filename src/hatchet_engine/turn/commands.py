@@ -108,7 +108,9 @@ class CancelTasks(Command[list[UUID]]):
     """Cancel by run or task ids, or by filter (exactly one given). A run's id means all its tasks.
     Unknown and finished ones are left alone. Returns the ids that were cancelled now.
 
-    ``children``: take along the runs that the tasks have spawned, and theirs in turn.
+    ``children``: take along the runs that the tasks have spawned, and theirs in turn. If more of
+    these go on than a command takes it is refused; with ``in_parts`` as many of them as it takes
+    are cancelled, and none of those that have spawned them: repeat it.
     """
 
     tenant_id: UUID
@@ -116,6 +118,7 @@ class CancelTasks(Command[list[UUID]]):
     filter: RunFilter | None = None
     reason: str = "Cancelled by user"
     children: bool = False
+    in_parts: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -365,12 +368,13 @@ class LeaveWorker(Command[None]):
 
 @dataclass(slots=True, frozen=True)
 class ChangeWorker(Command[None]):
-    """Upsert labels and/or pause or resume (WK-6). NOT_FOUND for an unknown worker."""
+    """What a worker says of itself: labels to upsert, and whether it takes anything new (WK-6).
+    NOT_FOUND for an unknown worker."""
 
     tenant_id: UUID
     worker_id: UUID
     labels: Mapping[str, LabelValue] = field(default_factory=dict)
-    paused: bool | None = None
+    draining: bool | None = None
 
 
 # ---------------------------------------------------------------- rate limits and pauses
@@ -398,8 +402,9 @@ class DeleteRateLimit(Command[bool]):
 
 @dataclass(slots=True, frozen=True)
 class PauseRateLimit(Command[int]):
-    """No units of a key before a time; a longer pause that is on already stays. An unknown key is
-    made, paused and without a limit. Returns when the pause ends, epoch ms."""
+    """No units of a key before a time; a longer pause that is on already stays, and so do its
+    author and reason. An unknown key is made, paused and without a limit. Returns when the pause
+    ends, epoch ms."""
 
     tenant_id: UUID
     key: str
@@ -412,6 +417,8 @@ class PauseKind(IntEnum):
     TENANT = 1  # ""
     WORKFLOW = 2  # workflow id
     CONCURRENCY_KEY = 3  # name of the line: "c<limit id>:<key>"
+    RATE_LIMIT = 4  # key of the limit
+    WORKER = 5  # worker id
 
 
 @dataclass(slots=True, frozen=True)
@@ -433,7 +440,7 @@ class PausedThing:
 @dataclass(slots=True, frozen=True)
 class Pause(Command[PausedThing]):
     """Begin a pause, or change the one that is on. What runs goes on; what waits is not given to a
-    worker (REG-24). NOT_FOUND for an unknown workflow."""
+    worker (REG-24). NOT_FOUND for an unknown workflow or worker."""
 
     tenant_id: UUID
     kind: PauseKind

@@ -13,8 +13,9 @@ from hatchet_engine.turn import (
     crons,
     events,
     filters,
+    held,
     pauses,
-    rates,
+    rate_commands,
     register,
     replay,
     report,
@@ -93,9 +94,9 @@ DECIDE: dict[type, Decide] = {
     ReleaseSlot: running_changes.release_slot,
     Pause: pauses.pause,
     Resume: pauses.resume,
-    PutRateLimit: rates.put,
-    DeleteRateLimit: rates.delete,
-    PauseRateLimit: rates.pause,
+    PutRateLimit: rate_commands.put,
+    DeleteRateLimit: rate_commands.delete,
+    PauseRateLimit: rate_commands.pause,
     RegisterWorker: worker_changes.register,
     OpenStream: worker_changes.open_stream,
     CloseStream: worker_changes.close_stream,
@@ -111,7 +112,7 @@ def decide_timers(turn: Turn, loader: Loader) -> None:
     timers.end_parked(turn, loader.due_parked)
     timers.call_due(turn, loader.due_buckets)
     pauses.end_due(turn)
-    pauses.release(turn, loader.released)
+    held.release(turn, loader.released)
     timers.end_sleeps(turn, loader.due_sleeps)
     timers.end_overdue(turn)
     timers.check_workers(turn)

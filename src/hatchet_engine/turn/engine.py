@@ -5,7 +5,8 @@ decide with all consequences, writes in few set-based statements, commits, and o
 While a turn commits, the next batch gathers: batches grow under load and stay at one under calm.
 
 Any failure inside a turn rolls back and reads the hot state anew; the commands of that turn are
-then run in halves until the culprit stands alone and gets its error.
+then run in halves until the culprit stands alone and gets its error. Schedules that were to be
+fired in that turn go apart (:mod:`hatchet_engine.turn.firing_apart`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import asyncpg
 import structlog
 from asyncpg.pgproto.pgproto import UUID as FastUUID
 
-from hatchet_engine.domain.errors import Code, Refused, invalid
+from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.store import partitions, transactions
 from hatchet_engine.turn import bulk
@@ -32,7 +33,10 @@ from hatchet_engine.turn.announce import Waiters, Watchers, announce
 from hatchet_engine.turn.clock import Clock
 from hatchet_engine.turn.commands import Command, PushEvents, ReportTasks, TriggerRuns
 from hatchet_engine.turn.decide import DECIDE, DIRECT, decide_timers, weight
-from hatchet_engine.turn.firing import fire_due, release_waiting
+from hatchet_engine.turn.failed import ConnectionLost, answer_of, is_lost
+from hatchet_engine.turn.fire_crons import release_waiting
+from hatchet_engine.turn.firing import fire_due
+from hatchet_engine.turn.firing_apart import FiringApart
 from hatchet_engine.turn.gather import join, ripen, tell_waiting
 from hatchet_engine.turn.idempotency import free_keys
 from hatchet_engine.turn.load import Loader
@@ -62,23 +66,6 @@ DATABASE_AWAY_IN_DOUBT = (
 INBOX_MAX = 100_000  # commands waiting; beyond it callers are told to slow down
 
 Waiting = tuple[Any, "asyncio.Future[Any]"]
-
-
-class ConnectionLost(Exception):
-    """The writer's connection broke. Waiting commands are kept for the next take-over."""
-
-
-# How a connection that is gone shows. ``InterfaceError`` also covers values that can't be encoded,
-# which are the fault of a command: :func:`_lost` tells them apart.
-CONNECTION_ERRORS = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the library was taken by surprise in the middle of an operation
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    OSError,
-)
 
 
 @dataclass(slots=True)
@@ -122,6 +109,7 @@ class Engine:
         self._doubt: Doubt | None = None
         self._signs = Signs()
         self._bulk_alone = False  # an operation's step has failed: it gets a turn of its own
+        self._firing = FiringApart()
 
     # ------------------------------------------------------------ door
 
@@ -225,11 +213,13 @@ class Engine:
                 if self._bulk_alone:
                     await self._turn_in_halves([])
                     self._bulk_alone = False
+                if self._firing.parts:
+                    await self._fire_apart()
             except BaseException as error:
                 # Also when the loop is cancelled in mid-turn: no caller may be forgotten.
                 self._connection = None
                 self._keep(batch)
-                if _lost(error):
+                if is_lost(error):
                     raise ConnectionLost(str(error)) from error
                 raise
             self._busy = False
@@ -278,19 +268,19 @@ class Engine:
         try:
             await self._turn(batch)
         except Exception as error:
-            connection = self._connection
-            if _lost(error):
-                raise
-            if self._doubt is not None or connection is None or connection.is_closed():
-                raise ConnectionLost(str(error)) from error
+            connection = self._still_there(error)
+            if self._firing.fired:
+                await self._firing.failed(connection, self._stamp(), error)
+                await self._recover(connection)
+                await self._turn_in_halves(batch)  # without them
+                return
             operation = self._stepping(batch)
             if operation is not None and not batch:
                 # It fails all by itself, and would for ever.
                 log.exception("bulk_operation_given_up", id=str(operation.id))
                 await bulk.give_up(connection, operation, from_ms(self._stamp()), error)
                 self._bulk_alone = False
-            self.hot = await recover(connection, self._stamp(), self.hot)
-            self._again = True  # the windows are to be read anew
+            await self._recover(connection)
             if operation is not None:
                 self._bulk_alone = bool(batch)  # commands must not suffer for it
                 if batch:
@@ -305,7 +295,34 @@ class Engine:
             if not batch:
                 raise  # not a caller's fault: timers or placement
             if not batch[0][1].done():
-                batch[0][1].set_exception(_answer_of(error))
+                batch[0][1].set_exception(answer_of(error))
+
+    async def _fire_apart(self) -> None:
+        """A turn of nothing but the next part of what is to be fired. Timers have had their turn
+        just before, so that one that fails fails there."""
+        try:
+            await self._turn([], apart=self._firing.parts[-1])
+            self._firing.parts.pop()
+        except Exception as error:
+            connection = self._still_there(error)
+            if not self._firing.fired:
+                raise
+            await self._firing.failed(connection, self._stamp(), error)
+            await self._recover(connection)
+        self._again = True
+
+    def _still_there(self, error: Exception) -> asyncpg.Connection:
+        """The connection after a failed turn. Raises if the connection is what has failed."""
+        connection = self._connection
+        if is_lost(error):
+            raise error
+        if self._doubt is not None or connection is None or connection.is_closed():
+            raise ConnectionLost(str(error)) from error
+        return connection
+
+    async def _recover(self, connection: asyncpg.Connection) -> None:
+        self.hot = await recover(connection, self._stamp(), self.hot)
+        self._again = True  # the windows are to be read anew
 
     def _stepping(self, batch: list[Waiting]) -> Operation | None:
         """The operation on many runs that takes a step in the turn of this batch."""
@@ -313,12 +330,16 @@ class Engine:
             return None
         return self.hot.bulk[0]
 
-    async def _turn(self, batch: list[Waiting]) -> None:
+    async def _turn(self, batch: list[Waiting], *, apart: frozenset[UUID] | None = None) -> None:
+        """``apart``: the schedules to be fired, apart from all else that may be left out."""
         connection = self._connection
         assert connection is not None
         now_ms = self._stamp()
+        self._firing.fired = []
         await self._ensure_partitions(connection, now_ms)
         turn = Turn(self.hot, self._ids, self.limits, now_ms)
+        turn.apart = apart
+        self._firing.fired = turn.fired
         turn.events = [] if self._watchers.active else None
         self._signs.write_due(turn)
         loader = Loader(connection, turn)
@@ -353,7 +374,7 @@ class Engine:
             await storing
         except BaseException as error:
             # Refused by Postgres: surely not stored. Anything else leaves it open.
-            if isinstance(error, asyncpg.PostgresError) and not _lost(error):
+            if isinstance(error, asyncpg.PostgresError) and not is_lost(error):
                 self._doubt = None
             raise
         self._doubt = None
@@ -382,6 +403,7 @@ class Engine:
             or hot.ongoing
             or hot.stranded.due
             or hot.groups.unsure
+            or self._firing.parts
         )
 
     async def _decide_direct(
@@ -409,7 +431,8 @@ class Engine:
         await turn.repeats.read(loader.connection, turn.now_ms, triggers)
         await loader.keys(triggers, [one for one, _ in batch if isinstance(one, PushEvents)])
         decide_timers(turn, loader)
-        await fire_due(loader, turn, busy=bool(batch))
+        if turn.apart is not None or not self._firing.parts:
+            await fire_due(loader, turn, busy=bool(batch))
         for command, future in batch:
             decide = DECIDE.get(type(command))
             if decide is None:
@@ -420,7 +443,7 @@ class Engine:
             except Refused as refused:
                 if not future.done():
                     future.set_exception(refused)
-        if self._stepping(batch) is not None:
+        if turn.apart is None and self._stepping(batch) is not None:
             await bulk.step(loader.connection, turn)
         await age(loader.connection, turn)
         if self.hot.stranded.due:
@@ -459,24 +482,3 @@ class Engine:
         if now_ms + margin_ms >= self._partitions_until_ms:
             async with connection.transaction():
                 self._partitions_until_ms = await partitions.create_ahead(connection, now_ms)
-
-
-def _lost(error: BaseException) -> bool:
-    """Whether an error means that the connection is gone."""
-    if isinstance(error, ConnectionLost):
-        return True
-    return isinstance(error, CONNECTION_ERRORS) and not _unstorable(error)
-
-
-def _unstorable(error: BaseException) -> bool:
-    """Whether Postgres, or its client, refused a value; the client's error is a ValueError too."""
-    if isinstance(error, asyncpg.InterfaceError):
-        return isinstance(error, ValueError)
-    return isinstance(error, asyncpg.DataError)
-
-
-def _answer_of(error: Exception) -> Exception:
-    """What the caller of a command that can't be stored gets to hear."""
-    if _unstorable(error):
-        return invalid(f"a value can't be stored: {error}")
-    return error

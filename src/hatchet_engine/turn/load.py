@@ -11,6 +11,7 @@ import structlog
 
 from hatchet_engine.domain import ids
 from hatchet_engine.domain.dag import Member
+from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.states import Status, TaskKind
 from hatchet_engine.store import history, lines, queue, waits, workers
 from hatchet_engine.turn import events, rates, trigger
@@ -21,6 +22,8 @@ from hatchet_engine.turn.commands import (
     ChangeWorker,
     LeaveWorker,
     OpenStream,
+    Pause,
+    PauseKind,
     PushEvents,
     ReplayTasks,
     ReportTasks,
@@ -37,6 +40,7 @@ from hatchet_engine.turn.load_dags import (
     load_outputs,
     load_triggers,
 )
+from hatchet_engine.turn.pause_list import paused_worker
 from hatchet_engine.turn.queues import WINDOW_READ, Payload, Queue
 from hatchet_engine.turn.read_lines import LINE_READ_MAX, read_lines
 from hatchet_engine.turn.recover import worker_from_row
@@ -179,6 +183,10 @@ class Loader:
             await self._event_waits(command)
         elif isinstance(command, OpenStream | ChangeWorker | LeaveWorker):
             await self._worker(command.worker_id, command.tenant_id)
+        elif isinstance(command, Pause) and command.kind is PauseKind.WORKER:
+            worker_id = paused_worker(command.target)
+            if worker_id is not None:
+                await self._worker(worker_id, command.tenant_id)
 
     async def payloads(self, tasks: list[tuple[Running, Payload | None]]) -> None:
         """Fill in what start messages need where memory has not kept it."""
@@ -265,16 +273,27 @@ class Loader:
         # What has ended can't be cancelled, and must not use up the limit.
         ids_ = await self._selected(command.tenant_id, command.ids, command.filter, limit, LIVE)
         if command.children and ids_:
-            ids_ += await history.task_descendants(
-                self.connection, command.tenant_id, await self._with_members(command, ids_), limit
-            )
-            ids_ = list(dict.fromkeys(ids_))
+            ids_ = await self._with_spawned(command, ids_, limit)
         found = Found()
         members, begun = await self._members(command.tenant_id, ids_)
         waiting = [id_ for id_ in [*ids_, *begun] if id_ not in self.turn.hot.running]
         for start in range(0, len(waiting), READ_SIZE):
             await self._find_waiting(command.tenant_id, waiting[start : start + READ_SIZE], found)
         self.turn.loaded[id(command)] = (ids_, found, members)
+
+    async def _with_spawned(self, command: CancelTasks, ids_: list[UUID], limit: int) -> list[UUID]:
+        spawned = await history.task_descendants(
+            self.connection, command.tenant_id, await self._with_members(command, ids_), limit + 1
+        )
+        if len(spawned) <= limit:
+            return list(dict.fromkeys([*ids_, *spawned]))
+        if command.in_parts:
+            return spawned[:limit]
+        raise invalid(
+            f"more than {limit} runs that these have spawned go on; cancel fewer at once, or "
+            "select them by a filter in a bulk operation, which takes any number",
+            field="includeChildren",
+        )
 
     async def _with_members(self, command: CancelTasks, ids_: list[UUID]) -> list[UUID]:
         dags = await load_dags(self.connection, self.turn, command.tenant_id, ids_)

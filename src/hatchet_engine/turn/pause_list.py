@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from hatchet_engine.domain.why import moment
 from hatchet_engine.turn.commands import PausedThing, PauseKind
 from hatchet_engine.turn.lines import Line, tenant_pause_line, workflow_pause_line
 from hatchet_engine.turn.queues import Queued
@@ -11,11 +12,29 @@ from hatchet_engine.turn.queues import Queued
 Key = tuple[UUID, PauseKind, str]
 
 
+def paused_worker(target: str) -> UUID | None:
+    """The id of the worker that a pause is of; None if it can't be one."""
+    try:
+        return UUID(target)
+    except ValueError:
+        return None
+
+
 def line_of(thing: PausedThing) -> str:
     """The line of those whom the pause of a tenant or a workflow holds."""
     if thing.kind is PauseKind.TENANT:
         return tenant_pause_line(thing.tenant_id)
     return workflow_pause_line(UUID(thing.target))
+
+
+def pause_words(thing: PausedThing) -> str:
+    """By whom, since and until when, and why: what follows on "is"."""
+    by = f" by {thing.by}" if thing.by else ""
+    until = "until somebody resumes it"
+    if thing.until_ms is not None:
+        until = f"until {moment(thing.until_ms)}"
+    reason = f": {thing.reason}" if thing.reason else ""
+    return f"paused{by} since {moment(thing.since_ms)}, {until}{reason}"
 
 
 class Pauses:
@@ -33,6 +52,9 @@ class Pauses:
 
     def find(self, tenant_id: UUID, kind: PauseKind, target: str) -> PausedThing | None:
         return self._by_key.get((tenant_id, kind, target))
+
+    def of_kind(self, kind: PauseKind) -> list[PausedThing]:
+        return [thing for thing in self._by_key.values() if thing.kind is kind]
 
     def dropping_scheduled(self) -> list[UUID]:
         """Workflows whose scheduled runs wait for the end of a pause (REG-27)."""

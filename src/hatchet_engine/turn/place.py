@@ -7,7 +7,7 @@ import heapq
 from hatchet_engine.turn.attempts import begin_attempt
 from hatchet_engine.turn.entering import leave_queue
 from hatchet_engine.turn.gather import place_batches
-from hatchet_engine.turn.pauses import hold
+from hatchet_engine.turn.held import hold
 from hatchet_engine.turn.queues import KEPT_INPUT_MAX, Queue, Queued
 from hatchet_engine.turn.rankings import Ranking
 from hatchet_engine.turn.rates import hold_back, lacking, take

@@ -78,7 +78,7 @@ class Plan:
         self.streams_opened: list[UUID] = []
         self.workers_left: list[UUID] = []
         self.worker_labels: dict[UUID, str] = {}
-        self.worker_pauses: dict[UUID, bool] = {}
+        self.worker_drains: dict[UUID, bool] = {}
 
     # ------------------------------------------------------------ shorthand for rows
 
@@ -202,5 +202,5 @@ class Plan:
             or self.streams_opened
             or self.workers_left
             or self.worker_labels
-            or self.worker_pauses
+            or self.worker_drains
         )

@@ -8,59 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from hatchet_engine.domain.errors import invalid
 from hatchet_engine.domain.rates import WINDOWS
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.buckets import Bucket
-from hatchet_engine.turn.commands import DeleteRateLimit, PauseRateLimit, PutRateLimit
 from hatchet_engine.turn.entering import enter_queue, leave_line, park, stand_aside
 from hatchet_engine.turn.queues import Queued
-from hatchet_engine.turn.state import Limits, Turn
+from hatchet_engine.turn.state import Turn
 
 DUE_MAX = 1_000  # limits looked at in one turn because of the time
 CALLED_MAX = 1_000  # tasks that leave the line of one limit in one turn
 LEFT_OVER_MS = 1_000  # until units that a task could not use, for want of others, are offered again
-
-
-def put(turn: Turn, command: PutRateLimit) -> None:
-    """Make or change a limit."""
-    _check_key(command.key, turn.limits)
-    if not 0 <= command.limit <= turn.limits.rate_limit_max:
-        raise invalid(
-            f"limit: must be between 0 and {turn.limits.rate_limit_max}, got {command.limit}",
-            field="limit",
-        )
-    if command.window not in WINDOWS:
-        raise invalid(
-            f"duration: is one of {', '.join(WINDOWS)}, not {command.window!r}", field="duration"
-        )
-    bucket = turn.hot.buckets.get(command.tenant_id, command.key)
-    _change(turn, bucket, command.limit, command.window)
-    turn.plan.buckets[bucket] = None
-
-
-def delete(turn: Turn, command: DeleteRateLimit) -> bool:
-    """Forget a limit; those who wait for it go on waiting, until there is one again."""
-    bucket = turn.hot.buckets.find(command.tenant_id, command.key)
-    if bucket is None or bucket.gone:
-        return False
-    bucket.meter.limit, bucket.meter.paused_until_ms = None, None
-    bucket.gone = True
-    turn.plan.buckets[bucket] = None
-    return True
-
-
-def pause(turn: Turn, command: PauseRateLimit) -> int:
-    """Let nothing pass before a time; never shortens a pause (B16)."""
-    _check_key(command.key, turn.limits)
-    bucket = turn.hot.buckets.get(command.tenant_id, command.key)
-    meter = bucket.meter
-    until_ms = max(command.until_ms, meter.paused_until_ms or 0)
-    if until_ms > turn.now_ms:
-        meter.paused_until_ms = until_ms
-        bucket.gone = False
-        turn.plan.buckets[bucket] = None
-    return until_ms
 
 
 def apply_limits(turn: Turn, tenant_id: UUID, limits: Sequence[tuple[str, int, str]]) -> None:
@@ -70,7 +27,7 @@ def apply_limits(turn: Turn, tenant_id: UUID, limits: Sequence[tuple[str, int, s
         bucket = turn.hot.buckets.get(tenant_id, key)
         limit, window = turn.brought[bucket] = _stricter(brought, turn.brought.get(bucket))
         if bucket.meter.limit != limit or bucket.meter.window != window:
-            _change(turn, bucket, limit, window)
+            change(turn, bucket, limit, window)
 
 
 def _stricter(one: Sequence[Any], other: tuple[int, str] | None) -> tuple[int, str]:
@@ -80,7 +37,7 @@ def _stricter(one: Sequence[Any], other: tuple[int, str] | None) -> tuple[int, s
     return min(limit, other[0]), max(window, other[1], key=WINDOWS.index)
 
 
-def _change(turn: Turn, bucket: Bucket, limit: int, window: str) -> None:
+def change(turn: Turn, bucket: Bucket, limit: int, window: str) -> None:
     bucket.gone = False
     if bucket.meter.change(limit, window, turn.now_ms):
         turn.plan.buckets[bucket] = None
@@ -114,7 +71,7 @@ def hold_back(turn: Turn, item: Queued, bucket: Bucket) -> None:
     """Park a task that lacks units, and say so in its activity (RL-9, RL-10)."""
     unread = bucket.line.wants_reading  # perhaps nobody is before it
     park(turn, item, bucket.line_for(_units(item, bucket)))
-    due_ms = turn.now_ms if unread else bucket.meter.next_ms(turn.now_ms)
+    due_ms = turn.now_ms if unread else bucket.meter.next_ms()
     turn.hot.buckets.look_at(bucket, due_ms)
     stand_aside(turn, item, LEFT_OVER_MS, but=bucket)
     turn.plan.event(
@@ -134,7 +91,7 @@ def _words(bucket: Bucket, item: Queued) -> str:
         return f"Rate limit {bucket.key!r} has never been put, so it has no units"
     if asked > meter.limit:
         return f"Asks for {asked} units of rate limit {bucket.key!r}, which has {meter.limit}"
-    if meter.paused_until_ms is not None:
+    if meter.paused:
         return f"Rate limit {bucket.key!r} is paused"
     return (
         f"Rate limit {bucket.key!r}: {meter.limit - meter.remaining} of {meter.limit} units "
@@ -168,7 +125,7 @@ def call_waiting(turn: Turn, bucket: Bucket) -> None:
     if unread or called >= CALLED_MAX or bucket.fitting():
         turn.hot.buckets.look_at(bucket, turn.now_ms)
     elif bucket.line.depth:
-        turn.hot.buckets.look_at(bucket, meter.next_ms(turn.now_ms))
+        turn.hot.buckets.look_at(bucket, meter.next_ms())
 
 
 def _sort_in(turn: Turn, bucket: Bucket) -> int:
@@ -185,14 +142,3 @@ def _sort_in(turn: Turn, bucket: Bucket) -> int:
 def _units(item: Queued, bucket: Bucket) -> int:
     assert item.demand is not None
     return sum(units for key, units in item.demand.units if key == bucket.key)
-
-
-def _check_key(key: str, limits: Limits) -> None:
-    if not key:
-        raise invalid("key: is required", field="key")
-    if "\x00" in key:
-        raise invalid("key: holds the null character, which can't be stored", field="key")
-    if len(key.encode()) > limits.rate_key_bytes_max:
-        raise invalid(
-            f"key: is longer than {limits.rate_key_bytes_max} bytes; shorten it", field="key"
-        )

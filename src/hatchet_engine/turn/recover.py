@@ -59,6 +59,8 @@ async def recover(connection: asyncpg.Connection, now_ms: int, previous: Hot | N
     for row in await filters.list_all(connection):
         hot.add_filter(filter_from_row(row))
     hot.bulk = [operation_from_row(row) for row in await bulk.open_list(connection)]
+    for row in await pauses.list_all(connection):
+        hot.pauses.add(PausedThing(**{**dict(row), "kind": PauseKind(row["kind"])}))
     for row in await workers.present_list(connection):
         hot.add_worker(worker_from_row(row, now_ms))
     await _load_flow_control(connection, hot, now_ms)
@@ -91,7 +93,7 @@ def worker_from_row(row: Any, now_ms: int) -> Worker:
         labels=orjson.loads(row["labels"]),
         protocol=row["protocol"],
         heartbeat_ms=now_ms,
-        paused=row["paused"],
+        draining=row["draining"],
         streamed=row["stream_opened_at"] is not None,
     )
 
@@ -156,11 +158,8 @@ async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: i
             hot.batches.begin_interval(_batch_group(hot, line.id), row["first_ms"])
     for row in await lines.places(connection):
         hot.groups.restore(row["holder_id"], row["line"], row["rank"], row["max_runs"])
-    for row in await pauses.list_all(connection):
-        thing = PausedThing(**{**dict(row), "kind": PauseKind(row["kind"])})
-        hot.pauses.add(thing)
-        if thing.kind is PauseKind.CONCURRENCY_KEY:
-            hot.groups.pause(thing.target)
+    for thing in hot.pauses.of_kind(PauseKind.CONCURRENCY_KEY):
+        hot.groups.pause(thing.target)
     for row in await lines.parked_newest(connection):
         item = parked_from_row(hot, row)
         assert item.demand is not None
@@ -168,8 +167,10 @@ async def _load_flow_control(connection: asyncpg.Connection, hot: Hot, now_ms: i
         hot.groups.restore_waiting(row["line"], item.task_id, item.rules[item.stage].strategy, most)
     for line in list(hot.lines.by_id.values()):
         _let_go_on(hot, line)
+    paused = {(one.tenant_id, one.target) for one in hot.pauses.of_kind(PauseKind.RATE_LIMIT)}
     for row in await rates.list_all(connection):
         bucket = hot.buckets.restore(row["tenant_id"], row["key"], rates.meter(row))
+        bucket.meter.paused = (row["tenant_id"], row["key"]) in paused
         if bucket.line.depth:
             hot.buckets.look_at(bucket, now_ms)  # somebody may just have stood aside
     for line in list(hot.lines.by_id.values()):

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from hatchet_engine.domain.definition import ConcurrencyRule, digest, from_json, to_json
+from hatchet_engine.domain.registration_concurrency import differing, shared_rules
 from hatchet_engine.domain.scopes import scope_of
 from hatchet_engine.store import lines, schedules, workflows
 from hatchet_engine.store import queue as queue_store
@@ -19,6 +21,8 @@ from hatchet_engine.turn.definitions import Step, Version
 from hatchet_engine.turn.queues import Queue
 from hatchet_engine.turn.state import Hot, Turn
 from hatchet_engine.turn.times import from_ms
+
+log = structlog.get_logger("hatchet.turn")
 
 
 async def put(
@@ -68,7 +72,30 @@ async def put(
     await crons.declare(connection, turn, version)
     await attach_steps(connection, turn.hot, version)
     turn.hot.definitions.add(version, latest=True)
+    _warn_of_differences(turn, version)
     return _answer(version, changed=True)
+
+
+def _warn_of_differences(turn: Turn, version: Version) -> None:
+    """Workflows that share a limit should agree on it. It is no error that they don't: whoever
+    changes a limit registers one of them after the other."""
+    mine = shared_rules(version.definition)
+    for other in turn.hot.definitions.latest.values() if mine else ():
+        if other.tenant_id != version.tenant_id or other is version:
+            continue
+        for name, theirs in shared_rules(other.definition).items():
+            field = differing(mine.get(name, theirs), theirs)
+            if field is not None:
+                log.warning(
+                    "shared_limit_differs",
+                    limit=name,
+                    field=field,
+                    workflow=version.name,
+                    value=getattr(mine[name], field),
+                    other_workflow=other.name,
+                    other_value=getattr(theirs, field),
+                    effect="the run that came last for a key decides",
+                )
 
 
 async def delete(connection: asyncpg.Connection, turn: Turn, command: DeleteWorkflow) -> bool:

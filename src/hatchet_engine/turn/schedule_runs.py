@@ -17,6 +17,7 @@ from hatchet_engine.turn import trigger
 from hatchet_engine.turn.commands import TriggerItem, TriggerRuns
 from hatchet_engine.turn.definitions import Version
 from hatchet_engine.turn.idempotency import KeyTaken
+from hatchet_engine.turn.schedule_commands import BEFORE_ALL
 from hatchet_engine.turn.state import Limits, Turn
 
 
@@ -93,6 +94,17 @@ def rfc3339(at_ms: int) -> str:
     '1970-01-01T00:00:00Z'
     """
     return datetime.fromtimestamp(at_ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def look_at_scheduled(turn: Turn, due_ms: int) -> None:
+    """The same for a scheduled run, also for one of the past."""
+    turn.hot.scheduled_seen = min(turn.hot.scheduled_seen, (due_ms, BEFORE_ALL))
+    look_at(turn, due_ms)
+
+
+def look_at_held(turn: Turn) -> None:
+    """A pause holds scheduled runs no more, whose time may have come long ago."""
+    look_at_scheduled(turn, 0)
 
 
 def look_at(turn: Turn, due_ms: int | None) -> None:

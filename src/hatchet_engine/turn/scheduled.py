@@ -19,7 +19,7 @@ from hatchet_engine.turn.schedule_commands import (
 from hatchet_engine.turn.schedule_runs import (
     ask_keys,
     check_run,
-    look_at,
+    look_at_scheduled,
     start_scheduled,
     version_of,
 )
@@ -59,7 +59,7 @@ async def create(connection: asyncpg.Connection, turn: Turn, command: ScheduleRu
             command.child_key,
             from_ms(turn.now_ms),
         )
-        look_at(turn, min(due_ms for _, due_ms in rows))
+        look_at_scheduled(turn, min(due_ms for _, due_ms in rows))
     return Scheduled(
         version.workflow_id,
         version.id,
@@ -99,7 +99,7 @@ async def reschedule(
     if changed.ids:
         rows = [(id_, moves[id_]) for id_ in changed.ids]
         await store.scheduled_move_many(connection, rows, from_ms(turn.now_ms))
-        look_at(turn, min(due_ms for _, due_ms in rows))
+        look_at_scheduled(turn, min(due_ms for _, due_ms in rows))
     return changed
 
 
@@ -132,7 +132,7 @@ async def trigger(connection: asyncpg.Connection, turn: Turn, command: TriggerSc
         raise Refused(Code.FAILED_PRECONDITION, TRIGGERED)
     await ask_keys(connection, turn, [(command.tenant_id, row)])
     run_id = start_scheduled(turn, command.tenant_id, row)
-    await store.scheduled_fired(connection, row["id"], run_id, turn.now_ms)
+    await store.scheduled_fired(connection, row["id"], run_id, None, turn.now_ms)
     return run_id
 
 

@@ -13,12 +13,14 @@ from uuid import UUID
 from hatchet_engine.domain.ids import IdSource
 from hatchet_engine.domain.rates import KEY_BYTES_MAX
 from hatchet_engine.domain.states import Status
+from hatchet_engine.store.schedules import BEFORE_ALL_DUE
 from hatchet_engine.turn.batches import Batches
 from hatchet_engine.turn.buckets import Bucket, Buckets
-from hatchet_engine.turn.commands import Filter, RunSubscriber, WorkerSession
+from hatchet_engine.turn.commands import Filter, PauseKind, RunSubscriber, WorkerSession
 from hatchet_engine.turn.dags import Dag, Dags
 from hatchet_engine.turn.definitions import Definitions, Step, Version
 from hatchet_engine.turn.deliveries import CancelNotice, RunEvent, TaskResult
+from hatchet_engine.turn.due import Due
 from hatchet_engine.turn.groups import Group, Groups
 from hatchet_engine.turn.idempotency import Keys
 from hatchet_engine.turn.lines import Lines
@@ -81,6 +83,8 @@ class Hot:
         self.next_wait_ms: int | None = None  # at or before the earliest end of a sleep
         self.next_ageing_ms: int | None = None
         self.next_schedule_ms: int | None = None  # at or before the next cron or scheduled run
+        # What is due up to here has fired or is held by a pause.
+        self.scheduled_seen = BEFORE_ALL_DUE
         self.cron_waits: dict[UUID, UUID] = {}  # run -> the cron whose tick waits for its end
         self.next_worker_check_ms: int | None = None
         self.rotation = 0  # where the next placement starts, so that no queue is always last
@@ -100,6 +104,8 @@ class Hot:
 
     def add_worker(self, worker: Worker) -> None:
         self.workers[worker.id] = worker
+        pause = self.pauses.find(worker.tenant_id, PauseKind.WORKER, str(worker.id))
+        worker.paused = pause is not None
         for action in worker.actions:
             queue = self.queues_by_action.get((worker.tenant_id, action))
             if queue is not None:
@@ -221,6 +227,8 @@ class Turn:
         self.freed: dict[Group, None] = hot.groups.take_unsure()
         self.evicted: list[tuple[UUID, UUID]] = []  # (tenant, task or run) a strategy cancels
         self.task_results: list[tuple[UUID, TaskResult]] = []  # (tenant, result) of members
+        self.fired: list[Due] = []  # the schedules that it is to fire
+        self.apart: frozenset[UUID] | None = None  # None: all that are due
         self.keys = Keys()
         self.repeats = Repeats()
         self.children: dict[tuple[UUID, str], UUID] = {}  # (parent, key) -> run made in this turn
@@ -259,6 +267,19 @@ class Turn:
         for queue in worker.queues:
             if queue.waits:
                 self.dirty[queue.id] = queue
+
+    def offer(self, worker: Worker) -> None:
+        """Another worker is there, or offers something else: look at all that it could take."""
+        if worker.assignable:
+            self.hot.stranded.look_at(worker)
+        self.wake_queues(worker)
+
+    def schedule_worker_check(self) -> None:
+        """Have the loop look again when the next worker could be overdue."""
+        workers = self.hot.workers.values()
+        dues = [worker.heartbeat_ms + self.limits.heartbeat_timeout_ms for worker in workers]
+        dues += [one.lost_check_ms for one in workers if one.lost_check_ms is not None]
+        self.hot.next_worker_check_ms = min(dues, default=None)
 
     def wake(self, queue: Queue) -> None:
         self.dirty[queue.id] = queue

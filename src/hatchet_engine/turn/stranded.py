@@ -14,8 +14,8 @@ import asyncpg
 from hatchet_engine.domain.labels import lacking, unmet
 from hatchet_engine.domain.states import EventKind
 from hatchet_engine.turn.entering import enter_queue, leave_line, leave_queue, park, stand_aside
+from hatchet_engine.turn.held import hold
 from hatchet_engine.turn.lines import Line, no_worker_line, read_no_worker_line
-from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import Queue, Queued
 from hatchet_engine.turn.rankings import Ranking
 from hatchet_engine.turn.read_lines import LINE_READ_MAX, read_lines
@@ -149,6 +149,8 @@ def _why_not_this_one(hot: Hot, queue: Queue, shape: Shape) -> str:
         why = "is not connected"
     elif worker.paused:
         why = "is paused"
+    elif worker.draining:
+        why = "takes nothing new"
     elif queue.action not in worker.actions:
         why = f"does not offer {queue.action}"
     else:

@@ -11,9 +11,9 @@ from hatchet_engine.domain.states import PRIORITY_AGAIN, EventKind
 from hatchet_engine.turn.begin import ready
 from hatchet_engine.turn.buckets import Bucket
 from hatchet_engine.turn.entering import leave_line, park_paused, release
+from hatchet_engine.turn.held import hold
 from hatchet_engine.turn.lifecycle import enqueue, fail, reassign, tell_worker
 from hatchet_engine.turn.lines import read_no_worker_line
-from hatchet_engine.turn.pauses import hold
 from hatchet_engine.turn.queues import Queued
 from hatchet_engine.turn.rates import call_waiting
 from hatchet_engine.turn.state import Hit, Hot, MemberCancel, Turn
@@ -162,19 +162,7 @@ def check_workers(turn: Turn) -> None:
             _bury(turn, worker)
         elif worker.lost_check_ms is not None and worker.lost_check_ms <= turn.now_ms:
             _give_up_lost(turn, worker)
-    schedule_worker_check(turn)
-
-
-def schedule_worker_check(turn: Turn) -> None:
-    """Have the loop look again when the next worker could be overdue."""
-    timeout_ms = turn.limits.heartbeat_timeout_ms
-    dues = [worker.heartbeat_ms + timeout_ms for worker in turn.hot.workers.values()]
-    dues += [
-        worker.lost_check_ms
-        for worker in turn.hot.workers.values()
-        if worker.lost_check_ms is not None
-    ]
-    turn.hot.next_worker_check_ms = min(dues, default=None)
+    turn.schedule_worker_check()
 
 
 def _bury(turn: Turn, worker: Worker) -> None:

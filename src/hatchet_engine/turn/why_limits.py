@@ -86,26 +86,21 @@ def rate_blockers(
     for key in keys:
         meter = meter_of(key)
         meter = meter.at(now_ms) if meter is not None else Meter(None, "SECOND", 0, 0)
+        meter.paused = False  # which is told as such
         if key == waits_for or asked[key] > meter.available(now_ms):
-            blockers.append(_rate(key, meter, asked[key], now_ms))
+            blockers.append(_rate(key, meter, asked[key]))
     return blockers
 
 
-def _rate(key: str, meter: Meter, needed: int, now_ms: int) -> Blocker:
-    limit, used, until_ms = meter.limit, None, meter.next_ms(now_ms)
+def _rate(key: str, meter: Meter, needed: int) -> Blocker:
+    limit, used, until_ms = meter.limit, None, meter.next_ms()
     if limit is None:
         told = "has never been put, so it has no units"
         remedy = f"Put a limit for {key!r}"
-        if meter.paused_until_ms is not None:
-            told += f", and is paused until {moment(meter.paused_until_ms)}"
     elif needed > limit:
         used, until_ms = limit - meter.remaining, None
         told = f"has {counted(limit, 'unit')} in all, and the task asks for {needed:,}"
         remedy = f"Raise it to {needed:,} or more, or let the task ask for fewer"
-    elif meter.paused_until_ms is not None:
-        used, until_ms = limit - meter.remaining, meter.paused_until_ms
-        told = f"is paused until {moment(meter.paused_until_ms)}"
-        remedy = "Wait until then"
     else:
         used = limit - meter.remaining
         told = (

@@ -18,6 +18,8 @@ from hatchet_engine.domain.why import (
     WorkerUse,
     counted,
 )
+from hatchet_engine.turn.commands import PauseKind
+from hatchet_engine.turn.pause_list import pause_words
 from hatchet_engine.turn.state import Hot
 from hatchet_engine.turn.workers import Running, Worker
 
@@ -51,7 +53,7 @@ def worker_blocker(hot: Hot, asked: Asked, *, lasting: bool = False) -> Blocker 
             if _is_suited(worker, asked) and _is_large(worker, asked.units)
         ]
         if able:
-            return _held_back(asked, able, Kind.SLOTS if suited else Kind.LABELS)
+            return _held_back(hot, asked, able, Kind.SLOTS if suited else Kind.LABELS)
         return _slots(asked, suited) if suited else _labels(asked, ready)
     if lasting or any(worker.fits(asked.units) for worker in large):
         return None
@@ -73,7 +75,7 @@ def _none(hot: Hot, asked: Asked) -> Blocker:
         message = f"No worker offers {asked.action}"
         remedy = f"Start a worker that offers {asked.action}"
     else:
-        states, remedy = _states(offering)
+        states, remedy = _states(hot, offering)
         message = f"No worker takes {asked.action} now; {states}"
     return Blocker(
         Kind.NO_WORKER,
@@ -85,10 +87,10 @@ def _none(hot: Hot, asked: Asked) -> Blocker:
     )
 
 
-def _held_back(asked: Asked, able: Sequence[Worker], kind: Kind) -> Blocker:
+def _held_back(hot: Hot, asked: Asked, able: Sequence[Worker], kind: Kind) -> Blocker:
     """Others are there, but only these could have it, and they are paused or away."""
     what = "labels it requires" if kind is Kind.LABELS else "slots it needs"
-    states, remedy = _states(able)
+    states, remedy = _states(hot, able)
     return Blocker(
         kind,
         f"No worker of {asked.action} with the {what} takes tasks now; {states}.",
@@ -100,14 +102,33 @@ def _held_back(asked: Asked, able: Sequence[Worker], kind: Kind) -> Blocker:
     )
 
 
-def _states(workers: Sequence[Worker]) -> tuple[str, str]:
+def _states(hot: Hot, workers: Sequence[Worker]) -> tuple[str, str]:
     """What keeps connected or known workers from taking anything, and what to do about it."""
-    paused = [worker.name for worker in workers if worker.paused and worker.session is not None]
-    away = [worker.name for worker in workers if worker.session is None]
-    parts = [f"paused: {_names(paused)}"] if paused else []
-    parts += [f"away, without a connection: {_names(away)}"] if away else []
-    remedy = f"Resume {_names(paused[:1])}" if paused else f"Bring back {_names(away[:1])}"
-    return "; ".join(parts), f"{remedy}, or start another worker"
+    paused = [worker for worker in workers if worker.state == "paused"]
+    draining = [worker.name for worker in workers if worker.state == "draining"]
+    away = [worker.name for worker in workers if worker.state == "away"]
+    parts = []
+    if len(paused) == 1:
+        parts.append(f"{paused[0].name} is {_paused(hot, paused[0])}")
+    elif paused:
+        parts.append(f"paused: {_names([worker.name for worker in paused])}")
+    if draining:
+        parts.append(f"about to stop: {_names(draining)}")
+    if away:
+        parts.append(f"away, without a connection: {_names(away)}")
+    if paused:
+        remedy = f"Resume {min(worker.name for worker in paused)}, or start another worker"
+    elif away:
+        remedy = f"Bring back {min(away)}, or start another worker"
+    else:
+        remedy = "Start another worker"
+    return "; ".join(parts), remedy
+
+
+def _paused(hot: Hot, worker: Worker) -> str:
+    """By whom, until when and why."""
+    thing = hot.pauses.find(worker.tenant_id, PauseKind.WORKER, str(worker.id))
+    return "paused" if thing is None else pause_words(thing)
 
 
 def _labels(asked: Asked, ready: Sequence[Worker]) -> Blocker:
@@ -185,9 +206,11 @@ def _sticky(hot: Hot, asked: Asked, worker_id: UUID, *, lasting: bool) -> Blocke
     else:
         workers = (use(worker),)
         if not worker.assignable:
-            state = "paused" if worker.session is not None else "away"
-            told = f"worker {worker.name}, which is {state}"
-            remedy = f"{'Resume it' if state == 'paused' else 'Bring it back'}"
+            told = f"worker {worker.name}, which is {worker.state}"
+            remedy = "Bring it back"
+            if worker.state == "paused":
+                told = f"worker {worker.name}, which is {_paused(hot, worker)}"
+                remedy = "Resume it"
         elif asked.action not in worker.actions:
             told = f"worker {worker.name}, which does not offer {asked.action}"
             remedy = f"Let it offer {asked.action}"
@@ -250,13 +273,12 @@ def _uses(workers: Iterable[Worker]) -> tuple[WorkerUse, ...]:
 
 def use(worker: Worker) -> WorkerUse:
     """A worker with some of the tasks that hold its slots, the oldest first."""
-    state = "away" if worker.session is None else "paused" if worker.paused else "ready"
     holding = [running for running in worker.running.values() if not running.released]
     oldest = heapq.nsmallest(TASKS_SHOWN_MAX, holding, key=_age)
     return WorkerUse(
         worker.id,
         worker.name,
-        state,
+        worker.state,
         dict(worker.slots),
         dict(worker.free),
         tuple(TaskOnWorker(one.task_id, one.step.name, one.assigned_ms) for one in oldest),

@@ -8,6 +8,7 @@ import orjson
 
 from hatchet_engine.domain.errors import Code, Refused, invalid, not_found
 from hatchet_engine.domain.registration import ACTION, NAME, NAME_LENGTH_MAX
+from hatchet_engine.turn import pauses
 from hatchet_engine.turn.commands import (
     ChangeWorker,
     CloseStream,
@@ -18,7 +19,6 @@ from hatchet_engine.turn.commands import (
 from hatchet_engine.turn.deliveries import CancelNotice
 from hatchet_engine.turn.lifecycle import reassign
 from hatchet_engine.turn.state import Limits, Turn
-from hatchet_engine.turn.timers import schedule_worker_check
 from hatchet_engine.turn.workers import Worker
 
 DEFAULT_SLOTS = {"default": 100}
@@ -62,7 +62,7 @@ def register(turn: Turn, command: RegisterWorker) -> UUID:
         heartbeat_ms=turn.now_ms,
     )
     turn.hot.add_worker(worker)
-    schedule_worker_check(turn)
+    turn.schedule_worker_check()
     turn.plan.workers.append(
         (
             worker.id,
@@ -92,15 +92,8 @@ def open_stream(turn: Turn, command: OpenStream) -> None:
         turn.sessions_to_close.append((previous, "a newer stream of this worker was opened"))
     _recover_lost(turn, worker, command)
     turn.hot.refresh_assignable(worker)
-    schedule_worker_check(turn)
-    _offer(turn, worker)
-
-
-def _offer(turn: Turn, worker: Worker) -> None:
-    """Another worker is there, or offers something else: look at all that it could take."""
-    if worker.assignable:
-        turn.hot.stranded.look_at(worker)
-    turn.wake_queues(worker)
+    turn.schedule_worker_check()
+    turn.offer(worker)
 
 
 def _recover_lost(turn: Turn, worker: Worker, command: OpenStream) -> None:
@@ -146,7 +139,7 @@ def close_stream(turn: Turn, command: CloseStream) -> None:
     turn.wake_queues(worker)  # those that only this worker could take go elsewhere
     if worker.protocol == "grpc":
         _suspect_loss(turn, worker)
-    schedule_worker_check(turn)
+    turn.schedule_worker_check()
 
 
 def _suspect_loss(turn: Turn, worker: Worker) -> None:
@@ -171,6 +164,7 @@ def leave(turn: Turn, command: LeaveWorker) -> None:
         _only_stream_leaves(turn, worker)
         return
     turn.hot.remove_worker(worker)
+    pauses.forget_worker(turn, worker.tenant_id, worker.id)
     turn.wake_queues(worker)
     turn.plan.workers_left.append(worker.id)
     if worker.id in turn.plan.streams_opened:
@@ -191,22 +185,23 @@ def _only_stream_leaves(turn: Turn, worker: Worker) -> None:
         turn.hot.refresh_assignable(worker)
         turn.wake_queues(worker)
         _suspect_loss(turn, worker)
-    schedule_worker_check(turn)
+    turn.schedule_worker_check()
 
 
 def change(turn: Turn, command: ChangeWorker) -> None:
-    """Labels and pause; both count from the next assignment on (WK-6, WK-11)."""
+    """Labels, and whether it takes anything new; both count from the next assignment on (WK-6,
+    WK-11)."""
     worker = _worker(turn, command.tenant_id, command.worker_id)
     if command.labels:
         worker.labels.update(command.labels)
         turn.hot.relabel(worker)
         turn.plan.worker_labels[worker.id] = orjson.dumps(worker.labels).decode()
-    if command.paused is not None and command.paused != worker.paused:
-        worker.paused = command.paused
-        turn.plan.worker_pauses[worker.id] = command.paused
+    if command.draining is not None and command.draining != worker.draining:
+        worker.draining = command.draining
+        turn.plan.worker_drains[worker.id] = command.draining
         turn.hot.refresh_assignable(worker)
-    schedule_worker_check(turn)  # it may have been given up before and just been read again
-    _offer(turn, worker)
+    turn.schedule_worker_check()  # it may have been given up before and just been read again
+    turn.offer(worker)
 
 
 def heartbeat(worker: Worker | None, tenant_id: UUID, now_ms: int) -> None:

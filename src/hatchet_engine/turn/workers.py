@@ -80,6 +80,7 @@ class Running:
 class Worker:
     __slots__ = (
         "actions",
+        "draining",
         "free",
         "heartbeat_ms",
         "id",
@@ -108,7 +109,7 @@ class Worker:
         labels: Mapping[str, LabelValue],
         protocol: str,
         heartbeat_ms: int,
-        paused: bool = False,
+        draining: bool = False,
         streamed: bool = False,
     ) -> None:
         self.id = id
@@ -119,7 +120,8 @@ class Worker:
         self.free = dict(slots)
         self.labels = dict(labels)
         self.protocol = protocol
-        self.paused = paused
+        self.draining = draining  # takes nothing new, as it has said itself
+        self.paused = False  # by somebody else
         self.streamed = streamed  # has ever had a stream
         self.session: WorkerSession | None = None
         self.heartbeat_ms = heartbeat_ms
@@ -132,7 +134,16 @@ class Worker:
 
     @property
     def assignable(self) -> bool:
-        return self.session is not None and not self.paused
+        return self.session is not None and not self.paused and not self.draining
+
+    @property
+    def state(self) -> str:
+        """In one word, for people."""
+        if self.session is None:
+            return "away"
+        if self.paused:
+            return "paused"
+        return "draining" if self.draining else "ready"
 
     def fits(self, units: Mapping[str, int]) -> bool:
         """Whether so many slots are free."""

@@ -372,15 +372,15 @@ def _write_changes(batch: Batch, plan: Plan) -> None:
 def _worker_batches(plan: Plan, now: datetime) -> list[Batch]:
     """Changes of workers, one batch for each kind: several kinds may touch one row."""
     batches = [Batch() for _ in range(5)]
-    inserts, streams, labels, pauses, left = batches
+    inserts, streams, labels, drains, left = batches
     for row in plan.workers:
         workers.insert(inserts, row, now)
     for worker_id in dict.fromkeys(plan.streams_opened):
         workers.set_stream(streams, worker_id, now)
     for worker_id, text in plan.worker_labels.items():
         workers.set_labels(labels, worker_id, text)
-    for worker_id, paused in plan.worker_pauses.items():
-        workers.set_paused(pauses, worker_id, paused)
+    for worker_id, draining in plan.worker_drains.items():
+        workers.set_draining(drains, worker_id, draining)
     if plan.workers_left:
         workers.set_left_many(left, plan.workers_left, now)
     return [batch for batch in batches if batch.statements]

@@ -65,7 +65,6 @@ def _write_buckets(batch: Batch, plan: Plan) -> None:
             bucket.meter.window,
             bucket.meter.remaining,
             bucket.meter.began_ms,
-            bucket.meter.paused_until_ms,
         )
         for bucket in plan.buckets
         if not bucket.gone

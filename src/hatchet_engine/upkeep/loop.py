@@ -1,7 +1,7 @@
 """Slow, regular work beside the turns, on a connection of its own.
 
-Every few seconds: the lease is renewed, together with the heartbeats of workers now and then, and
-idempotency keys that have expired are removed.
+Every few seconds: the lease is renewed, together with the heartbeats of workers now and then, the
+engine's clock is compared with the database's, and idempotency keys that have expired are removed.
 Once an hour: partitions that are older than the retention are dropped, and scheduled runs that
 fired before it.
 """
@@ -9,14 +9,14 @@ fired before it.
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 import asyncpg
 import structlog
 
 from hatchet_engine.shards import lease as leases
 from hatchet_engine.store import idempotency, partitions, schedules, workers
-from hatchet_engine.turn.engine import ConnectionLost, Engine
+from hatchet_engine.turn.engine import Engine
+from hatchet_engine.turn.failed import ConnectionLost
 
 log = structlog.get_logger("hatchet.upkeep")
 
@@ -51,9 +51,7 @@ class Upkeep:
             while True:
                 await asyncio.sleep(leases.RENEW_S)
                 now_ms = self._engine.clock.now_ms()
-                now = datetime.fromtimestamp(now_ms / 1_000, UTC)
-                if not await leases.renew(connection, self._lease, now):
-                    raise ConnectionLost("another node has taken the shard over")
+                await self._renew(connection)
                 rounds += 1
                 if rounds % HEARTBEAT_FLUSH_EVERY == 0:
                     await self._flush_heartbeats(connection)
@@ -63,6 +61,14 @@ class Upkeep:
                     await self._drop_old(connection, now_ms)
         finally:
             await connection.close(timeout=1)
+
+    async def _renew(self, connection: asyncpg.Connection) -> None:
+        clock = self._engine.clock
+        sent_s = clock.host_s()
+        database_time = await leases.renew(connection, self._lease)
+        if database_time is None:
+            raise ConnectionLost("another node has taken the shard over")
+        clock.compare(database_time, sent_s, clock.host_s())
 
     async def _flush_heartbeats(self, connection: asyncpg.Connection) -> None:
         present = [worker for worker in self._engine.hot.workers.values() if worker.streamed]

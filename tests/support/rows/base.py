@@ -107,14 +107,14 @@ class TenantRows:
         heartbeat_ms: int | None = None,
         labels: dict[str, Any] | None = None,
         runtime: dict[str, Any] | None = None,
-        paused: bool = False,
+        draining: bool = False,
         left_ms: int | None = None,
     ) -> UUID:
         worker_id = self.ids.new(self.now_ms)
         heartbeat_ms = self.now_ms if heartbeat_ms is None else heartbeat_ms
         await self.connection.execute(
             "insert into worker (id, tenant_id, name, actions, slots, labels, runtime, protocol,"
-            " created_at, last_heartbeat_at, stream_opened_at, paused, left_at)"
+            " created_at, last_heartbeat_at, stream_opened_at, draining, left_at)"
             " values ($1,$2,$3,$4,$5,$6,$7,'grpc',$8,$9,$9,$10,$11)",
             worker_id,
             self.tenant_id,
@@ -125,7 +125,7 @@ class TenantRows:
             orjson.dumps(runtime or {}).decode(),
             at(self.now_ms),
             at(heartbeat_ms),
-            paused,
+            draining,
             None if left_ms is None else at(left_ms),
         )
         return worker_id

@@ -65,18 +65,16 @@ class FlowRows(RunRows):
         *,
         remaining: int | None = None,
         began_ms: int | None = None,
-        paused_until_ms: int | None = None,
     ) -> None:
         """A limit of which ``remaining`` units (default: all) are left."""
         await self.connection.execute(
-            "insert into rate_limit values ($1,$2,$3,$4,$5,$6,$7,$8)",
+            "insert into rate_limit values ($1,$2,$3,$4,$5,$6,$7)",
             self.tenant_id,
             key,
             limit,
             window,
             (limit or 0) if remaining is None else remaining,
             self.now_ms if began_ms is None else began_ms,
-            paused_until_ms,
             at(self.now_ms),
         )
 

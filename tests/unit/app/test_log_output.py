@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -53,3 +56,22 @@ def test_exceptions_are_part_of_the_json_line(capsys: pytest.CaptureFixture[str]
         structlog.get_logger().exception("turn_failed")
     line = json.loads(capsys.readouterr().err)
     assert "ValueError: broken" in line["exception"]
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["nobody reads", "closed"])
+def test_a_log_that_nobody_reads_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    stderr = os.fdopen(writer, "w", buffering=1)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    configure_logging(Settings.load({}, log_format="json"))
+    if closed:
+        with suppress(OSError):
+            stderr.close()
+    for _ in range(2):
+        structlog.get_logger().error("embedded_postgres_died", text="x" * 100_000)
+        logging.getLogger("library").warning("careful")
+    with suppress(OSError):
+        stderr.close()

@@ -39,7 +39,7 @@ def test_rl_6_a_window_ends_to_the_millisecond_and_carries_nothing_over(window: 
     meter = Meter(3, window, 3, start)
     meter.take(2)
     assert meter.available(end - 1) == 1
-    assert meter.next_ms(end - 1) == end
+    assert meter.next_ms() == end
     assert meter.available(end) == 3
     assert meter.began_ms == end
 
@@ -47,18 +47,17 @@ def test_rl_6_a_window_ends_to_the_millisecond_and_carries_nothing_over(window: 
 def test_rl_10_nobody_has_said_a_limit() -> None:
     meter = Meter(None, "SECOND", 0, 0)
     assert meter.available(10**12) == 0
-    assert meter.next_ms(0) is None
+    assert meter.next_ms() is None
 
 
-def test_b16_a_pause_ends_to_the_millisecond_and_gives_no_units() -> None:
-    meter = Meter(2, "MINUTE", 1, 0, paused_until_ms=500)
+def test_b16_a_paused_limit_gives_no_units_and_keeps_those_it_has() -> None:
+    meter = Meter(2, "MINUTE", 1, 0, paused=True)
     assert meter.available(499) == 0
-    assert meter.next_ms(499) == 500
-    assert meter.available(500) == 1
-    empty = Meter(2, "MINUTE", 0, 0, paused_until_ms=500)
-    assert empty.next_ms(0) == 60_000
-    longer = Meter(2, "SECOND", 0, 0, paused_until_ms=5_000)
-    assert longer.next_ms(0) == 5_000
+    assert meter.next_ms() is None
+    assert meter.at(60_000).available(60_000) == 0
+    meter.paused = False
+    assert meter.available(499) == 1
+    assert meter.next_ms() == 60_000
 
 
 def test_rl_3_a_change_never_gives_units() -> None:
@@ -68,7 +67,7 @@ def test_rl_3_a_change_never_gives_units() -> None:
     assert not meter.change(9, "MINUTE", 11)
     assert meter.change(0, "HOUR", 12)
     assert meter.available(60_000) == 0
-    assert meter.next_ms(60_000) == 3_600_000
+    assert meter.next_ms() == 3_600_000
 
 
 def test_rl_3_a_change_after_the_window_begins_a_new_one_first() -> None:

@@ -299,6 +299,12 @@ def rule(**fields: Any) -> ConcurrencyRule:
     return ConcurrencyRule(**{"expression": "'x'", **fields})
 
 
+def shared(**fields: Any) -> ConcurrencyRule:
+    """A place of the limit "s"."""
+    fields = {"name": "s", "tenant_scoped": True, "strategy": "GROUP_ROUND_ROBIN", **fields}
+    return rule(**fields)
+
+
 BAD: dict[str, tuple[WorkflowDefinition, str]] = {
     "no name": (workflow(name=""), "name: is required"),
     "space in name": (workflow(name="a b"), "may hold only"),
@@ -334,6 +340,31 @@ BAD: dict[str, tuple[WorkflowDefinition, str]] = {
     "concurrency without expression": (workflow(concurrency=[rule(expression="")]), "expression"),
     "dead strategy": (workflow(concurrency=[rule(strategy="DROP_NEWEST")]), "DROP_NEWEST"),
     "no runs": (workflow(task(concurrency=[rule(max_runs=0)])), "max_runs"),
+    "shared limit without name": (workflow(concurrency=[rule(tenant_scoped=True)]), "needs a name"),
+    "shared limit of two sizes": (
+        workflow(task("a", concurrency=[shared()]), task("b", concurrency=[shared(max_runs=2)])),
+        "task 'b': concurrency: the shared limit 's' has max_runs 2 here and 1 in task 'a': conc",
+    ),
+    "shared limit of two strategies": (
+        workflow(task(concurrency=[shared(strategy="CANCEL_NEWEST")]), concurrency=[shared()]),
+        "has strategy CANCEL_NEWEST here and GROUP_ROUND_ROBIN in concurrency",
+    ),
+    "shared limit of number and expression": (
+        workflow(task(concurrency=[shared(), shared(max_runs_expression="input.n")])),
+        "has max_runs_expression input.n here and None in",
+    ),
+    "a run that waits for itself": (
+        workflow(task("a"), task("b", concurrency=[shared()]), concurrency=[shared()]),
+        "its run would wait for itself",
+    ),
+    "an on-failure task that waits for its run": (
+        workflow(
+            task("a"),
+            task("f", on_failure=True, concurrency=[shared()]),
+            concurrency=[shared()],
+        ),
+        "its run would wait for itself",
+    ),
     "rate limit without key": (workflow(task(rate_limits=[RateLimitUse("", 1)])), "key and units"),
     "rate limit with a long key": (
         workflow(task(rate_limits=[RateLimitUse("k" * 2_001, 1)])),
@@ -412,6 +443,15 @@ def test_beyond_the_limits_is_refused_by_name(name: str) -> None:
         check(copy.deepcopy(definition))
     assert caught.value.code is Code.INVALID_ARGUMENT
     assert words in caught.value.message
+
+
+def test_a_shared_limit_may_stand_at_several_tasks() -> None:
+    both = [task("a", concurrency=[shared()]), task("b", concurrency=[shared(expression="'k'")])]
+    assert len(check(workflow(*both)).tasks) == 2
+    one = check(workflow(task("a", concurrency=[shared()]), concurrency=[shared()]))
+    assert len(one.tasks[0].concurrency) == 2
+    plain = rule(name="s", max_runs=7)  # a name alone shares nothing
+    assert check(workflow(task("a", concurrency=[plain, shared()]), task("b")))
 
 
 def test_backslash_before_u0000_is_plain_text() -> None:

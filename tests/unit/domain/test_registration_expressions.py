@@ -153,3 +153,38 @@ def test_parents_are_known_to_tasks_only() -> None:
     for place in ("concurrency", "idempotency", "filter", "event"):
         with pytest.raises(Refused, match="unknown variable `parents`"):
             check(places[place][0])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "2 - 3", "0.9", "int('0')", "size([])"])
+def test_con_1_a_constant_max_runs_is_judged_at_once(text: str) -> None:
+    rule = ConcurrencyRule("'k'", max_runs_expression=text)
+    for definition in (workflow(concurrency=[rule]), workflow({"concurrency": [rule]})):
+        with pytest.raises(Refused) as caught:
+            check(definition)
+        assert (caught.value.code, caught.value.field) == (Code.INVALID_ARGUMENT, "concurrency")
+        assert "max_runs_expression: must be at least 1" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["1", "3 - 2", "1.9", "size(input)", "int(input.n) - 5"])
+def test_con_1_other_numbers_are_taken(text: str) -> None:
+    check(workflow(concurrency=[ConcurrencyRule("'k'", max_runs_expression=text)]))
+
+
+def test_a_constant_that_gives_nothing_is_refused() -> None:
+    rule = ConcurrencyRule("'k'", max_runs_expression="1 / 0")
+    with pytest.raises(Refused, match=r"concurrency\[0\].max_runs_expression: .*zero"):
+        check(workflow(concurrency=[rule]))
+
+
+def test_rl_2_constant_units_and_limits_are_not_negative() -> None:
+    for use, name in (
+        (RateLimitUse("api", units_expr="1 - 2"), "units_expr"),
+        (RateLimitUse("api", units_expr="-1"), "units_expr"),
+        (RateLimitUse("api", 1, key_expr="'k'", limit_expr="-2"), "limit_values_expr"),
+    ):
+        with pytest.raises(Refused, match=f"{name}: must be at least 0"):
+            check(workflow({"rate_limits": [use]}))
+    check(workflow({"rate_limits": [RateLimitUse("api", units_expr="0")]}))
+    for key_expr in (None, "'k'"):  # as clients say that no limit is given
+        use = RateLimitUse("api", 1, key_expr=key_expr, limit_expr="-1")
+        check(workflow({"rate_limits": [use]}))

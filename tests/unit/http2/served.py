@@ -103,7 +103,7 @@ class Methods:
         """Does not return when its client has gone."""
         self.begun.set()
         try:
-            await asyncio.sleep(3_600)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             self.cancelled.set()
             raise

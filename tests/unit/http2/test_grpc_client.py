@@ -224,7 +224,7 @@ async def test_server_streams(line: Served, count: int, size: int) -> None:
 async def test_a_slow_reader_holds_the_producer_back(line: Served) -> None:
     call = line.stream("Count")(b"1000 100000")
     assert await call.read()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.5)  # the time in which it could send too much
     assert line.methods.sent < 500
     call.cancel()
     await soon(line.methods.ended)
@@ -283,7 +283,7 @@ async def test_a_reader_that_holds_back_gets_everything_in_the_end(line: Served)
         await call.done_writing()
 
     writing = asyncio.create_task(write())
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.3)  # the time in which both fill their windows
     assert [len(message) for message in await read_all(call)] == [200_000] * 60
     await writing
 
@@ -317,7 +317,7 @@ async def test_pings_every_ten_milliseconds() -> None:
     async with served(options) as line:
         call = line.stream("Listen")(b"")
         assert await call.read() == b"hello"
-        await asyncio.sleep(2)
+        await asyncio.sleep(2)  # the time of some hundred pings
         assert len(line.server._endpoints) == 1
         line.methods.go_on.set()
         assert await call.read() is grpc.aio.EOF
@@ -329,7 +329,7 @@ async def test_stop_ends_what_listens_and_lets_calls_finish(line: Served) -> Non
     waiting = line.unary("Wait")(b"mine")
     await soon(line.methods.begun)
     stopping = asyncio.create_task(line.server.stop(5))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.1)  # the time in which it could end too early
     assert not stopping.done()
     line.methods.go_on.set()
     assert await listening.read() is grpc.aio.EOF

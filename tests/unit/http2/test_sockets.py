@@ -193,10 +193,10 @@ async def test_a_peer_that_does_not_read_stops_its_producer() -> None:
         client.writer.write(f.window_update(0, 2**30))
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         client.call("/test.Service/Count", b"10000 100000")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # the time in which it fills all windows and buffers
         sent = line.methods.sent
         assert 0 < sent < 1_000
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # the time in which it could go on
         assert line.methods.sent == sent
         client.writer.transport.abort()
         await asyncio.wait_for(line.methods.ended.wait(), 5)

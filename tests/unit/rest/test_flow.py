@@ -17,7 +17,6 @@ from hatchet_engine.turn.commands import (
     Pause,
     PausedThing,
     PauseKind,
-    PauseRateLimit,
     PutRateLimit,
     Resume,
 )
@@ -40,8 +39,9 @@ async def test_rate_limits_are_shown_with_what_is_left(api: Api) -> None:
     await api.rows.rate_limit("api", 10, "MINUTE", remaining=3, began_ms=NOW_MS - 59_999)
     await api.rows.rate_limit("mail", 5, "SECOND", remaining=0, began_ms=NOW_MS - 1_000)
     await api.rows.rate_limit("never-put", None)
-    await api.rows.rate_limit("paused", 2, "HOUR", paused_until_ms=NOW_MS + 1)
-    await api.rows.rate_limit("was-paused", 2, "HOUR", paused_until_ms=NOW_MS)
+    for key, until_ms in (("paused", NOW_MS + 1), ("paused-for-ever", None)):
+        await api.rows.rate_limit(key, 2, "HOUR")
+        await api.rows.pause(PauseKind.RATE_LIMIT, key, until_ms=until_ms)
     other = await Rows.open(api.dsn)
     await other.rate_limit("other", 1)
     await other.close()
@@ -54,10 +54,10 @@ async def test_rate_limits_are_shown_with_what_is_left(api: Api) -> None:
         ("mail", 5, 5, "1 SECOND"),  # its window is over: full, though nobody has asked since
         ("never-put", 0, 0, "1 MINUTE"),
         ("paused", 2, 2, "1 HOUR"),
-        ("was-paused", 2, 2, "1 HOUR"),
+        ("paused-for-ever", 2, 2, "1 HOUR"),
     ]
-    [paused] = [row for row in page["rows"] if "pausedUntil" in row]
-    assert (paused["key"], paused["pausedUntil"]) == ("paused", "2025-06-15T15:06:40.001000Z")
+    paused = {row["key"]: row.get("pausedUntil") for row in page["rows"] if row["isPaused"]}
+    assert paused == {"paused": "2025-06-15T15:06:40.001000Z", "paused-for-ever": None}
     assert {row["tenantId"] for row in page["rows"]} == {str(api.tenant)}
     # The list does not change what it shows.
     stored = await api.rows.connection.fetchval(
@@ -110,7 +110,7 @@ async def test_rate_limit_delete(api: Api) -> None:
     assert (await api.refused("DELETE", f"{LIMITS}?key="))[0] == 400
 
 
-async def test_rate_limit_put_and_pause(api: Api) -> None:
+async def test_rate_limit_put(api: Api) -> None:
     path = f"{STABLE}/rate-limits".format(tenant=api.tenant)
     body = {"key": "api", "limit": 10, "window": "HOUR"}
     response = await api.client.put(path, json=body)
@@ -122,10 +122,6 @@ async def test_rate_limit_put_and_pause(api: Api) -> None:
     ]
     for change in ({"limit": -1}, {"limit": 2**31}, {"window": "FORTNIGHT"}, {"key": None}):
         assert (await api.refused("PUT", path, json=body | change))[0] == 400
-    api.engine.answers[PauseRateLimit] = NOW_MS + 90_000  # a longer pause was on
-    paused = await api.post(f"{path}/pause", {"key": "api", "until": at(NOW_MS).isoformat()})
-    assert paused == {"key": "api", "pausedUntil": "2025-06-15T15:08:10Z"}
-    assert api.engine.commands[2:] == [PauseRateLimit(api.tenant, "api", NOW_MS)]
 
 
 # ---------------------------------------------------------------- workflows
@@ -278,11 +274,17 @@ async def test_pauses_begin_and_end(api: Api) -> None:
     assert (await api.post(PAUSES, for_key))["expression"] == "input.user"
     shown = await api.post(PAUSES, {"kind": "CONCURRENCY_KEY", "name": "gpu", "key": "all"})
     assert shown["name"] == "gpu"
+    assert (await api.post(PAUSES, {"kind": "RATE_LIMIT", "key": "mail"}))["key"] == "mail"
+    worker = await api.rows.worker("w1")
+    shown = await api.post(PAUSES, {"kind": "WORKER", "workerId": str(worker)})
+    assert (shown["workerId"], shown["workerName"]) == (str(worker), "w1")
     assert api.engine.commands == [
         Pause(api.tenant, PauseKind.TENANT, "", NOW_MS + 1_000, "ops", "deploy"),
         Pause(api.tenant, PauseKind.WORKFLOW, str(workflow.id), queue_ttl_ms=3_600_000),
         Pause(api.tenant, PauseKind.CONCURRENCY_KEY, f"c{limit}:ann"),
         Pause(api.tenant, PauseKind.CONCURRENCY_KEY, f"c{shared}:all"),
+        Pause(api.tenant, PauseKind.RATE_LIMIT, "mail"),
+        Pause(api.tenant, PauseKind.WORKER, str(worker)),
     ]
     path = PAUSES.format(tenant=api.tenant)
     for kind, target in (("TENANT", ""), ("CONCURRENCY_KEY", f"c{limit}:ann")):
@@ -299,6 +301,8 @@ async def test_pauses_that_can_not_be_meant(api: Api) -> None:
     for body, status, text in (
         ({"kind": "TENANT", "until": at(NOW_MS).isoformat()}, 400, "until: has passed already"),
         ({"kind": "WORKFLOW"}, 400, "workflowId: is required"),
+        ({"kind": "WORKER"}, 400, "workerId: is required"),
+        ({"kind": "RATE_LIMIT"}, 400, "key: is required, of the rate limit"),
         ({"kind": "TENANT", "queueTTL": "1s"}, 400, "queueTTL: is for pauses of workflows only"),
         ({"kind": "WORKFLOW", "workflowId": id, "queueTTL": "1"}, 400, "queueTTL: '1' is not"),
         ({"kind": "CONCURRENCY_KEY", "workflowId": id}, 400, "key: is required"),

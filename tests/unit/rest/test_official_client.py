@@ -18,9 +18,10 @@ from hatchet_engine.transports.rest.app import create_app
 from hatchet_engine.transports.rest.settings import RestSettings
 from hatchet_engine.turn.commands import (
     CancelTasks,
-    ChangeWorker,
     DeleteWorkflow,
+    Pause,
     ReplayTasks,
+    Resume,
     TriggerRuns,
 )
 from tests.support.rest import OFFICIAL_PYTHON, Api, FakeAuthenticator, Live
@@ -92,7 +93,7 @@ async def test_feature_clients(api: Api) -> None:
         CancelTasks,
         ReplayTasks,
         ReplayTasks,
-        ChangeWorker,
-        ChangeWorker,
+        Pause,
+        Resume,
         DeleteWorkflow,
     ]

@@ -11,7 +11,7 @@ from hatchet.clients.rest.models.workflow_version import WorkflowVersion
 from hatchet_engine.domain.definition import ConcurrencyRule, TaskDefinition
 from hatchet_engine.domain.errors import Code, Refused
 from hatchet_engine.domain.states import Status
-from hatchet_engine.turn.commands import ChangeWorker, DeleteWorkflow
+from hatchet_engine.turn.commands import DeleteWorkflow, Pause, PauseKind, Resume
 from tests.support.rest import Api, Live
 from tests.support.rows import NOW_MS, at
 
@@ -130,19 +130,23 @@ async def test_worker_list(api: Api) -> None:
     old = NOW_MS - 6_000
     runtime = {"sdk_version": "1.2", "language": "GO", "os": "linux"}
     active = await api.rows.worker("active", labels={"zone": "a", "n": 5}, runtime=runtime)
-    paused = await api.rows.worker("paused", paused=True, heartbeat_ms=old)
-    silent = await api.rows.worker("silent", paused=True, heartbeat_ms=old)
+    paused = await api.rows.worker("paused", heartbeat_ms=old)
+    await api.rows.pause(PauseKind.WORKER, str(paused))
+    draining = await api.rows.worker("draining", draining=True, heartbeat_ms=old)
+    silent = await api.rows.worker("silent", draining=True, heartbeat_ms=old)
     gone = await api.rows.worker("gone", left_ms=NOW_MS - 1_000)
     await api.rows.worker("long gone", left_ms=old, heartbeat_ms=NOW_MS - 90_000_000)
     await api.rows.connection.execute(
         "update worker set left_at = last_heartbeat_at where name = 'long gone'"
     )
     api.engine.live[active] = Live()
+    api.engine.live[draining] = Live()
     api.engine.live[paused] = Live()  # the live heartbeat is newer than the stored one
     page = await api.get(f"{TENANT}/worker", "WorkerList")
     assert {row["name"]: row["status"] for row in page["rows"]} == {
         "active": "ACTIVE",
         "paused": "PAUSED",
+        "draining": "PAUSED",
         "silent": "INACTIVE",
         "gone": "INACTIVE",
     }
@@ -174,11 +178,17 @@ async def test_worker_get_and_pause(api: Api) -> None:
     response = await api.client.patch(f"/api/v1/workers/{worker}", json={"isPaused": True})
     assert response.status_code == 200
     api.keep(response, "Worker", "object")
-    assert api.engine.commands == [ChangeWorker(api.tenant, worker, paused=True)]
+    assert api.engine.commands.pop() == Pause(api.tenant, PauseKind.WORKER, str(worker))
+    await api.rows.pause(PauseKind.WORKER, str(worker), by="ops", reason="disk")
+    await api.client.patch(f"/api/v1/workers/{worker}", json={"isPaused": True})
+    assert api.engine.commands == []  # so that who and why stay
+    await api.client.patch(f"/api/v1/workers/{worker}", json={"isPaused": False})
+    assert api.engine.commands == [Resume(api.tenant, PauseKind.WORKER, str(worker))]
     unknown = f"/api/v1/workers/{uuid4()}"
     assert (await api.refused("GET", unknown))[0] == 404
-    api.engine.answers[ChangeWorker] = Refused(Code.NOT_FOUND, "no such worker")
     assert (await api.refused("PATCH", unknown, json={"isPaused": False}))[0] == 404
+    api.engine.answers[Pause] = Refused(Code.NOT_FOUND, "no such worker")
+    assert (await api.refused("PATCH", unknown, json={"isPaused": True}))[0] == 404
 
 
 async def test_counts(api: Api) -> None:

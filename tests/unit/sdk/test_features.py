@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -64,6 +65,10 @@ DETAILS = {"run": RUN, "taskEvents": [], "shape": [], "tasks": [TASK]}
 WORKER = {"metadata": META, "name": "w", "type": "SELFHOSTED", "status": "ACTIVE", "actions": ["a"]}
 
 
+BREAKS = 1  # instead of an answer: the connection breaks
+HANGS_UP = 2  # answers, and then closes the connection without a word
+
+
 class FakeRest:
     """Answers from a list, and remembers what was asked."""
 
@@ -72,6 +77,7 @@ class FakeRest:
         self.answers: list[tuple[int, Any]] = []
         self.requests: list[tuple[str, str, dict[str, list[str]], Any]] = []
         self.connections: set[int] = set()
+        self.hung_up = threading.Event()
 
 
 @pytest.fixture
@@ -87,11 +93,20 @@ def rest() -> Iterator[FakeRest]:
             fake.requests.append((self.command, parts.path, parse_qs(parts.query), body))
             fake.connections.add(self.client_address[1])
             status, value = fake.answers.pop(0)
+            self.close_connection = status in (BREAKS, HANGS_UP)
+            if status == BREAKS:
+                return
+            status = 200 if status == HANGS_UP else status
             data = b"" if value is None else json.dumps(value).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+
+        def finish(self) -> None:
+            super().finish()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            fake.hung_up.set()
 
         do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
 
@@ -220,6 +235,34 @@ def test_errors_and_retries(
     lost = Hatchet(config=ClientConfig(token=make_token("127.0.0.1:1", "http://127.0.0.1:1")))
     with pytest.raises(RestConnectionError, match="Is the server running"):
         lost.workers.list()
+
+
+def test_an_empty_id_is_no_list(rest: FakeRest, hatchet: Hatchet) -> None:
+    for get in (hatchet.cron.get, hatchet.scheduled.get, hatchet.filters.get):
+        rest.answers = [(404, {"errors": []})]
+        with pytest.raises(NotFoundException):
+            get("")
+        assert rest.requests[-1][1].endswith("/")
+
+
+def test_what_may_have_been_done_is_not_sent_again(rest: FakeRest, hatchet: Hatchet) -> None:
+    rest.answers = [(200, "RUNNING"), (BREAKS, None), (200, "QUEUED")]
+    assert hatchet.runs.get_status("r") is V1TaskStatus.RUNNING
+    assert hatchet.runs.get_status("r") is V1TaskStatus.QUEUED  # a read is sent again
+    rest.answers = [(BREAKS, None)]
+    with pytest.raises(RestConnectionError):
+        hatchet.runs.cancel("r")
+    assert [request[0] for request in rest.requests] == ["GET", "GET", "GET", "POST"]
+
+
+def test_a_connection_that_was_closed_while_idle_is_not_used(
+    rest: FakeRest, hatchet: Hatchet
+) -> None:
+    rest.answers = [(HANGS_UP, "RUNNING"), (200, {"ids": []})]
+    assert hatchet.runs.get_status("r") is V1TaskStatus.RUNNING
+    rest.hung_up.wait(5)
+    hatchet.runs.cancel("r")  # which would not be sent twice
+    assert len(rest.connections) == 2
 
 
 def test_many_at_once(rest: FakeRest, hatchet: Hatchet, monkeypatch: pytest.MonkeyPatch) -> None:

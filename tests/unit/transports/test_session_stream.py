@@ -354,7 +354,7 @@ async def test_change_and_leave(line: Served) -> None:
     change = s.WorkerChange(paused=True, labels={"a": s.Label(text="x")})
     await call.write(s.ClientFrame(worker_change=change))
     changed = await line.engine.command(ChangeWorker)
-    assert (changed.worker_id, changed.paused, changed.labels) == (WORKER, True, {"a": "x"})
+    assert (changed.worker_id, changed.draining, changed.labels) == (WORKER, True, {"a": "x"})
     await call.write(s.ClientFrame(worker_change=s.WorkerChange(leave=True)))
     assert await line.engine.command(LeaveWorker) == LeaveWorker(TENANT, WORKER)
     # The goodbye closes the worker, not the stream: the process may still trigger.

@@ -15,6 +15,7 @@ from hatchet_engine.app.embedded.cluster import SOCKET_PORT, read_postmaster
 
 FAST_STOP_TIMEOUT_S = 15.0
 IMMEDIATE_STOP_TIMEOUT_S = 5.0
+ORPHANS_END_S = 1.0  # so long helpers may take to notice that their postmaster is gone
 CHECK_INTERVAL_S = 0.02
 
 # Fast stop with a checkpoint; stop at once (recovery at the next start); no choice left.
@@ -34,23 +35,37 @@ async def stop_leftover(cluster_dir: Path, socket_dir: Path) -> None:
     postmaster = read_postmaster(cluster_dir)
     for sig, timeout_s in STOP_STEPS:
         members = _members(cluster_dir)
-        if not members:
+        found = next((one for one in members if postmaster and one.pid == postmaster.pid), None)
+        if found is None:
             break
         log.info("embedded_postgres_leftover", pids=[member.pid for member in members])
-        for member in members:
-            # Helpers end by themselves when the postmaster is gone; they are only waited for.
-            is_postmaster = postmaster is not None and member.pid == postmaster.pid
-            if is_postmaster or sig is signal.SIGKILL:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    member.send_signal(sig)
-        deadline = time.monotonic() + timeout_s
-        while _members(cluster_dir) and time.monotonic() < deadline:
-            await asyncio.sleep(CHECK_INTERVAL_S)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.send_signal(sig)  # helpers end with it
+        await _wait_for_end(cluster_dir, timeout_s)
+    await _end_orphans(cluster_dir)
     # The pid in these files may belong to something else by now (common in containers), and
     # Postgres would then refuse to start. Nothing runs in the directory, so they can go.
     socket_file = socket_dir / f".s.PGSQL.{SOCKET_PORT}"
     for path in (cluster_dir / "postmaster.pid", Path(f"{socket_file}.lock"), socket_file):
         path.unlink(missing_ok=True)
+
+
+async def _end_orphans(cluster_dir: Path) -> None:
+    """Helpers without a postmaster end by themselves, save one that waits for a lock which another
+    has taken along. Nothing can be lost: recovery begins as after any crash."""
+    await _wait_for_end(cluster_dir, ORPHANS_END_S)
+    if members := _members(cluster_dir):
+        log.info("embedded_postgres_orphans", pids=[member.pid for member in members])
+        for member in members:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.send_signal(signal.SIGKILL)
+        await _wait_for_end(cluster_dir, IMMEDIATE_STOP_TIMEOUT_S)
+
+
+async def _wait_for_end(cluster_dir: Path, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while _members(cluster_dir) and time.monotonic() < deadline:
+        await asyncio.sleep(CHECK_INTERVAL_S)
 
 
 def is_postgres(pid: int) -> bool:

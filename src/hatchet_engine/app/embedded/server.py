@@ -21,8 +21,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import asyncpg
@@ -134,7 +135,7 @@ class EmbeddedPostgres:
         command = [str(programs.postgres), "-D", str(self._cluster_dir), *flags]
         self._launch(self._as_user(command, programs, identity, tied=True))
         await self._wait_until_ready()
-        await _ensure_database(_dsn(socket_dir, DATABASE))
+        await self._while_it_lives(_ensure_database(_dsn(socket_dir, DATABASE)))
         return _dsn(socket_dir, DATABASE)
 
     # --- files ------------------------------------------------------------------------------
@@ -256,6 +257,19 @@ class EmbeddedPostgres:
                     "",
                 )
             await asyncio.sleep(CHECK_INTERVAL_S)
+
+    async def _while_it_lives(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something with Postgres; if it dies meanwhile, a connection may never tell."""
+        doing, dying = asyncio.create_task(work), asyncio.create_task(self._exited.wait())
+        try:
+            await asyncio.wait((doing, dying), return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                raise self._failure(f"Postgres in {self.data_dir} died as it started", None, "")
+            doing.result()
+        finally:
+            doing.cancel()
+            dying.cancel()
+            await asyncio.gather(doing, dying, return_exceptions=True)
 
     async def _stop_process(self) -> None:
         process, self._process = self._process, None

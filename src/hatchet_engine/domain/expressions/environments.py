@@ -64,6 +64,7 @@ RUN_CONCURRENCY_KEY = Environment("a concurrency key of a workflow", _RUN, Kind.
 RUN_MAX_RUNS = Environment("max_runs of a workflow", _RUN, Kind.INT)
 RATE_LIMIT_KEY = Environment("a rate limit key", _TASK, Kind.STRING)
 RATE_LIMIT_UNITS = Environment("rate limit units", _TASK, Kind.INT)
+CONSTANT = Environment("a number", _names(), Kind.INT)  # the same for all runs
 BATCH_KEY = Environment("a batch group key", _TASK, Kind.STRING, stripped=True)
 # The key decides whether there is a run at all, so no id of one is known yet.
 IDEMPOTENCY_KEY = Environment(

@@ -81,7 +81,7 @@ create table worker (
     created_at         timestamptz not null,
     last_heartbeat_at  timestamptz,              -- flushed now and then; the live value is in memory
     stream_opened_at   timestamptz,
-    paused             boolean not null default false,
+    draining           boolean not null default false,  -- takes nothing new, as it says itself
     left_at            timestamptz               -- said goodbye, or found dead
 );
 create index worker_tenant on worker (tenant_id, created_at);

@@ -59,7 +59,6 @@ create table rate_limit (
     window_length    text not null,              -- SECOND ... YEAR
     remaining        bigint not null,
     began_ms         bigint not null,            -- of the present window
-    paused_until_ms  bigint,
     updated_at       timestamptz not null,
     primary key (tenant_id, key)
 );

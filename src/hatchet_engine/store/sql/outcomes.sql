@@ -67,7 +67,8 @@ cross join lateral (
 where o.tenant_id = $1 and o.id = any ($2::uuid[]) and o.id >= $3 and o.id <= $4;
 
 -- name: outcome_members
--- What waiters need of the tasks of finished runs.
+-- What waiters need of the tasks of finished runs. Each run's are sorted by who reads them: an order
+-- that the index has keeps the planner with it.
 select c.run_id, c.id, o.status, o.skipped, o.output, o.error, c.version_id, c.step
 from task c
 cross join lateral (
@@ -76,7 +77,7 @@ cross join lateral (
     offset 0
 ) as o
 where c.run_id = any ($2::uuid[]) and c.kind = 2 and c.tenant_id = $1 and c.id >= $3
-order by c.run_id, c.step;
+order by c.run_id;
 
 -- name: outcome_texts
 -- Outputs of these tasks, of any size.

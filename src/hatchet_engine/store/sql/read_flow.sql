@@ -5,7 +5,7 @@
 -- next one had begun already: it begins when somebody asks for units.
 with shown as (
     select r.key, coalesce(r.limit_value, 0) as limit_value, r.window_length, r.began_ms,
-           case when r.paused_until_ms > $3 then r.paused_until_ms end as paused_until_ms,
+           p.target is not null as paused, p.until_ms as paused_until_ms,
            case when r.limit_value is null then 0
                 when to_timestamp($3::bigint / 1000.0) at time zone 'UTC'
                      >= to_timestamp(r.began_ms / 1000.0) at time zone 'UTC'
@@ -14,6 +14,7 @@ with shown as (
                 else r.remaining
            end as value
     from rate_limit r
+    left join pause p on p.tenant_id = r.tenant_id and p.kind = $6 and p.target = r.key
     where r.tenant_id = $1 and ($2::text is null or strpos(r.key, $2) > 0)
 )
 select *, count(*) over () as total
@@ -32,6 +33,13 @@ from pause p
 where p.tenant_id = $1
 order by p.kind, p.since_ms, p.target
 limit $2;
+
+-- name: pauses_of
+-- Those of these pauses that are on; $2: kinds, $3: their targets.
+select p.kind, p.target, p.since_ms, p.until_ms, p.by, p.reason
+from unnest($2::smallint[], $3::text[]) as k (kind, target)
+join pause p on p.tenant_id = $1 and p.kind = k.kind and p.target = k.target
+order by p.kind, p.target;
 
 -- name: concurrency_limit_find
 -- Rules of a tenant; each of $2 to $5 chooses, null: any.

@@ -78,18 +78,9 @@ where p.tenant_id = $1 and p.holder_id = any ($2::uuid[]) and p.line = $3
 order by p.taken_ms, p.holder_id;
 
 -- name: limits_of_keys
-select key, limit_value, window_length, remaining, began_ms, paused_until_ms
+select key, limit_value, window_length, remaining, began_ms
 from rate_limit
 where tenant_id = $1 and key = any ($2::text[]);
-
--- name: pauses_of
--- Pauses that hold a workflow's tasks: $2 tenant, $3 workflow, $4 concurrency key (kinds of pause);
--- $5 the workflow, $6 the lines of keys.
-select kind, target, since_ms, until_ms, by, reason
-from pause
-where tenant_id = $1
-  and (kind = $2 or kind = $3 and target = $5 or kind = $4 and target = any ($6::text[]))
-order by kind, target;
 
 -- name: scheduled_of
 select workflow_id, due_ms, declarative, fired_ms, run_id, error, created_at

@@ -44,7 +44,10 @@ order by w.name;
 -- Workers that are here, or were heard of since $2; newest first.
 select w.id, w.tenant_id, w.name, w.actions, w.slots::text as slots, w.labels::text as labels,
        w.runtime::text as runtime, w.protocol, w.created_at, w.last_heartbeat_at,
-       w.stream_opened_at, w.paused, w.left_at
+       w.stream_opened_at, w.left_at,
+       w.draining or exists (select from pause p
+                             where p.tenant_id = w.tenant_id and p.kind = $4
+                               and p.target = w.id::text) as paused
 from worker w
 where w.tenant_id = $1
   and (w.left_at is null or greatest(w.last_heartbeat_at, w.left_at) >= $2)
@@ -54,9 +57,15 @@ limit $3;
 -- name: worker_view
 select w.id, w.tenant_id, w.name, w.actions, w.slots::text as slots, w.labels::text as labels,
        w.runtime::text as runtime, w.protocol, w.created_at, w.last_heartbeat_at,
-       w.stream_opened_at, w.paused, w.left_at
+       w.stream_opened_at, w.left_at,
+       w.draining or exists (select from pause p
+                             where p.tenant_id = w.tenant_id and p.kind = $3
+                               and p.target = w.id::text) as paused
 from worker w
 where w.tenant_id = $1 and w.id = $2;
+
+-- name: worker_names
+select w.id, w.name from worker w where w.tenant_id = $1 and w.id = any ($2::uuid[]);
 
 -- name: tenant_get
 select t.id, t.slug, t.name, t.created_at, t.updated_at

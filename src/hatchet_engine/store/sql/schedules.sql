@@ -38,6 +38,7 @@ delete from cron where id = any ($1::uuid[]);
 delete from cron where workflow_id = $1;
 
 -- name: cron_due
+-- $4: only these; null: all.
 select c.id, c.tenant_id, c.workflow_id, w.name as workflow, c.name, c.expression, c.zone,
        c.catch_up, c.catch_up_max, c.overlap, c.jitter_ms, c.start_ms, c.end_ms, c.input,
        c.metadata::text as metadata, c.priority, c.tick_ms, c.waiting, c.last_run_id,
@@ -47,7 +48,7 @@ from (
            sum(octet_length(d.input)) over (order by d.next_fire_ms, d.id)
                - octet_length(d.input) as bytes_before
     from (select id, next_fire_ms, input from cron
-          where next_fire_ms <= $1
+          where next_fire_ms <= $1 and ($4::uuid[] is null or id = any ($4))
           order by next_fire_ms, id
           limit $2) d
 ) d
@@ -129,20 +130,29 @@ delete from scheduled_run where id = any ($1::uuid[]);
 delete from scheduled_run where workflow_id = $1 and fired_ms is null;
 
 -- name: scheduled_due
+-- Those due at $1 behind ($5, $6), at most $2, of about $3 bytes of input, save those of the workflows
+-- $4; $8: only these; null: all. Looks at $7 rows at most; the answer tells how many it were and which
+-- was the last one, also when it has no other row.
+with looked as materialized (
+    select id, due_ms, workflow_id <> all ($4::uuid[]) as free, octet_length(input) as bytes
+    from scheduled_run
+    where fired_ms is null and due_ms <= $1 and (due_ms, id) > ($5::bigint, $6::uuid)
+      and ($8::uuid[] is null or id = any ($8))
+    order by due_ms, id
+    limit $7
+)
 select s.id, s.tenant_id, w.name as workflow, s.input, s.metadata::text as metadata, s.priority,
-       s.due_ms, d.found
-from (
-    select d.id, count(*) over () as found,
-           sum(octet_length(d.input)) over (order by d.due_ms, d.id)
-               - octet_length(d.input) as bytes_before
-    from (select id, due_ms, input from scheduled_run
-          where fired_ms is null and due_ms <= $1 and workflow_id <> all ($4::uuid[])
-          order by due_ms, id
-          limit $2) d
-) d
-join scheduled_run s on s.id = d.id
-join workflow w on w.id = s.workflow_id
-where d.bytes_before < $3
+       s.due_ms, d.found, e.looked, e.last_due_ms, e.last_id
+from (select count(*) as looked, (array_agg(due_ms))[count(*)] as last_due_ms,
+             (array_agg(id))[count(*)] as last_id
+      from looked) e
+left join (
+    select id, count(*) over () as found,
+           sum(bytes) over (order by due_ms, id) - bytes as bytes_before
+    from (select * from looked where free limit $2) f
+) d on d.bytes_before < $3
+left join scheduled_run s on s.id = d.id
+left join workflow w on w.id = s.workflow_id
 order by s.due_ms, s.id;
 
 -- name: scheduled_fired_many

@@ -9,7 +9,8 @@ update shard set epoch = epoch + 1, owner = $2, owner_name = $3, lease_until = $
 returning epoch;
 
 -- name: shard_renew
-update shard set lease_until = $3 where id = $1 and epoch = $2 returning epoch;
+update shard set lease_until = clock_timestamp() + $3 where id = $1 and epoch = $2
+returning clock_timestamp();
 
 -- name: shard_give_back
 update shard set lease_until = null where id = $1 and epoch = $2;

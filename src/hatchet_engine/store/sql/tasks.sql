@@ -63,7 +63,8 @@ order by t.id
 limit $10;
 
 -- name: task_members
--- Tasks of runs that are loaded into memory, with how they ended. $4: longest output to take along.
+-- Tasks of runs that are loaded into memory, with how they ended, ordered as outcome_members. $4:
+-- longest output to take along.
 select c.run_id, c.id, c.step, o.status, o.skipped, o.attempt, o.error, o.worker_id,
        o.finished_at, coalesce(o.started_at, o.assigned_at) as begun_at,
        coalesce(length(o.output) <= $4, true) as output_known,
@@ -75,7 +76,7 @@ left join lateral (
     offset 0
 ) as o on true
 where c.run_id = any ($2::uuid[]) and c.kind = 2 and c.tenant_id = $1 and c.id >= $3
-order by c.run_id, c.step;
+order by c.run_id;
 
 -- name: task_parents
 -- What children inherit of the tasks that spawn them.
@@ -95,7 +96,8 @@ cross join lateral (
 ) as t;
 
 -- name: task_descendants
--- Runs that these tasks have spawned, and those that their tasks have, down to any depth.
+-- Runs that these tasks have spawned, and those that their tasks have, down to any depth; only those
+-- that have not ended, but also below those that have.
 with recursive spawned as (
     select k.id, 0::smallint as kind, false as found from unnest($2::uuid[]) as k (id)
     union
@@ -109,7 +111,11 @@ with recursive spawned as (
         where s.kind = 1 and run_id = s.id and kind = 2 and id >= $3
     ) t
 )
-select id from spawned where found and kind <> 2 limit $4;
+select s.id
+from spawned s
+where s.found and s.kind <> 2
+  and not exists (select from outcome o where o.tenant_id = $1 and o.id = s.id and o.id >= $3)
+limit $4;
 
 -- name: task_children_differ
 -- Tell parents whose calls get children that older calls have made for something else (CH-4); each

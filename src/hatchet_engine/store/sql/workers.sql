@@ -1,12 +1,12 @@
 -- name: worker_present_list
 -- Workers that may still come back: they have not left.
 select id, tenant_id, name, actions, slots::text as slots, labels::text as labels, protocol,
-       paused, stream_opened_at
+       draining, stream_opened_at
 from worker where left_at is null;
 
 -- name: worker_get
 select id, tenant_id, name, actions, slots::text as slots, labels::text as labels, protocol,
-       paused, stream_opened_at
+       draining, stream_opened_at
 from (select * from worker where id = $1 offset 0) as w where tenant_id = $2;
 
 -- name: worker_insert
@@ -23,8 +23,8 @@ update worker set left_at = $2 where id = any ($1::uuid[]);
 -- name: worker_set_labels
 update worker set labels = $2 where id = $1;
 
--- name: worker_set_paused
-update worker set paused = $2 where id = $1;
+-- name: worker_set_draining
+update worker set draining = $2 where id = $1;
 
 -- name: worker_set_heartbeat_many
 update worker w set last_heartbeat_at = to_timestamp(k.at_ms / 1000.0)

@@ -390,10 +390,10 @@ class SessionStream:
             raise invalid("worker_change: this stream has no worker; send register_worker first")
         labels = session_labels(change.labels)
         refuse_nul(labels, "worker_change.labels")
-        paused = change.paused if change.HasField("paused") else None
-        if labels or paused is not None:
+        draining = change.paused if change.HasField("paused") else None
+        if labels or draining is not None:
             self._enter(
-                ChangeWorker(self._tenant_id, self._worker_id, labels, paused), _note_failure
+                ChangeWorker(self._tenant_id, self._worker_id, labels, draining), _note_failure
             )
         if change.leave:
             self._leaving = True

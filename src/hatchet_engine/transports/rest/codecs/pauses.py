@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from hatchet_engine.domain.durations import format_ms
-from hatchet_engine.observe import concurrency, workflows
+from hatchet_engine.observe import concurrency, workers, workflows
 from hatchet_engine.observe.times import from_ms
 from hatchet_engine.transports.rest.codecs.common import optional
 from hatchet_engine.transports.rest.schemas.pauses import Pause, PauseKindName
@@ -32,6 +32,8 @@ async def pauses_shown(pool: asyncpg.Pool, pauses: Sequence[PausedThing]) -> lis
             if pause.kind is PauseKind.CONCURRENCY_KEY
         ),
     )
+    paused = [UUID(pause.target) for pause in pauses if pause.kind is PauseKind.WORKER]
+    names |= await workers.names_by_ids(pool, tenant_id, paused)
     return [_shown(pause, names, limits) for pause in pauses]
 
 
@@ -54,6 +56,11 @@ def _shown(
     if pause.kind is PauseKind.WORKFLOW:
         shown.workflow_id = pause.target
         shown.workflow_name = names.get(UUID(pause.target))
+    elif pause.kind is PauseKind.WORKER:
+        shown.worker_id = pause.target
+        shown.worker_name = names.get(UUID(pause.target))
+    elif pause.kind is PauseKind.RATE_LIMIT:
+        shown.key = pause.target
     elif pause.kind is PauseKind.CONCURRENCY_KEY:
         limit_id, shown.key = concurrency.read_line(pause.target)
         limit = limits.get(limit_id)

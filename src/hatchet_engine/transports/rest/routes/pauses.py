@@ -79,6 +79,10 @@ async def _target(scope: Scope, body: CreatePauseRequest) -> str:
         return ""
     if body.kind is PauseKindName.WORKFLOW:
         return str(_given(body.workflow_id, "workflowId", "of the workflow to pause"))
+    if body.kind is PauseKindName.WORKER:
+        return str(_given(body.worker_id, "workerId", "of the worker to pause"))
+    if body.kind is PauseKindName.RATE_LIMIT:
+        return _given(body.key, "key", "of the rate limit")
     key = _given(body.key, "key", "of the concurrency rule, as its expression gives it")
     if (body.workflow_id is None) == (body.name is None):
         raise invalid(

@@ -1,4 +1,4 @@
-"""Rate limits: list, put, pause, delete."""
+"""Rate limits: list, put, delete. Pauses of them are with the other pauses."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from hatchet_engine.observe import rate_limits
-from hatchet_engine.observe.times import from_ms, to_ms
 from hatchet_engine.transports.rest import pagination
 from hatchet_engine.transports.rest.parameters import Limit, Offset, page_of
 from hatchet_engine.transports.rest.responses import answer
 from hatchet_engine.transports.rest.schemas.rate_limits import (
-    PausedRateLimit,
-    PauseRateLimitRequest,
     PutRateLimitRequest,
     RateLimit,
     RateLimitList,
@@ -22,7 +19,7 @@ from hatchet_engine.transports.rest.schemas.rate_limits import (
     RateLimitOrderByField,
 )
 from hatchet_engine.transports.rest.scope import InTenant
-from hatchet_engine.turn.commands import DeleteRateLimit, PauseRateLimit, PutRateLimit
+from hatchet_engine.turn.commands import DeleteRateLimit, PutRateLimit
 
 LIMIT_DEFAULT = 50
 KEY_LENGTH_MAX = 1_000  # of what is searched for
@@ -74,6 +71,7 @@ async def rate_limit_list(
             value=row.value,
             window=f"1 {row.window}",
             last_refill=row.began_at,
+            is_paused=row.paused,
             paused_until=row.paused_until,
         )
         for row in rows
@@ -95,11 +93,3 @@ async def rate_limit_put(scope: InTenant, body: PutRateLimitRequest) -> Response
         PutRateLimit(scope.tenant_id, body.key, body.limit, body.window.value)
     )
     return Response(status_code=204)
-
-
-@router.post(f"{_STABLE}/pause", operation_id="rate-limit:pause", response_model=PausedRateLimit)
-async def rate_limit_pause(scope: InTenant, body: PauseRateLimitRequest) -> Response:
-    """Give out no units before a time. A longer pause that is on stays."""
-    command = PauseRateLimit(scope.tenant_id, body.key, to_ms(body.until))
-    until_ms = await scope.engine.submit(command)
-    return answer(PausedRateLimit(key=body.key, paused_until=from_ms(until_ms)))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from hatchet_engine.observe import workers, workflows
+from hatchet_engine.observe.pauses import pauses_on
 from hatchet_engine.transports.rest import pagination
 from hatchet_engine.transports.rest.codecs import workers as codec
 from hatchet_engine.transports.rest.errors import not_found
@@ -21,7 +22,7 @@ from hatchet_engine.transports.rest.schemas.workers import (
     WorkerStatus,
 )
 from hatchet_engine.transports.rest.scope import Caller, InTenant, Scope
-from hatchet_engine.turn.commands import ChangeWorker
+from hatchet_engine.turn.commands import Pause, PauseKind, Resume
 
 LIMIT_DEFAULT = workers.WORKERS_MAX
 
@@ -64,9 +65,13 @@ async def worker_get(scope: Caller, worker: UUID) -> Response:
 
 @router.patch(_WORKER, operation_id="worker:update", response_model=Worker)
 async def worker_update(scope: Caller, worker: UUID, body: UpdateWorkerRequest) -> Response:
-    """Pause or resume a worker. A paused one gets nothing new; what it runs goes on."""
-    if body.is_paused is not None:
-        await scope.engine.submit(ChangeWorker(scope.tenant_id, worker, paused=body.is_paused))
+    """Pause or resume a worker. A paused one gets nothing new; what it runs goes on. A pause that
+    is on stays as it is: ``POST .../pauses`` says who, why and until when."""
+    thing = PauseKind.WORKER, str(worker)
+    if body.is_paused is False:
+        await scope.engine.submit(Resume(scope.tenant_id, *thing))
+    elif body.is_paused and not await pauses_on(scope.engine.read_pool, scope.tenant_id, [thing]):
+        await scope.engine.submit(Pause(scope.tenant_id, *thing))
     return answer(await _shown(scope, worker))
 
 

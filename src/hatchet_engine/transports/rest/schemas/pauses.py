@@ -23,6 +23,8 @@ class PauseKindName(StrEnum):
     TENANT = "TENANT"
     WORKFLOW = "WORKFLOW"
     CONCURRENCY_KEY = "CONCURRENCY_KEY"
+    RATE_LIMIT = "RATE_LIMIT"
+    WORKER = "WORKER"
 
 
 class Pause(Schema):
@@ -33,7 +35,9 @@ class Pause(Schema):
     task_name: str | None = None
     name: str | None = None  # of a concurrency rule that workflows share
     expression: str | None = None
-    key: str | None = None
+    key: str | None = None  # of the concurrency rule, or of the rate limit
+    worker_id: Uuid | None = None
+    worker_name: str | None = None
     since: datetime
     until: datetime | None = None  # absent: until somebody ends it
     by: str
@@ -46,9 +50,10 @@ class PauseList(Schema):
 
 
 class CreatePauseRequest(Schema):
-    """What to pause: the tenant; a workflow (``workflowId``); or the ``key`` of a concurrency rule,
-    which is chosen by ``workflowId`` or (if workflows share it) ``name``, and where that is not
-    enough by ``taskName`` and ``expression``."""
+    """What to pause: the tenant; a workflow (``workflowId``); a worker (``workerId``); a rate limit
+    (``key``); or the ``key`` of a concurrency rule, which is chosen by ``workflowId`` or (if
+    workflows share it) ``name``, and where that is not enough by ``taskName`` and
+    ``expression``."""
 
     kind: PauseKindName
     workflow_id: UUID | None = None
@@ -56,6 +61,7 @@ class CreatePauseRequest(Schema):
     name: Name | None = None
     expression: Text | None = None
     key: Text | None = None
+    worker_id: UUID | None = None
     until: Instant | None = None
     by: Note = ""
     reason: Note = ""

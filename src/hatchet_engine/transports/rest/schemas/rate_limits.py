@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hatchet_engine.transports.rest.parameters import Instant, Text
+from hatchet_engine.transports.rest.parameters import Text
 from hatchet_engine.transports.rest.schemas.common import PaginationResponse, Schema
 
 LIMIT_MAX = 2**31 - 1  # as over gRPC
@@ -21,7 +21,8 @@ class RateLimit(Schema):
     value: int  # units left now
     window: str  # such as "1 MINUTE"
     last_refill: datetime
-    paused_until: datetime | None = None  # no units before
+    is_paused: bool  # no units until the pause ends; an addition to the official API
+    paused_until: datetime | None = None  # absent: not paused, or until somebody resumes it
 
 
 class RateLimitList(Schema):
@@ -40,21 +41,11 @@ class Window(StrEnum):
 
 
 class PutRateLimitRequest(Schema):
-    """An addition to the official API, as is the next one."""
+    """An addition to the official API."""
 
     key: Text
     limit: Annotated[int, Field(ge=0, le=LIMIT_MAX)]  # units per window
     window: Window = Window.SECOND
-
-
-class PauseRateLimitRequest(Schema):
-    key: Text
-    until: Instant
-
-
-class PausedRateLimit(Schema):
-    key: str
-    paused_until: datetime  # later than asked for, if a longer pause was on
 
 
 class RateLimitOrderByField(StrEnum):

@@ -20,7 +20,9 @@ class WhyTaskOnWorker(Schema):
 class WhyWorker(Schema):
     id: Uuid
     name: str
-    state: str = Field(description="ready, paused, or away: it has no connection.")
+    state: str = Field(
+        description="ready, paused, draining (about to stop), or away: it has no connection."
+    )
     slots: dict[str, int] = Field(description="All of its slots, by type.")
     free: dict[str, int]
     tasks: list[WhyTaskOnWorker] = Field(description="What holds its slots; the oldest few.")
