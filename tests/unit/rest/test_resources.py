@@ -133,13 +133,15 @@ async def test_worker_list(api: Api) -> None:
     paused = await api.rows.worker("paused", heartbeat_ms=old)
     await api.rows.pause(PauseKind.WORKER, str(paused))
     draining = await api.rows.worker("draining", draining=True, heartbeat_ms=old)
-    silent = await api.rows.worker("silent", draining=True, heartbeat_ms=old)
+    await api.rows.worker("silent", draining=True, heartbeat_ms=old)
     gone = await api.rows.worker("gone", left_ms=NOW_MS - 1_000)
     await api.rows.worker("long gone", left_ms=old, heartbeat_ms=NOW_MS - 90_000_000)
     await api.rows.connection.execute(
         "update worker set left_at = last_heartbeat_at where name = 'long gone'"
     )
+    deaf = await api.rows.worker("deaf")
     api.engine.live[active] = Live()
+    api.engine.live[deaf] = Live(listening=False)  # heartbeats alone bring no work
     api.engine.live[draining] = Live()
     api.engine.live[paused] = Live()  # the live heartbeat is newer than the stored one
     page = await api.get(f"{TENANT}/worker", "WorkerList")
@@ -149,8 +151,9 @@ async def test_worker_list(api: Api) -> None:
         "draining": "PAUSED",
         "silent": "INACTIVE",
         "gone": "INACTIVE",
+        "deaf": "INACTIVE",
     }
-    assert page["rows"][0]["metadata"]["id"] == str(gone)
+    assert page["rows"][1]["metadata"]["id"] == str(gone)
     row = page["rows"][-1]
     assert row["slotConfig"] == {"default": {"available": 97, "limit": 100}}
     assert [(label["key"], label["value"]) for label in row["labels"]] == [
@@ -161,8 +164,8 @@ async def test_worker_list(api: Api) -> None:
     page = await api.get(f"{TENANT}/worker", "WorkerList", labels=["zone:a", "n:5"])
     assert [row["name"] for row in page["rows"]] == ["active"]
     page = await api.get(f"{TENANT}/worker", "WorkerList", statuses=["INACTIVE"], limit=1, offset=1)
-    assert [row["metadata"]["id"] for row in page["rows"]] == [str(silent)]
-    assert page["pagination"] == {"current_page": 2, "next_page": 2, "num_pages": 2}
+    assert [row["metadata"]["id"] for row in page["rows"]] == [str(gone)]
+    assert page["pagination"] == {"current_page": 2, "next_page": 3, "num_pages": 3}
     page = await api.get(f"{TENANT}/worker", "WorkerList", labels=["absent:None"])
     assert page["rows"] == []
     assert (await api.refused("GET", f"{TENANT}/worker?labels=zone"))[0] == 400

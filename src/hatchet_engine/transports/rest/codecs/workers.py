@@ -41,7 +41,7 @@ def worker(
         last_heartbeat_at=None if heartbeat_ms is None else from_ms(heartbeat_ms),
         last_listener_established=row.stream_opened_at,
         actions=row.actions,
-        status=_status(row, heartbeat_ms, now_ms),
+        status=_status(row, live, heartbeat_ms, now_ms),
         slot_config=_slots(row, live),
         labels=_labels(row),
         runtime_info=_runtime(row.runtime),
@@ -60,10 +60,14 @@ def _heartbeat_ms(row: WorkerRow, live: WorkerLive | None) -> int | None:
     return max((at_ms for at_ms in (stored, heard) if at_ms is not None), default=None)
 
 
-def _status(row: WorkerRow, heartbeat_ms: int | None, now_ms: int) -> WorkerStatus:
-    """An old heartbeat wins over paused (WK-5)."""
+def _status(
+    row: WorkerRow, live: WorkerLive | None, heartbeat_ms: int | None, now_ms: int
+) -> WorkerStatus:
+    """Active is what can get work: its stream is open (WK-4) and its heartbeat is young. Both
+    win over paused (WK-5)."""
     silent = heartbeat_ms is None or now_ms - heartbeat_ms > ACTIVE_AFTER_HEARTBEAT_MS
-    if silent or row.left_at is not None:
+    listening = row.stream_opened_at is not None if live is None else live.listening
+    if silent or not listening or row.left_at is not None:
         return WorkerStatus.INACTIVE
     return WorkerStatus.PAUSED if row.paused else WorkerStatus.ACTIVE
 
