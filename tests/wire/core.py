@@ -86,7 +86,7 @@ class CoreTests(SdkTests):
         # The attempt that took too long was told to stop.
         assert worker.wait_event(key, "cancelled")["retry_count"] == 0
         starts = worker.events(key, "start")
-        assert 0.8 < starts[1]["at"] - starts[0]["at"] < 4.0
+        assert 0.5 < starts[1]["at"] - starts[0]["at"] < 4.0
 
     def test_timeout_without_retries_left(self, client: Client, key: str) -> None:
         with pytest.raises(SdkError, match=r"(?i)timeout|timed out"):

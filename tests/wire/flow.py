@@ -158,9 +158,10 @@ class FlowTests(SdkTests):
         inputs = [{"key": group} for _ in range(5)]
         client.call("run_many", task="metered", inputs=inputs)
         starts = sorted(event["at"] for event in worker.events(group, "start"))
-        # Two in each window, and a window begins with its first task.
-        assert starts[2] - starts[0] > 0.8
-        assert starts[4] - starts[0] > 1.8
+        # Two in each window, and a window begins with its first task; what the worker tells may be
+        # late by a little.
+        assert starts[2] - starts[0] > 0.5
+        assert starts[4] - starts[0] > 1.5
         assert starts[4] - starts[0] < 6
 
     def test_rl_16_dynamic(self, client: Client, worker: Worker, group: str) -> None:
@@ -172,7 +173,7 @@ class FlowTests(SdkTests):
             lambda: worker.events(mine, "start"), lambda found: len(found) == 3, "all have begun"
         )
         starts = [event["at"] for event in worker.events(mine, "start")]
-        assert starts[2] - starts[0] > 1.8
+        assert starts[2] - starts[0] > 1.5
         assert worker.events(other, "start")[0]["at"] < starts[1]
 
 

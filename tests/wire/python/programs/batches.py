@@ -34,17 +34,17 @@ def gathered(name: str, size: int, interval_ms: int, group_key: str | None = Non
 
 
 if not OLD:
-    gathered("batch-three", 3, 200)
+    gathered("batch-three", 3, 1_000)
     gathered("batch-grouped", 2, 30_000, "input.group")
-    gathered("batch-short", 3, 150)
-    gathered("batch-bytes", 1_000, 1_000)
+    gathered("batch-short", 3, 1_000)
+    gathered("batch-bytes", 1_000, 3_000)
     gathered("batch-picky", 2, 300, "input.nothing")
 
     @hatchet.batch_task(
         name="batch-broadcast",
         input_validator=Job,
         batch_max_size=3,
-        batch_max_interval=timedelta(milliseconds=500),
+        batch_max_interval=timedelta(seconds=2),
         broadcast_output=True,
     )
     async def broadcast(jobs: dict[Any, Job], ctx: Context) -> dict[str, int]:
@@ -54,7 +54,7 @@ if not OLD:
         name="batch-cancelled",
         input_validator=Job,
         batch_max_size=2,
-        batch_max_interval=timedelta(milliseconds=500),
+        batch_max_interval=timedelta(seconds=2),
     )
     async def cancelled(jobs: dict[Any, Job], ctx: Context) -> dict[Any, dict[str, int]]:
         await ctx.aio_cancel()
@@ -64,7 +64,7 @@ if not OLD:
         name="batch-slow",
         input_validator=Job,
         batch_max_size=2,
-        batch_max_interval=timedelta(milliseconds=500),
+        batch_max_interval=timedelta(seconds=2),
         execution_timeout=timedelta(seconds=1),
     )
     async def slow(jobs: dict[Any, Job], ctx: Context) -> dict[Any, dict[str, int]]:

@@ -25,21 +25,21 @@ function gathered(name, maxSize, intervalMs, groupKey) {
 const none = (inputs) => Object.fromEntries(Object.keys(inputs).map((id) => [id, { number: 0 }]));
 
 export const batches = {
-  'batch-three': gathered('batch-three', 3, 200),
+  'batch-three': gathered('batch-three', 3, 1_000),
   'batch-grouped': gathered('batch-grouped', 2, 30_000, 'input.group'),
-  'batch-short': gathered('batch-short', 3, 150),
-  'batch-bytes': gathered('batch-bytes', 1_000, 1_000),
+  'batch-short': gathered('batch-short', 3, 1_000),
+  'batch-bytes': gathered('batch-bytes', 1_000, 3_000),
   'batch-picky': gathered('batch-picky', 2, 300, 'input.nothing'),
   'batch-broadcast': hatchet.batchTask({
     name: 'batch-broadcast',
-    batch: { maxSize: 3, maxInterval: 500, broadcastOutput: true },
+    batch: { maxSize: 3, maxInterval: 2_000, broadcastOutput: true },
     fn: async (inputs) => ({
       sum: Object.values(inputs).reduce((sum, { number }) => sum + number, 0),
     }),
   }),
   'batch-cancelled': hatchet.batchTask({
     name: 'batch-cancelled',
-    batch: { maxSize: 2, maxInterval: 500 },
+    batch: { maxSize: 2, maxInterval: 2_000 },
     fn: async (inputs, ctx) => {
       await ctx.cancel();
       return none(inputs);
@@ -48,7 +48,7 @@ export const batches = {
   'batch-slow': hatchet.batchTask({
     name: 'batch-slow',
     executionTimeout: '1s',
-    batch: { maxSize: 2, maxInterval: 500 },
+    batch: { maxSize: 2, maxInterval: 2_000 },
     fn: async (inputs) => {
       await sleep(10_000);
       return none(inputs);
