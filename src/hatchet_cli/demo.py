@@ -17,14 +17,13 @@ from rich.markup import escape
 
 from hatchet_cli import output
 from hatchet_cli.ports import check_port
-from hatchet_cli.processes import Child, own_command, wait_until
+from hatchet_cli.processes import Child, first_to_end, own_command, wait_until
 from hatchet_cli.profile import client_environ
 from hatchet_cli.server import DataDir, GrpcPort, Host, HttpPort, load_settings
 
 SERVER_READY_TIMEOUT_S = 60.0
 REGISTER_TIMEOUT_S = 30.0
 CHECK_INTERVAL_S = 0.05
-WATCH_INTERVAL_S = 0.2
 BULK_RUNS_DEFAULT = 1_000
 BULK_RUNS_MAX = 100_000
 WORKFLOW_NAME = "greet"
@@ -75,7 +74,7 @@ def demo(
         )
         if keep_serving:
             console.print("\nServing until Ctrl-C.")
-            _watch(server, worker)
+            raise first_to_end(server, worker).failure()
     except KeyboardInterrupt:
         output.note("stopping")
     finally:
@@ -164,14 +163,6 @@ def _load(path: Path) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def _watch(server: Child, worker: Child) -> None:
-    while True:
-        for child in (server, worker):
-            if not child.running:
-                raise child.failure()
-        time.sleep(WATCH_INTERVAL_S)  # one can't wait for the end of either of two processes
 
 
 def _done(console: Console, what: str, began: float) -> None:

@@ -70,6 +70,10 @@ class Child:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    def wait(self) -> None:
+        """Return when it has ended."""
+        self._process.wait()
+
     @property
     def exit_code(self) -> int | None:
         return self._process.poll()
@@ -113,6 +117,19 @@ class Child:
                 if self._on_line is not None:
                     self._on_line(line)
         self._ready.put(None)
+
+
+def first_to_end(*children: Child) -> Child:
+    """Wait for the end of any of them."""
+    ended: queue.SimpleQueue[Child] = queue.SimpleQueue()
+
+    def wait(child: Child) -> None:
+        child.wait()
+        ended.put(child)
+
+    for child in children:
+        threading.Thread(target=wait, args=(child,), name=f"{child.name}-end", daemon=True).start()
+    return ended.get()
 
 
 def wait_until(

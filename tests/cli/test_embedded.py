@@ -28,10 +28,9 @@ from hatchet_engine.app.embedded import (
 )
 from hatchet_engine.app.embedded import server as embedded_server
 from hatchet_engine.app.embedded.cluster import find_programs, read_postmaster
-from hatchet_engine.app.embedded.leftover import is_postgres
+from hatchet_engine.app.embedded.leftover import is_postgres, stop_leftover
 
 DEADLINE_S = 15.0
-QUICK_S = 12.0  # on a busy machine too, yet below the wait for a stop; the benchmark measures
 
 # Starts Postgres, says so, and then waits to be killed.
 SERVER_PROGRAM = """
@@ -89,7 +88,7 @@ async def test_data_survives_stop_and_start_and_both_are_quick(data_dir: Path) -
     postgres = EmbeddedPostgres(data_dir)
     before = time.monotonic()
     dsn = await postgres.start()
-    assert time.monotonic() - before < QUICK_S
+    assert time.monotonic() - before < 5
     assert await execute(dsn, "SHOW fsync") == "on"
     assert await execute(dsn, "SHOW synchronous_commit") == "on"
     await execute(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -98,7 +97,7 @@ async def test_data_survives_stop_and_start_and_both_are_quick(data_dir: Path) -
 
     before = time.monotonic()
     async with EmbeddedPostgres(data_dir) as dsn:
-        assert time.monotonic() - before < QUICK_S
+        assert time.monotonic() - before < 2
         assert await execute(dsn, "SELECT answer FROM kept") == 42
 
 
@@ -236,8 +235,9 @@ async def test_a_helper_that_does_not_end_is_not_waited_for(data_dir: Path) -> N
     await wait_for_exit(postgres.pid)
     await postgres.stop()
     before = time.monotonic()
+    await stop_leftover(data_dir / "postgres", data_dir / "run")
+    assert time.monotonic() - before < 5
     async with EmbeddedPostgres(data_dir):
-        assert time.monotonic() - before < QUICK_S
         assert await execute(dsn, "SELECT 1") == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from hatchet_cli.durations import parse_duration
 from hatchet_cli.output import CommandError
-from hatchet_cli.processes import Child
+from hatchet_cli.processes import Child, first_to_end
 from hatchet_cli.worker_process import load_workers
 
 READY_THEN_WAIT = "print('ready http://here'); import signal; signal.pause()"
@@ -35,6 +35,15 @@ def test_process_that_ends_too_early_is_quoted() -> None:
     with pytest.raises(CommandError, match="server ended with code 1:\nport is taken"):
         child.wait_ready(DEADLINE_S)
     child.stop()
+
+
+def test_the_first_of_two_to_end() -> None:
+    staying = Child("server", [sys.executable, "-c", READY_THEN_WAIT])
+    ending = Child("worker", [sys.executable, "-c", "print('that was it')"])
+    assert first_to_end(staying, ending) is ending
+    assert "the worker ended with code 0:\nthat was it" in str(ending.failure())
+    staying.stop()
+    assert not staying.running
 
 
 def test_process_that_is_too_slow() -> None:

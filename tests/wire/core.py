@@ -80,13 +80,13 @@ class CoreTests(SdkTests):
     # --- timeouts ---------------------------------------------------------------------------
 
     def test_timeout_then_retry(self, client: Client, worker: Worker, key: str) -> None:
+        began = time.time()
         run_id = client.start("slow", key, fails=1)
         run = client.wait_status(run_id, "COMPLETED")
         assert run["tasks"][0]["retry_count"] == 1
         # The attempt that took too long was told to stop.
         assert worker.wait_event(key, "cancelled")["retry_count"] == 0
-        starts = worker.events(key, "start")
-        assert 0.5 < starts[1]["at"] - starts[0]["at"] < 4.0
+        assert 0.95 < worker.events(key, "start")[1]["at"] - began < 4.0  # after a second
 
     def test_timeout_without_retries_left(self, client: Client, key: str) -> None:
         with pytest.raises(SdkError, match=r"(?i)timeout|timed out"):

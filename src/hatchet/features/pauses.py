@@ -190,18 +190,19 @@ class PausesClient:
     ) -> Pause:
         return await self._begin(PauseKind.WORKER, until, reason, by, workerId=worker_id).aio()
 
-    def _end(self, pause: Pause) -> Call[None]:
-        query = {"kind": pause.kind, "target": pause.target}
+    def ending(self, kind: PauseKind, target: str) -> Call[None]:
+        """The call that ends a pause; not yet sent."""
+        query = {"kind": kind, "target": target}
         return self._client.rest.call(
             "DELETE", f"{self._base}/pauses", nothing, query=query, retry=True
         )
 
     def end(self, pause: Pause) -> None:
         """End a pause, as `list` or the call that began it gave it. No error if it has ended."""
-        self._end(pause).send()
+        self.ending(pause.kind, pause.target).send()
 
     async def aio_end(self, pause: Pause) -> None:
-        await self._end(pause).aio()
+        await self.ending(pause.kind, pause.target).aio()
 
     def _keys(self, workflow_id: str | None, limit: int | None) -> Call[ConcurrencyKeyList]:
         return self._client.rest.call(

@@ -10,6 +10,7 @@ from hatchet.features.flow_models import (
     RateLimitOrderByDirection,
     RateLimitOrderByField,
 )
+from hatchet.features.pauses import PausesClient
 from hatchet.types.rate_limit import RateLimitDuration
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ class RateLimitsClient:
         return wire.paused_until(await self._client.session.unary(wire.PAUSE_PATH, request))
 
     def _resume(self, key: str) -> Call[None]:
-        path = f"/api/v1/stable/tenants/{self._client.rest.tenant}/pauses"
-        query = {"kind": PauseKind.RATE_LIMIT, "target": _key(key)}
-        return self._client.rest.call("DELETE", path, nothing, query=query, retry=True)
+        return PausesClient(self._client).ending(PauseKind.RATE_LIMIT, _key(key))
 
     def resume(self, key: str) -> None:
         """End the pause of a key, whoever began it. No error if there is none."""

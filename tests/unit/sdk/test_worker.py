@@ -122,7 +122,7 @@ def test_an_async_task_is_cancelled(
         try:
             await ctx.wait_cancelled()
             seen.append(f"told: {ctx.cancel_reason} {ctx.is_cancelled} {ctx.done()}")
-            await asyncio.sleep(10)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             seen.append("cancelled")
             raise

@@ -52,11 +52,11 @@ class TestPython(NewFlowTests):
         first, second = new_key(), new_key()
         client.run("metered-by-key", first, group=group, number=1)
         limit = f"wire-{group}"
-        assert 3 < client.call("pause_rate_limit", limit_key=limit, seconds=4) < 5
-        assert 2 < client.call("pause_rate_limit", limit_key=limit, seconds=0.1) < 5
         began = time.time()
+        assert 3 < client.call("pause_rate_limit", limit_key=limit, seconds=4) < 4.1
+        assert 2 < client.call("pause_rate_limit", limit_key=limit, seconds=0.1) < 4.1
         client.run("metered-by-key", second, group=group, number=1)
-        assert worker.events(second, "start")[0]["at"] - began > 1
+        assert worker.events(second, "start")[0]["at"] - began > 3.9
 
     def test_metrics_by_key(self, client: Client, worker: Worker, group: str) -> None:
         keys = [new_key() for _ in range(5)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.wire.routing import RoutingTests
+from tests.wire.routing import NewRoutingTests
 from tests.wire.sdks import TYPESCRIPT
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
 
-class TestRouting(RoutingTests):
+class TestRouting(NewRoutingTests):
     sdk = TYPESCRIPT

@@ -32,7 +32,8 @@ export const routed = {
   'cheer-up': hatchet.task({
     name: 'cheer-up',
     fn: async ({ number }, ctx) => {
-      await ctx.worker.upsertLabels({ mood: number });
+      // The others stay as they are, but this SDK remembers only what was sent last.
+      await ctx.worker.upsertLabels({ ...ctx.worker.labels(), mood: number });
       return place(ctx);
     },
   }),
